@@ -1,0 +1,32 @@
+# Every target sets up what it needs; a fresh machine wants only Python 3.11 and make.
+VENV    := .venv
+PYTHON  := $(VENV)/bin/python
+READY   := $(VENV)/.ready
+
+.PHONY: help setup demo test lint format soak bench gallery clean
+help:            ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(READY)  ## the private environment in .venv
+$(READY): pyproject.toml constraints.txt tools/setup.sh
+	sh tools/setup.sh $(VENV)
+	@touch $@
+
+demo: $(READY)   ## three nodes render an animation, one is killed, no frame is lost
+	$(VENV)/bin/mesh demo
+
+test: $(READY)   ## all tests
+	$(PYTHON) -m pytest
+
+lint: $(READY)   ## ruff and mypy
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+format: $(READY) ## what ruff can mend by itself
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+clean:           ## the environment and every cache inside this folder
+	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output gallery-output
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

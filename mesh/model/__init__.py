@@ -1,0 +1,1 @@
+"""The words of the project as types: ids, frames, buckets, units and manifests. Knows no I/O."""

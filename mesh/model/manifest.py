@@ -1,0 +1,81 @@
+"""A job's manifest: everything the pixels depend on, and nothing else. Immutable; its digest is the JobId.
+
+How often a job is retried, its priority or its tags are edits in the ledger, not part of the manifest:
+changing them must not change what is rendered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mesh.model.ids import Digest
+from mesh.model.units import Grid, Unit
+
+
+class EngineName(StrEnum):
+    BUILTIN = "builtin"
+    BLENDER = "blender"
+    MITSUBA = "mitsuba"
+    COMMAND = "command"
+    SLEEP = "sleep"
+    """Sleeps and hashes instead of rendering: what the scheduler's benchmarks and tests run."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenderSettings:
+    """What a renderer is told beside the scene. Lengths in scene units, angles in degrees."""
+
+    width: int = 960
+    height: int = 540
+    bucket: int = 64
+    samples: int = 64
+    """Samples per pixel."""
+    max_depth: int = 8
+    """Longest path, in bounces."""
+    clamp: float = 20.0
+    """Radiance above which one sample is cut (fireflies); 0 leaves it whole."""
+    seed: int = 0
+    fps: float = 24.0
+    """Frame n shows time (n - 1) / fps, in seconds."""
+    camera: str = ""
+    """Name of a camera in the scene; empty for the first, or a framed one where there is none."""
+    environment: str = ""
+    """Path inside the scene tree of an equirectangular image; `sky` for the computed sky; empty for the
+    scene's own light, and the sky where it has none."""
+    environment_rotation: float = 0.0
+    environment_strength: float = 1.0
+    turntable: bool = False
+    """Turn the camera once around the scene over the job's frames."""
+    scene: str = ""
+    clip: str = ""
+    variant: str = ""
+    noise: float = 0.0
+    """Adaptive sampling's target of relative error; 0 takes `samples` everywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One job. `entry` is the scene file's path inside the tree named by `scene_root`."""
+
+    name: str
+    submitter: str
+    """Who asked, for people: user@host."""
+    submitted_ms: int
+    """Unix time in milliseconds; makes two submissions of one scene two jobs."""
+    scene_root: Digest
+    entry: str
+    frames: tuple[int, ...]
+    engine: EngineName
+    engine_build: str
+    """Exact build of the engine; only nodes that have it take part."""
+    settings: RenderSettings
+
+    @property
+    def grid(self) -> Grid:
+        return Grid(self.settings.width, self.settings.height, self.settings.bucket)
+
+    @property
+    def whole_frames(self) -> tuple[Unit, ...]:
+        buckets = self.grid.count
+        return tuple(Unit(frame, 0, buckets) for frame in self.frames)
