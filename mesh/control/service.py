@@ -1,0 +1,128 @@
+"""What the control API needs of a node. `mesh.node` provides it; tests provide fakes.
+
+All methods run in the node's trio thread. Errors are MeshErrors; the API turns them into HTTP statuses
+with the sentence in the body, and the client turns them back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from mesh.model.ids import Digest, JobId, NodeId
+from mesh.model.manifest import EngineName, RenderSettings
+from mesh.model.status import EventStatus, FrameStatus, JobStatus, MeshStatus
+
+
+class JobAction(StrEnum):
+    CANCEL = "cancel"
+    PAUSE = "pause"
+    RESUME = "resume"
+    RETRY = "retry"
+
+
+@dataclass(frozen=True, slots=True)
+class SceneFile:
+    """One file of a scene: its path inside the tree, and the blob that `put_blob` answered."""
+
+    path: str
+    blob: Digest
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitRequest:
+    name: str
+    submitter: str
+    files: tuple[SceneFile, ...]
+    entry: str
+    frames: tuple[int, ...]
+    engine: EngineName
+    settings: RenderSettings
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitReceipt:
+    job: JobId
+    durable_on: tuple[str, ...]
+    """Names of the other nodes that already hold the manifest and the scene; grows later, see JobStatus."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultEntry:
+    """Buckets `start <= b < stop` of `frame` are rendered; `pixels` names the payload blob."""
+
+    frame: int
+    start: int
+    stop: int
+    pixels: Digest
+    size: int
+    node: str
+    """Name of the node that rendered it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultPage:
+    """Results in the order this node learned of them; ask again after `cursor`."""
+
+    cursor: int
+    entries: tuple[ResultEntry, ...]
+    status: JobStatus
+
+
+@dataclass(frozen=True, slots=True)
+class JobDetail:
+    status: JobStatus
+    frames: tuple[FrameStatus, ...]
+    failures: tuple[str, ...]
+
+
+class MeshService(Protocol):
+    def status(self) -> MeshStatus: ...
+
+    async def wait_status(self, revision: int, seconds: float) -> MeshStatus:
+        """The status as soon as its revision differs from `revision`, or after `seconds`."""
+        ...
+
+    def find_node(self, text: str) -> NodeId:
+        """By name, short id or hex prefix. Raises UnknownNode, AmbiguousNode."""
+        ...
+
+    def find_job(self, text: str) -> JobId:
+        """By short id, hex prefix or exact name. Raises UnknownJob, AmbiguousJob."""
+        ...
+
+    def job(self, job: JobId) -> JobDetail: ...
+
+    def results(self, job: JobId, after: int) -> ResultPage: ...
+
+    async def put_blob(self, chunks: AsyncIterator[bytes], name: str) -> tuple[Digest, int]:
+        """Cut a file's bytes into blocks, store them durably; `name` hints at the format.
+
+        Returns (root, bytes). Raises DiskFull.
+        """
+        ...
+
+    def get_blob(self, root: Digest, job: JobId) -> AsyncIterator[bytes]:
+        """A blob's bytes, fetched from `job`'s holders first where not here. Raises BlobUnavailable."""
+        ...
+
+    async def submit(self, request: SubmitRequest) -> SubmitReceipt: ...
+
+    async def act(self, job: JobId, action: JobAction) -> None: ...
+
+    def events(self, after: int) -> tuple[EventStatus, ...]: ...
+
+    async def wait_events(self, after: int) -> tuple[EventStatus, ...]:
+        """At least one event newer than number `after`."""
+        ...
+
+    def invite(self, uses: int, hours: float) -> str:
+        """A code that lets `uses` machines join within `hours`. Raises NotAnIssuer."""
+        ...
+
+    async def leave(self) -> None:
+        """Hand back claimed work, tell the others, and stop the node."""
+        ...

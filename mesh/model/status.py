@@ -1,0 +1,154 @@
+"""What a node knows, told for people and programs: the snapshots behind every listing and live view.
+
+The control API serves these as JSON under the same field names; times are ages or durations in seconds,
+never clock readings, except `*_ms` which are Unix times in milliseconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class NodeState(StrEnum):
+    ALIVE = "alive"
+    SUSPECT = "suspect"
+    DEAD = "dead"
+    LEFT = "left"
+
+
+class JobState(StrEnum):
+    WAITING = "waiting"
+    """Known, nobody has rendered anything yet."""
+    RUNNING = "running"
+    PAUSED = "paused"
+    DONE = "done"
+    FAILED = "failed"
+    """Nothing more will be rendered and some frames have failed."""
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityStatus:
+    """One unit being rendered: `what` reads like `frame 12` or `frame 12, buckets 8-15 of 40`."""
+
+    job: str
+    job_name: str
+    frame: int
+    buckets: tuple[int, int]
+    """First and one past the last."""
+    of_buckets: int
+    fraction: float
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    node: str
+    """Full NodeId in hex."""
+    short: str
+    name: str
+    state: NodeState
+    is_me: bool
+    address: str
+    site: str
+    tags: tuple[str, ...]
+    engines: tuple[str, ...]
+    slots: int
+    """Render threads it offers."""
+    load: float
+    """0 to 1."""
+    rtt_ms: float | None
+    seen_seconds: float
+    """Age of the newest sign of life."""
+    activities: tuple[ActivityStatus, ...]
+    frames_done: int
+    """Whole frames' worth of buckets rendered, over the jobs this node still knows, rounded down."""
+    buckets_done: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShareStatus:
+    """What one node has done for one job."""
+
+    node: str
+    name: str
+    frames: int
+    """Frames of which it rendered every bucket."""
+    buckets: int
+    seconds: float
+    redone: int
+    """Buckets it rendered that somebody else had rendered too."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    job: str
+    """Full JobId in hex."""
+    short: str
+    name: str
+    submitter: str
+    submitted_ms: int
+    state: JobState
+    engine: str
+    frames: str
+    """The frame set, as written."""
+    frames_total: int
+    frames_done: int
+    frames_failed: int
+    buckets_total: int
+    buckets_done: int
+    fraction: float
+    elapsed_seconds: float
+    eta_seconds: float | None
+    durable: bool
+    """The manifest and the scene are on two other nodes, or on as many as there are."""
+    shares: tuple[ShareStatus, ...]
+    width: int
+    height: int
+    samples: int
+    failures: tuple[str, ...]
+    """Newest few, a sentence each."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventStatus:
+    """One line of the event log: `text` is a whole sentence."""
+
+    number: int
+    """Grows by one; a client asks for what came after the last it saw."""
+    unix_ms: int
+    kind: str
+    text: str
+    node: str | None = None
+    job: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MeshStatus:
+    """Everything the live view shows, at one moment."""
+
+    mesh: str
+    """Short fingerprint of the mesh's root key."""
+    me: str
+    revision: int
+    """Changes whenever anything here but ages changes."""
+    nodes: tuple[NodeStatus, ...]
+    jobs: tuple[JobStatus, ...]
+    """Newest first."""
+    events: tuple[EventStatus, ...]
+    """The newest fifty, oldest first."""
+    cache_bytes: int
+    cache_limit_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FrameStatus:
+    """One frame of a job."""
+
+    frame: int
+    done: bool
+    failed: bool
+    nodes: tuple[str, ...]
+    """Names of those who rendered parts of it."""
+    fraction: float

@@ -1,0 +1,208 @@
+"""What a sans-I/O machine may ask of the world, and what the world may tell it.
+
+A machine is a synchronous class with `handle(event, now) -> list[Effect]`. `now` is a monotonic time in
+seconds. Two interpreters carry effects out: the node (`mesh/node`) with real I/O, and `tools/simulate.py`
+in virtual time. Machines never see bytes, sockets, clocks or disks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import NewType
+
+from mesh.model.ids import Digest, JobId, NodeId
+from mesh.model.manifest import Manifest
+from mesh.model.units import Unit
+from mesh.wire.base import Message
+
+Address = tuple[str, int]
+"""Host and port of a node's UDP and TLS endpoint (one number serves both)."""
+
+Token = Hashable
+"""Names a timer. Timers are never cancelled: a machine drops the tokens it no longer expects."""
+
+Attempt = NewType("Attempt", int)
+"""Tells one try at rendering a unit from the next on the same node."""
+
+
+# --- events -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired:
+    token: Token
+
+
+@dataclass(frozen=True, slots=True)
+class DatagramReceived:
+    """Gossip from an address that could unseal and be unsealed; loss, reordering and repeats happen."""
+
+    source: Address
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReceived:
+    """A message over the peer's authenticated connection; in order within a connection, never doubled."""
+
+    sender: NodeId
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class SendFailed:
+    """`message` surely or possibly never reached `to`: no connection could be made, or it broke."""
+
+    to: NodeId
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class RenderProgress:
+    job: JobId
+    unit: Unit
+    attempt: Attempt
+    fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class RenderDone:
+    """The unit's pixels are on this node's disk as the blob `pixels` (`size` bytes), fsynced."""
+
+    job: JobId
+    unit: Unit
+    attempt: Attempt
+    pixels: Digest
+    size: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RenderFailed:
+    """`retryable` is false where another node would fail alike, such as a scene the engine refuses."""
+
+    job: JobId
+    unit: Unit
+    attempt: Attempt
+    reason: str
+    log: Digest | None = None
+    retryable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class BlobReady:
+    """Every block under `root` is on this node's disk."""
+
+    root: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class BlobFailed:
+    """`root` could not be had from anybody for now; asking again later is allowed."""
+
+    root: Digest
+    reason: str
+
+
+Event = (
+    TimerFired
+    | DatagramReceived
+    | MessageReceived
+    | SendFailed
+    | RenderProgress
+    | RenderDone
+    | RenderFailed
+    | BlobReady
+    | BlobFailed
+)
+
+
+# --- effects ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send over the authenticated connection to `to`, dialling it if need be. Bulk types (blocks) use a
+    connection of their own. Where it fails, `SendFailed` comes back."""
+
+    to: NodeId
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class SendDatagram:
+    """Seal and send `messages` in one datagram; the machine keeps it under the packet limit."""
+
+    to: Address
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimer:
+    """Deliver `TimerFired(token)` at time `at`, or as soon after it as possible."""
+
+    token: Token
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Tell the rest of this node: other machines, the event log, the person watching."""
+
+    event: object
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Get every block under `root`; `holders` are nodes that are believed to have it, best first.
+    Answered by BlobReady or BlobFailed, also when all is here already."""
+
+    root: Digest
+    holders: tuple[NodeId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Render:
+    """Start rendering on this node's engine; the scene is here. Answered by RenderProgress (several)
+    and RenderDone or RenderFailed, unless StopRender comes first."""
+
+    job: JobId
+    manifest: Manifest
+    unit: Unit
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class StopRender:
+    job: JobId
+    unit: Unit
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """Keep the blob `root` from being evicted on behalf of `job`."""
+
+    job: JobId
+    root: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Unpin:
+    """Let everything pinned on behalf of `job` go."""
+
+    job: JobId
+
+
+@dataclass(frozen=True, slots=True)
+class Persist:
+    """Write one record of a job durably, replacing the record of the same key; `record` None deletes it.
+    Records are wire dataclasses and are read back at start-up in key order."""
+
+    job: JobId
+    key: tuple[str, ...]
+    record: object | None
+
+
+Effect = Send | SendDatagram | SetTimer | Notify | Fetch | Render | StopRender | Pin | Unpin | Persist
