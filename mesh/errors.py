@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import inspect
 from enum import IntEnum
-from typing import ClassVar
 
 
 class ExitCode(IntEnum):
@@ -26,7 +25,7 @@ class ExitCode(IntEnum):
 class MeshError(Exception):
     """Something went wrong: {reason}."""
 
-    exit_code: ClassVar[ExitCode] = ExitCode.REFUSED
+    exit_code: ExitCode = ExitCode.REFUSED
 
     def __init__(self, **details: object) -> None:
         super().__init__(details)

@@ -1,0 +1,60 @@
+"""What an engine adapter is: something that opens a scene and renders units of it, in the child process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from mesh.engines.protocol import Open
+from mesh.model.manifest import EngineName
+from mesh.model.units import Unit
+
+
+class UnitStopped(Exception):
+    """Raised by a session when its unit was given up; no payload exists."""
+
+
+class UnitControl(Protocol):
+    """How a running unit is watched and steered; all of it may be called from any thread."""
+
+    def progress(self, fraction: float) -> None: ...
+
+    def limit(self) -> int:
+        """Buckets from this one on are no longer wanted; at or below the unit's start: give up."""
+        ...
+
+
+class EngineSession(Protocol):
+    """One open scene."""
+
+    warnings: tuple[str, ...]
+
+    def render(self, unit: Unit, control: UnitControl) -> tuple[Unit, bytes]:
+        """The unit's pixel payload, and the unit it covers (shorter where the limit fell).
+
+        Raises UnitStopped when given up, MeshError for a sentence to show; anything else is a crash.
+        """
+        ...
+
+    def close(self) -> None: ...
+
+
+OpenSession = Callable[[Open], EngineSession]
+
+
+def opener(engine: EngineName) -> OpenSession:
+    """The adapter of `engine`, loaded only now: adapters pull in heavy libraries."""
+    if engine is EngineName.BUILTIN:
+        from mesh.engines.builtin import BuiltinSession
+
+        return BuiltinSession
+    if engine is EngineName.SLEEP:
+        from mesh.engines.sleep import SleepSession
+
+        return SleepSession
+    raise NotImplementedError(engine)
+
+
+def scene_file(request: Open) -> Path:
+    return Path(request.scene_dir) / request.entry

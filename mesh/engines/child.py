@@ -1,0 +1,155 @@
+"""The renderer process: `python -m mesh.engines.child`. Speaks the session protocol on its pipes.
+
+One thread reads requests, so that a unit can be stopped while it renders; the main thread renders.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import BinaryIO
+
+from mesh.engines.adapter import EngineSession, UnitStopped, opener
+from mesh.engines.protocol import (
+    Close,
+    Done,
+    Failed,
+    Open,
+    Opened,
+    Progress,
+    Refused,
+    RenderUnit,
+    Shorten,
+    Stop,
+    Stopped,
+    frame,
+    read_message,
+)
+from mesh.errors import MeshError
+from mesh.wire.base import Message
+
+PROGRESS_SECONDS = 0.2
+"""The least time between two reports of progress."""
+
+
+class Attempt:
+    """One unit in this process, waiting or running: how the reader thread steers it."""
+
+    def __init__(self, request: RenderUnit, child: Child) -> None:
+        self.request = request
+        self._child = child
+        self._limit = request.unit.stop
+        self._reported = time.monotonic()
+
+    def progress(self, fraction: float) -> None:
+        now = time.monotonic()
+        if now - self._reported >= PROGRESS_SECONDS:
+            self._reported = now
+            self._child.say(Progress(self.request.attempt, min(1.0, max(0.0, fraction))))
+
+    def limit(self) -> int:
+        return self._limit
+
+    def shorten(self, stop: int) -> None:
+        self._limit = min(self._limit, stop)
+
+
+class Child:
+    def __init__(self, requests: BinaryIO, answers: BinaryIO) -> None:
+        self._requests = requests
+        self._answers = answers
+        self._say_lock = threading.Lock()
+        self._todo: queue.SimpleQueue[Open | Close | Attempt] = queue.SimpleQueue()
+        self._attempts: dict[int, Attempt] = {}
+        self._sessions: dict[int, EngineSession] = {}
+
+    def say(self, message: Message) -> None:
+        data = frame(message)
+        with self._say_lock:
+            self._answers.write(data)
+            self._answers.flush()
+
+    def run(self) -> None:
+        threading.Thread(target=self._read, name="requests", daemon=True).start()
+        while True:
+            task = self._todo.get()
+            if isinstance(task, Open):
+                self._open(task)
+            elif isinstance(task, Close):
+                session = self._sessions.pop(task.session, None)
+                if session is not None:
+                    session.close()
+            else:
+                self._render(task)
+                self._attempts.pop(task.request.attempt, None)
+
+    def _read(self) -> None:
+        """Queues work in order, and applies Stop and Shorten at once."""
+        while (message := read_message(self._requests)) is not None:
+            if isinstance(message, RenderUnit):
+                attempt = self._attempts[message.attempt] = Attempt(message, self)
+                self._todo.put(attempt)
+            elif isinstance(message, Stop | Shorten):
+                running = self._attempts.get(message.attempt)
+                if running is not None:
+                    running.shorten(message.stop if isinstance(message, Shorten) else 0)
+            elif isinstance(message, Open | Close):
+                self._todo.put(message)
+        # The node is gone: nobody wants the pixels, and a kernel in flight cannot be interrupted.
+        os._exit(0)
+
+    def _open(self, request: Open) -> None:
+        try:
+            session = opener(request.engine)(request)
+        except MeshError as error:
+            self.say(Refused(request.session, str(error)))
+            return
+        self._sessions[request.session] = session
+        self.say(Opened(request.session, session.warnings[:256]))
+
+    def _render(self, attempt: Attempt) -> None:
+        request = attempt.request
+        number = request.attempt
+        if attempt.limit() <= request.unit.start:
+            self.say(Stopped(number))
+            return
+        session = self._sessions.get(request.session)
+        if session is None:
+            self.say(Failed(number, "the scene is not open", retryable=True))
+            return
+        began = time.monotonic()
+        try:
+            unit, payload = session.render(request.unit, attempt)
+            Path(request.target).write_bytes(payload)
+        except UnitStopped:
+            self.say(Stopped(number))
+        except MeshError as error:
+            self.say(Failed(number, str(error), retryable=False))
+        except OSError as error:
+            self.say(Failed(number, f"the pixels could not be written to {request.target}: {error.strerror}"))
+        except MemoryError:
+            self.say(Failed(number, "the renderer ran out of memory"))
+        else:
+            self.say(Done(number, unit, time.monotonic() - began))
+
+
+def main() -> None:
+    # Whatever a library prints must not reach the pipe: give it standard error instead.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    os.nice(10)
+    try:
+        Child(sys.stdin.buffer, answers).run()
+    except BaseException:  # noqa: BLE001 - the process ends; an orderly end would wait for the reader
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,303 @@
+"""The node's end of the session protocol: one renderer process, started when work comes, outlived by none.
+
+A crash, hang or memory overrun of the renderer costs the attempts it held, never the node: they are
+answered with EngineFailed carrying the last lines of its log, and the next unit starts a fresh process.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import trio
+
+from mesh.engines.protocol import (
+    Close,
+    Done,
+    Failed,
+    Open,
+    Opened,
+    Progress,
+    Refused,
+    RenderUnit,
+    Shorten,
+    Stop,
+    Stopped,
+    Unframer,
+    frame,
+)
+from mesh.model.manifest import Manifest
+from mesh.model.units import Unit
+from mesh.wire.base import Message
+from mesh.wire.codec import BadMessage
+from mesh.wire.effects import Attempt
+
+OPEN_SCENES = 2
+"""Scenes the renderer keeps open at once, so that two jobs taking turns do not reload theirs each time."""
+
+IDLE_SECONDS = 300.0
+"""After this long without work the renderer's memory is given back."""
+
+STOP_SECONDS = 5.0
+"""How long a renderer may take to give a unit up before its process is ended."""
+
+LOG_BYTES = 32 << 10
+_READ = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class EngineProgress:
+    attempt: Attempt
+    fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class EngineDone:
+    """The payload of `unit` is in the file `payload`; whoever gets this owns the file."""
+
+    attempt: Attempt
+    unit: Unit
+    payload: Path
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFailed:
+    attempt: Attempt
+    reason: str
+    log: str
+    retryable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EngineWarned:
+    """Something the submitter should know about the scene, said once per opening of it."""
+
+    attempt: Attempt
+    sentence: str
+
+
+EngineNews = EngineProgress | EngineDone | EngineFailed | EngineWarned
+
+
+@dataclass(slots=True)
+class _Task:
+    """A unit asked for and not yet answered."""
+
+    attempt: Attempt
+    session: int
+    target: Path
+    stopping: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _SceneKey:
+    """What must be equal for two units to share one open scene."""
+
+    scene_dir: Path
+    manifest: Manifest
+
+
+class EngineHost:
+    """Renders units in a child process. All methods belong to the trio thread and return at once."""
+
+    def __init__(
+        self,
+        spool: Path,
+        threads: int,
+        tell: Callable[[EngineNews], None],
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._spool = spool
+        self._threads = threads
+        self._tell = tell
+        self._environment = {**os.environ, **(environment or {})}
+        self._tasks: dict[Attempt, _Task] = {}
+        self._sessions: dict[_SceneKey, int] = {}
+        self._next_session = 1
+        self._outgoing: deque[bytes] = deque()
+        self._wake = trio.Event()
+        self._log = bytearray()
+        self._process: trio.Process | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Of the running renderer process."""
+        return None if self._process is None else self._process.pid
+
+    def render(self, attempt: Attempt, manifest: Manifest, unit: Unit, scene_dir: Path) -> None:
+        """Ask for a unit. Answered by EngineDone or EngineFailed, unless `stop` comes first."""
+        session = self._session(_SceneKey(scene_dir, manifest))
+        target = self._spool / f"{os.getpid()}-{attempt}.pixels"
+        self._tasks[attempt] = _Task(attempt, session, target)
+        self._say(RenderUnit(session, attempt, unit, str(target)))
+
+    def stop(self, attempt: Attempt) -> None:
+        """Give an attempt up; nothing more will be heard of it."""
+        task = self._tasks.get(attempt)
+        if task is not None and not task.stopping:
+            task.stopping = True
+            self._say(Stop(attempt))
+
+    def shorten(self, attempt: Attempt, stop: int) -> None:
+        if attempt in self._tasks:
+            self._say(Shorten(attempt, stop))
+
+    def _session(self, key: _SceneKey) -> int:
+        """The open session for `key`, newest last; opens it, and closes the oldest, where need be."""
+        session = self._sessions.pop(key, None)
+        if session is None:
+            session = self._next_session
+            self._next_session += 1
+            manifest = key.manifest
+            if len(self._sessions) >= OPEN_SCENES:
+                self._say(Close(self._sessions.pop(next(iter(self._sessions)))))
+            self._say(
+                Open(
+                    session,
+                    manifest.engine,
+                    str(key.scene_dir),
+                    manifest.entry,
+                    manifest.settings,
+                    manifest.frames,
+                    self._threads,
+                )
+            )
+        self._sessions[key] = session
+        return session
+
+    def _say(self, message: Message) -> None:
+        self._outgoing.append(frame(message))
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Serve until cancelled; the renderer process ends with it."""
+        self._spool.mkdir(parents=True, exist_ok=True)
+        while True:
+            while not self._outgoing:
+                self._wake = trio.Event()
+                await self._wake.wait()
+            await self._one_process()
+
+    async def _one_process(self) -> None:
+        """From the start of a renderer to its end, whichever way it ends."""
+        process = await trio.lowlevel.open_process(
+            [sys.executable, "-m", "mesh.engines.child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self._environment,
+        )
+        self._process = process
+        self._log.clear()
+        assert process.stdin and process.stdout and process.stderr
+        async with process.stdin, process.stdout, process.stderr:
+            try:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._keep_log, process.stderr)
+                    nursery.start_soon(self._write, process.stdin)
+                    nursery.start_soon(self._watch, nursery.cancel_scope)
+                    await self._read(process.stdout)
+                    nursery.cancel_scope.cancel()
+            finally:
+                process.kill()
+                with trio.CancelScope(shield=True):
+                    await process.wait()
+                    with trio.move_on_after(1):
+                        await self._keep_log(process.stderr)
+                self._process = None
+                self._bury(process.returncode or 0)
+
+    async def _read(self, stream: trio.abc.ReceiveStream) -> None:
+        unframer = Unframer()
+        try:
+            async for data in stream:
+                for message in unframer.feed(bytes(data)):
+                    self._answer(message)
+        except (trio.BrokenResourceError, BadMessage):
+            return
+
+    async def _write(self, stream: trio.abc.SendStream) -> None:
+        while True:
+            while self._outgoing:
+                try:
+                    await stream.send_all(self._outgoing[0])
+                except trio.BrokenResourceError:
+                    return
+                self._outgoing.popleft()
+            self._wake = trio.Event()
+            await self._wake.wait()
+
+    async def _watch(self, scope: trio.CancelScope) -> None:
+        """Ends a renderer that has been idle for long, or that will not let go of a stopped unit."""
+        idle = 0.0
+        ignored: dict[Attempt, float] = {}
+        while idle < IDLE_SECONDS and all(age < STOP_SECONDS for age in ignored.values()):
+            await trio.sleep(1)
+            idle = 0.0 if self._tasks else idle + 1
+            ignored = {a: ignored.get(a, 0.0) + 1 for a, task in self._tasks.items() if task.stopping}
+        scope.cancel()
+
+    async def _keep_log(self, stream: trio.abc.ReceiveStream) -> None:
+        try:
+            async for data in stream:
+                self._log += data
+                del self._log[:-LOG_BYTES]
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return
+
+    def _answer(self, message: Message) -> None:
+        match message:
+            case Progress(attempt=number, fraction=fraction):
+                task = self._tasks.get(Attempt(number))
+                if task is not None and not task.stopping:
+                    self._tell(EngineProgress(task.attempt, fraction))
+            case Done(attempt=number, unit=unit, seconds=seconds):
+                task = self._tasks.pop(Attempt(number), None)
+                if task is None:
+                    return
+                if task.stopping:
+                    task.target.unlink(missing_ok=True)
+                else:
+                    self._tell(EngineDone(task.attempt, unit, task.target, seconds))
+            case Failed(attempt=number, reason=reason, retryable=retryable):
+                self._fail(Attempt(number), reason, retryable)
+            case Stopped(attempt=number):
+                self._tasks.pop(Attempt(number), None)
+            case Refused(session=session, reason=reason):
+                self._sessions = {k: s for k, s in self._sessions.items() if s != session}
+                for attempt in [a for a, task in self._tasks.items() if task.session == session]:
+                    self._fail(attempt, reason, retryable=False)
+            case Opened(session=session, warnings=warnings):
+                first = next((a for a, task in self._tasks.items() if task.session == session), None)
+                if first is not None:
+                    for sentence in warnings:
+                        self._tell(EngineWarned(first, sentence))
+            case _:
+                raise BadMessage(f"a renderer does not say {type(message).__name__}")
+
+    def _fail(self, attempt: Attempt, reason: str, retryable: bool) -> None:
+        task = self._tasks.pop(attempt, None)
+        if task is None:
+            return
+        task.target.unlink(missing_ok=True)
+        if not task.stopping:
+            log = self._log.decode("utf-8", "replace")
+            self._tell(EngineFailed(attempt, reason, log, retryable))
+
+    def _bury(self, returncode: int) -> None:
+        """The process is gone: its scenes are closed, and what it held has failed."""
+        self._sessions.clear()
+        self._outgoing.clear()
+        if returncode < 0:
+            how = f"was ended by {signal.Signals(-returncode).name}"
+        else:
+            how = f"ended with status {returncode}"
+        for attempt in list(self._tasks):
+            self._fail(attempt, f"the renderer {how}", retryable=True)

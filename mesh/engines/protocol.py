@@ -1,0 +1,216 @@
+"""The session protocol: what a node and a renderer process say to each other over a pair of pipes.
+
+Each message is framed as a 4-byte big-endian length, one byte naming its type, and the record's encoding.
+A child answers `Open` with `Opened` or `Refused`, and every `RenderUnit` with any number of `Progress`
+and then exactly one of `Done`, `Failed` or `Stopped`. Units are rendered one after the other in the order
+they were asked for. When the pipe closes, the other side is gone and the child ends itself.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Annotated, BinaryIO
+
+from mesh.model.manifest import EngineName, RenderSettings
+from mesh.model.units import Unit
+from mesh.wire.base import AtMost, Message
+from mesh.wire.codec import BadMessage, decode_record, encode_record
+
+MAX_FRAME = 16 << 20
+"""Bytes in one framed message; pixels travel as files, so nothing comes near it."""
+
+_PREFIX = struct.Struct(">IB")
+
+Text = Annotated[str, AtMost(4096)]
+LongText = Annotated[str, AtMost(65536)]
+Frames = Annotated[tuple[int, ...], AtMost(1_000_000)]
+
+
+@dataclass(frozen=True, slots=True)
+class Open(Message):
+    """Open a scene and keep it open under `session`, beside those that are open already."""
+
+    session: int
+    engine: EngineName
+    scene_dir: Text
+    entry: Text
+    settings: RenderSettings
+    frames: Frames
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Close(Message):
+    session: int
+
+
+@dataclass(frozen=True, slots=True)
+class RenderUnit(Message):
+    """Render `unit` and write its pixel payload to `target`."""
+
+    session: int
+    attempt: int
+    unit: Unit
+    target: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Stop(Message):
+    """Give the attempt up, whether it is waiting or running."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shorten(Message):
+    """Render no bucket from `stop` on; those are somebody else's now."""
+
+    attempt: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Opened(Message):
+    session: int
+    warnings: Annotated[tuple[Text, ...], AtMost(256)] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused(Message):
+    """The scene cannot be opened, here or anywhere: the sentence says why."""
+
+    session: int
+    reason: LongText
+
+
+@dataclass(frozen=True, slots=True)
+class Progress(Message):
+    attempt: int
+    fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Message):
+    """The payload is at the target asked for; `unit` is shorter than asked for after a `Shorten`."""
+
+    attempt: int
+    unit: Unit
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed(Message):
+    attempt: int
+    reason: LongText
+    retryable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped(Message):
+    attempt: int
+
+
+# --- the frame writer's part: `python -m mesh.engines.writer`, a child of whoever collects --------------
+
+
+@dataclass(frozen=True, slots=True)
+class WriteFrame(Message):
+    """Assemble a frame from its payload files and write it to each of `files`, by their endings.
+
+    `metadata` goes into the EXR. Answered by `Written` or `WriteFailed`.
+    """
+
+    frame: int
+    payloads: Annotated[tuple[Text, ...], AtMost(65536)]
+    files: Annotated[tuple[Text, ...], AtMost(8)]
+    metadata: Annotated[tuple[tuple[Text, Text], ...], AtMost(64)] = ()
+    view: Text = "agx"
+    exposure: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class MakePreview(Message):
+    """Make one animated image `target` of the PNG `files`. Answered by `Written` or `WriteFailed`."""
+
+    files: Annotated[tuple[Text, ...], AtMost(100_000)]
+    target: Text
+    fps: float
+
+
+@dataclass(frozen=True, slots=True)
+class Written(Message):
+    """What was written: each file's path and its SHA-256 in hex."""
+
+    files: Annotated[tuple[tuple[Text, Text], ...], AtMost(8)]
+
+
+@dataclass(frozen=True, slots=True)
+class WriteFailed(Message):
+    """Nothing was left behind; the sentence says why."""
+
+    reason: LongText
+    exit_code: int
+
+
+_TYPES: tuple[type[Message], ...] = (
+    Open,
+    Close,
+    RenderUnit,
+    Stop,
+    Shorten,
+    Opened,
+    Refused,
+    Progress,
+    Done,
+    Failed,
+    Stopped,
+    WriteFrame,
+    MakePreview,
+    Written,
+    WriteFailed,
+)
+_NUMBERS = {cls: number for number, cls in enumerate(_TYPES)}
+
+
+def frame(message: Message) -> bytes:
+    """The message as bytes for the pipe."""
+    body = encode_record(message)
+    return _PREFIX.pack(len(body), _NUMBERS[type(message)]) + body
+
+
+class Unframer:
+    """Cuts a stream of bytes back into messages. Raises BadMessage on anything else."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[Message]:
+        """The messages that `data` completes, in order."""
+        self._buffer += data
+        messages: list[Message] = []
+        while len(self._buffer) >= _PREFIX.size:
+            length, number = _PREFIX.unpack_from(self._buffer)
+            if length > MAX_FRAME or number >= len(_TYPES):
+                raise BadMessage(f"a session frame of {length} bytes and type {number}")
+            end = _PREFIX.size + length
+            if len(self._buffer) < end:
+                break
+            body = bytes(self._buffer[_PREFIX.size : end])
+            del self._buffer[:end]
+            messages.append(decode_record(_TYPES[number], body))
+        return messages
+
+
+def read_message(stream: BinaryIO) -> Message | None:
+    """The next message from a blocking stream; None when the other side has closed it."""
+    prefix = stream.read(_PREFIX.size)
+    if len(prefix) < _PREFIX.size:
+        return None
+    length, number = _PREFIX.unpack(prefix)
+    if length > MAX_FRAME or number >= len(_TYPES):
+        raise BadMessage(f"a session frame of {length} bytes and type {number}")
+    body = stream.read(length)
+    if len(body) < length:
+        return None
+    return decode_record(_TYPES[number], body)

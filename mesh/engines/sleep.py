@@ -1,0 +1,41 @@
+"""An engine that sleeps and hashes: what the scheduler's tests and benchmarks render.
+
+A whole frame takes `settings.samples` milliseconds, a bucket its share of that. The payload is a digest
+of what was asked for, so equal units have equal bytes wherever they are rendered.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+
+from mesh.engines.adapter import UnitControl, UnitStopped
+from mesh.engines.protocol import Open
+from mesh.model.units import Grid, Unit
+
+
+class SleepSession:
+    def __init__(self, request: Open) -> None:
+        settings = request.settings
+        self.warnings: tuple[str, ...] = ()
+        self._seed = settings.seed
+        buckets = Grid(settings.width, settings.height, settings.bucket).count
+        self._bucket_seconds = settings.samples / 1000 / buckets
+
+    def render(self, unit: Unit, control: UnitControl) -> tuple[Unit, bytes]:
+        digest = hashlib.sha256()
+        began = time.monotonic()
+        bucket = unit.start
+        while bucket < min(unit.stop, control.limit()):
+            # Sleeping to a deadline, not for a duration: the nap's overshoot must not add up.
+            due = began + (bucket + 1 - unit.start) * self._bucket_seconds
+            time.sleep(max(0.0, due - time.monotonic()))
+            digest.update(f"{self._seed}/{unit.frame}/{bucket};".encode())
+            bucket += 1
+            control.progress((bucket - unit.start) / unit.size)
+        if bucket == unit.start:
+            raise UnitStopped
+        return Unit(unit.frame, unit.start, bucket), digest.digest()
+
+    def close(self) -> None:
+        """Nothing is held."""

@@ -1,0 +1,83 @@
+"""The collector's end of the frame writer: a child process that holds the image libraries."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+from mesh.engines.protocol import (
+    MakePreview,
+    WriteFailed,
+    WriteFrame,
+    Written,
+    frame,
+    read_message,
+)
+from mesh.errors import ExitCode, MeshError
+
+
+class FrameNotWritten(MeshError):
+    """{reason}"""
+
+    def __init__(self, *, reason: str, code: int) -> None:
+        super().__init__(reason=reason)
+        self.exit_code = ExitCode(code)
+
+
+class WriterDied(MeshError):
+    """The process that writes frames ended by itself while writing {what} ({how}). Nothing half-written
+    was left; run the command again with --skip-existing, and with --debug to see its messages."""
+
+
+class WriterClient:
+    """Writes frames one after another. Blocking; use as a context manager, or `close` it."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "mesh.engines.writer"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            # Ctrl-C in the terminal is for the command, which decides what becomes of the frame.
+            start_new_session=True,
+        )
+
+    def __enter__(self) -> WriterClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def write(self, request: WriteFrame) -> Written:
+        """Raises FrameNotWritten with the sentence to show, WriterDied if the process is gone."""
+        return self._ask(request, f"frame {request.frame}")
+
+    def preview(self, request: MakePreview) -> Written:
+        return self._ask(request, Path(request.target).name)
+
+    def _ask(self, request: WriteFrame | MakePreview, what: str) -> Written:
+        assert self._process.stdin and self._process.stdout
+        try:
+            self._process.stdin.write(frame(request))
+            self._process.stdin.flush()
+            answer = read_message(self._process.stdout)
+        except BrokenPipeError:
+            answer = None
+        if isinstance(answer, WriteFailed):
+            raise FrameNotWritten(reason=answer.reason, code=answer.exit_code)
+        if not isinstance(answer, Written):
+            self._process.kill()
+            raise WriterDied(what=what, how=f"status {self._process.wait()}")
+        return answer
+
+    def close(self) -> None:
+        assert self._process.stdin and self._process.stdout
+        self._process.stdout.close()
+        # A writer that died with a request unread leaves a broken pipe, and nothing to say about it.
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
+        self._process.wait()
