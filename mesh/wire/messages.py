@@ -1,0 +1,20 @@
+"""The type number of every message. Numbers are never reused or changed; new ones go to the end of a range.
+
+1-39     gossip        mesh/wire/gossip.py
+40-79    scheduling    mesh/wire/sched.py
+80-99    blocks        mesh/wire/blocks.py
+100-119  joining       mesh/wire/admission.py
+"""
+
+from __future__ import annotations
+
+from mesh.wire import admission
+from mesh.wire.base import Message
+
+MESSAGES: dict[int, type[Message]] = {
+    100: admission.JoinHello,
+    101: admission.JoinChallenge,
+    102: admission.JoinProof,
+    103: admission.JoinWelcome,
+    104: admission.JoinRefused,
+}
