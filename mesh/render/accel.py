@@ -1,0 +1,150 @@
+"""The acceleration structure from the host's side: trees of meshes, and instances of them put together.
+
+    tree = build_mesh(positions, triangles)                       # once per mesh, kept by content digest
+    accel = assemble(trees, instance_tree, object_to_world)       # once per scene
+    accel = move(accel, trees, instance_tree, object_to_world)    # once per frame: rebuilds only the top
+    scratch = make_scratch()                                      # once per thread
+
+Then, in kernels, `closest(accel, ...)` and `occluded(accel, ...)` of `accel_traverse`. Meshes that never
+move trace faster as one tree than as many overlapping instances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mesh.render.accel_build import build_binary
+from mesh.render.accel_collapse import box_triangles, collapse, pack
+from mesh.render.accel_layout import (
+    CHILD_ROW,
+    F32,
+    I32,
+    I64,
+    LANES,
+    NODE_FLOATS,
+    PACKET_FLOATS,
+    WIDTH,
+    Accel,
+    MeshTree,
+    aligned,
+)
+
+F64 = NDArray[np.float64]
+
+_EMPTY = np.empty(0, np.float32)
+# World boxes are padded by this part of their coordinates: float32 transforms of a ray round as much.
+_WORLD_PADDING = 2.0**-20
+
+
+def build_mesh(positions: F32, triangles: I32) -> MeshTree:
+    """The tree of one mesh: positions float32 (n, 3), triangles int32 (m, 3), indices into positions.
+
+    Triangles without area, with vertices that are not finite, or indices out of range are left out and
+    never hit; the others keep their numbers.
+    """
+    positions = np.ascontiguousarray(positions, np.float32)
+    triangles = np.ascontiguousarray(triangles, np.int32)
+    boxes = aligned(8 * len(triangles)).reshape(-1, 8)
+    ids = np.empty(len(triangles), np.int32)
+    kept = box_triangles(positions, triangles, boxes, ids)
+    if kept == 0:
+        return MeshTree(_EMPTY, _EMPTY, np.zeros(6, np.float32))
+    nodes, leaves, binary = _wide_tree(boxes[:kept], ids[:kept], LANES)
+    packets = aligned(len(leaves) * PACKET_FLOATS)
+    pack(leaves, binary.first, binary.count, ids, positions, triangles, packets, packets.view(np.int32))
+    bounds = np.concatenate([binary.boxes[0, 0:3], -binary.boxes[0, 4:7]])
+    return MeshTree(nodes, packets, bounds)
+
+
+def assemble(trees: Sequence[MeshTree], instance_tree: I32, object_to_world: F64) -> Accel:
+    """Trees end to end, under instances: instance i is trees[instance_tree[i]] (k,) moved by the float64
+    4x4 matrix object_to_world[i] (k, 4, 4), column vectors, last row 0 0 0 1.
+
+    An instance of an empty tree, or whose matrix is singular or not finite, is never hit.
+    """
+    nodes = aligned(sum(tree.nodes.size for tree in trees))
+    packets = aligned(sum(tree.packets.size for tree in trees))
+    node_at, packet_at = 0, 0
+    for tree in trees:
+        part = nodes[node_at : node_at + tree.nodes.size]
+        part[:] = tree.nodes
+        packets[packet_at : packet_at + tree.packets.size] = tree.packets
+        children = part.view(np.int32).reshape(-1, NODE_FLOATS)[:, CHILD_ROW : CHILD_ROW + WIDTH]
+        offsets = np.where(children >= 0, node_at // NODE_FLOATS, -(packet_at // PACKET_FLOATS))
+        children += offsets.astype(np.int32)
+        node_at += tree.nodes.size
+        packet_at += tree.packets.size
+    top, roots, to_object = _instances(trees, instance_tree, object_to_world)
+    return Accel(top, nodes, packets, packets.view(np.int32), roots, to_object)
+
+
+def move(accel: Accel, trees: Sequence[MeshTree], instance_tree: I32, object_to_world: F64) -> Accel:
+    """`assemble` for the same trees with other instances: shares `accel`'s memory of the meshes."""
+    top, roots, to_object = _instances(trees, instance_tree, object_to_world)
+    return accel._replace(top=top, roots=roots, to_object=to_object)
+
+
+def _instances(trees: Sequence[MeshTree], instance_tree: I32, object_to_world: F64) -> tuple[F32, I64, F32]:
+    """The top tree, the root node of each instance, and the rows of the world to object matrices."""
+    sizes = np.array([tree.nodes.size // NODE_FLOATS for tree in trees], np.int64)
+    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+    which = np.asarray(instance_tree, np.int64).reshape(-1)
+    matrices = np.asarray(object_to_world, np.float64).reshape(-1, 4, 4)
+    bounds = np.array([tree.bounds for tree in trees], np.float64).reshape(-1, 6)[which]
+    roots = starts[which]
+
+    usable = (sizes[which] > 0) & np.isfinite(matrices).all(axis=(1, 2))
+    usable[usable] = np.linalg.det(matrices[usable]) != 0.0
+    to_object = np.zeros((len(which), 3, 4), np.float32)
+    with np.errstate(over="ignore"):
+        to_object[usable] = np.linalg.inv(matrices[usable])[:, :3]
+    usable &= np.isfinite(to_object).all(axis=(1, 2))
+    if not usable.any():
+        return _EMPTY, roots, to_object.reshape(-1)
+
+    lows, highs = _world_bounds(bounds[usable], matrices[usable])
+    boxes = np.zeros((len(lows), 8), np.float32)
+    boxes[:, 0:3] = lows
+    boxes[:, 4:7] = -highs
+    ids = np.flatnonzero(usable).astype(np.int32)
+    top, leaves, binary = _wide_tree(boxes, ids, 1)
+    words = top.view(np.int32).reshape(-1, NODE_FLOATS)[:, CHILD_ROW : CHILD_ROW + WIDTH]
+    leaf = words < 0
+    words[leaf] = ~ids[binary.first[leaves[~words[leaf]]]]
+    return top, roots, to_object.reshape(-1)
+
+
+def _world_bounds(bounds: F64, matrices: F64) -> tuple[F32, F32]:
+    """Float32 world boxes, low and high (k, 3), around object boxes (k, 6) moved by matrices (k, 4, 4)."""
+    pick = np.array([[x, y, z] for x in (0, 3) for y in (1, 4) for z in (2, 5)])
+    corners = np.einsum("kij,kcj->kci", matrices[:, :3, :3], bounds[:, pick]) + matrices[:, None, :3, 3]
+    low, high = corners.min(axis=1), corners.max(axis=1)
+    size = (high - low).max(axis=1, keepdims=True)
+    padding = (np.maximum(abs(low), abs(high)) + size) * _WORLD_PADDING
+    return (low - padding).astype(np.float32), (high + padding).astype(np.float32)
+
+
+class _Binary:
+    """The binary tree between the two stages of a build."""
+
+    __slots__ = ("boxes", "count", "first")
+
+    def __init__(self, size: int) -> None:
+        self.boxes = aligned(8 * size).reshape(-1, 8)
+        self.first = np.empty(size, np.int32)
+        self.count = np.empty(size, np.int32)
+
+
+def _wide_tree(boxes: F32, ids: I32, leaf_size: int) -> tuple[F32, I32, _Binary]:
+    """Nodes of the 8-wide tree over boxes (n >= 1), the binary node of each leaf, and the binary tree."""
+    binary = _Binary(2 * len(boxes))
+    build_binary(boxes, ids, leaf_size, binary.boxes, binary.first, binary.count)
+    nodes = aligned(len(boxes) * NODE_FLOATS)
+    leaves = np.empty(len(boxes), np.int32)
+    used, leaf_count = collapse(binary.boxes, binary.first, binary.count, nodes, nodes.view(np.int32), leaves)
+    kept = aligned(used * NODE_FLOATS)
+    kept[:] = nodes[: used * NODE_FLOATS]
+    return kept, leaves[:leaf_count], binary

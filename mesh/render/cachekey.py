@@ -1,0 +1,44 @@
+"""Where compiled kernels are kept, and the environment they are compiled under. Imports no numba.
+
+numba's own cache notices an edit only in the file of the function it compiles; a kernel that inlines a
+function of another file would go on running the old one. So the folder is named by everything a kernel's
+machine code depends on, and an edit anywhere in this package starts a new folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+# What a person may set to restrict the instruction set; numba reads them when it is first imported.
+_CPU_SETTINGS = ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_ENABLE_AVX", "NUMBA_OPT")
+
+
+def cache_folder(base: Path) -> Path:
+    """The folder below `base` for kernels compiled from this source by this numba for this CPU setting.
+
+    The processor itself is part of numba's own index inside the folder, so machines may share `base`.
+    """
+    digest = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        text = source.read_bytes()
+        digest.update(f"{source.name} {len(text)}\n".encode())
+        digest.update(text)
+    for package in ("numba", "llvmlite", "numpy"):
+        digest.update(f"{package} {version(package)}\n".encode())
+    digest.update(f"{platform.machine()} {platform.python_version()}\n".encode())
+    for name in _CPU_SETTINGS:
+        digest.update(f"{name} {os.environ.get(name, '')}\n".encode())
+    return base / digest.hexdigest()[:24]
+
+
+def kernel_environment(base: Path) -> dict[str, str]:
+    """Variables a process must have set before it imports numba.
+
+    SVML is off because its vector functions round differently from the scalar ones, and differently on
+    each instruction set, which the exactness contract forbids.
+    """
+    return {"NUMBA_CACHE_DIR": str(cache_folder(base)), "NUMBA_DISABLE_INTEL_SVML": "1"}
