@@ -1,0 +1,168 @@
+"""Animation clips: keyframe samplers with STEP, LINEAR and CUBICSPLINE interpolation.
+
+Source: glTF 2.0 specification, section 3.11 and appendix C. Plain Python floats and our own sine and
+arc cosine, so that a pose has the same bits on every machine.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from itertools import pairwise
+
+from mesh.scenes.exact import acos, sin_cos
+from mesh.scenes.gltf.accessors import Accessors
+from mesh.scenes.gltf.cursor import Value
+from mesh.scenes.matrices import normalize_quaternion
+
+_PATHS = {"translation": 3, "rotation": 4, "scale": 3}
+WEIGHTS = "weights"
+_MAX_TIME = 1e7
+
+
+class Interpolation(Enum):
+    STEP = "STEP"
+    LINEAR = "LINEAR"
+    CUBICSPLINE = "CUBICSPLINE"
+
+
+@dataclass(frozen=True, slots=True)
+class Sampler:
+    """Keyframes: ascending times in seconds and, for each, a row of numbers.
+
+    A cubic spline's row is its in-tangent, value and out-tangent, each `width` long.
+    """
+
+    interpolation: Interpolation
+    times: tuple[float, ...]
+    rows: tuple[tuple[float, ...], ...]
+    width: int
+    is_rotation: bool
+
+    def at(self, time: float) -> tuple[float, ...]:
+        """The value at `time`; the first and last keyframes hold beyond the ends."""
+        after = bisect_right(self.times, time)
+        if after == 0:
+            return self._key(0)
+        if after == len(self.times) or self.interpolation is Interpolation.STEP:
+            return self._key(after - 1)
+        start, end = self.times[after - 1], self.times[after]
+        if self.interpolation is Interpolation.LINEAR:
+            part = (time - start) / (end - start)
+            a, b = self.rows[after - 1], self.rows[after]
+            if self.is_rotation:
+                return slerp(a, b, part)
+            return tuple(x + (y - x) * part for x, y in zip(a, b, strict=True))
+        return self._hermite(after - 1, (time - start) / (end - start), end - start)
+
+    def _key(self, at: int) -> tuple[float, ...]:
+        row = self.rows[at]
+        if self.interpolation is Interpolation.CUBICSPLINE:
+            return row[self.width : 2 * self.width]
+        return row
+
+    def _hermite(self, at: int, t: float, seconds: float) -> tuple[float, ...]:
+        width = self.width
+        left, right = self.rows[at], self.rows[at + 1]
+        squared, cubed = t * t, t * t * t
+        of_value = 2.0 * cubed - 3.0 * squared + 1.0
+        of_out = seconds * (cubed - 2.0 * squared + t)
+        of_next = 3.0 * squared - 2.0 * cubed
+        of_in = seconds * (cubed - squared)
+        return tuple(
+            (of_value * left[width + i] + of_out * left[2 * width + i])
+            + (of_next * right[width + i] + of_in * right[i])
+            for i in range(width)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """What moves: a node's translation, rotation, scale or morph weights."""
+
+    node: int
+    path: str
+    sampler: Sampler
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    channels: tuple[Channel, ...]
+    duration: float
+
+    def wrap(self, time: float) -> float:
+        """Where in the clip `time` falls: it plays over and over, and its very end is shown when reached.
+
+        Artists render a walk of one second for as many frames as they need; a clip that should stand
+        still at its end is exported with that standstill.
+        """
+        if time <= self.duration:
+            return max(0.0, time)
+        return math.fmod(time, self.duration) if self.duration > 0.0 else 0.0
+
+
+def slerp(a: Sequence[float], b: Sequence[float], part: float) -> tuple[float, ...]:
+    """Between two quaternions along the shorter arc (appendix C.4)."""
+    a, b = normalize_quaternion(a), normalize_quaternion(b)
+    cosine = ((a[0] * b[0] + a[1] * b[1]) + a[2] * b[2]) + a[3] * b[3]
+    turn = 1.0
+    if cosine < 0.0:
+        cosine, turn = -cosine, -1.0
+    angle = acos(cosine)
+    if angle < 1e-6:
+        # The sines' quotient is the straight line here, to all digits.
+        of_a, of_b = 1.0 - part, part
+    else:
+        whole = sin_cos(angle)[0]
+        of_a, of_b = sin_cos((1.0 - part) * angle)[0] / whole, sin_cos(part * angle)[0] / whole
+    of_b *= turn
+    return tuple(of_a * x + of_b * y for x, y in zip(a, b, strict=True))
+
+
+def read_clip(animation: Value, accessors: Accessors, morphs: Sequence[int], warnings: list[str]) -> Clip:
+    """The clip of one animation; `morphs` says for each node of the file how many morph targets it has."""
+    samplers = animation.objects("samplers")
+    channels = []
+    for value in animation.objects("channels"):
+        sampler = value.index("sampler", len(samplers), "samplers")
+        if sampler < 0:
+            value.fail("is missing", key="sampler")
+        target = value.required("target")
+        path = target.text("path")
+        node = target.index("node", len(morphs), "nodes")
+        if node < 0 or path not in (*_PATHS, WEIGHTS):
+            warnings.append(f"{value.where} moves something unknown and is left out")
+            continue
+        width = morphs[node] if path == WEIGHTS else _PATHS[path]
+        if width == 0:
+            warnings.append(f"{value.where} moves morph weights of a node without morph targets")
+            continue
+        channels.append(Channel(node, path, _read_sampler(samplers[sampler], accessors, path, width)))
+    duration = max((channel.sampler.times[-1] for channel in channels), default=0.0)
+    return Clip(tuple(channels), duration)
+
+
+def _read_sampler(value: Value, accessors: Accessors, path: str, width: int) -> Sampler:
+    interpolation = Interpolation(
+        value.choice("interpolation", "LINEAR", tuple(kind.value for kind in Interpolation))
+    )
+    times = accessors.floats(value, "input", ("SCALAR",))[:, 0].tolist()
+    if not all(0.0 <= time <= _MAX_TIME for time in times):
+        value.fail("has times that are negative, not finite, or beyond 10,000,000 seconds", key="input")
+    if any(later <= earlier for earlier, later in pairwise(times)):
+        value.fail("has times that do not ascend", key="input")
+    kinds = ("SCALAR",) if path == WEIGHTS else ("VEC4",) if path == "rotation" else ("VEC3",)
+    output = accessors.floats(value, "output", kinds)
+    per_key = width * (3 if interpolation is Interpolation.CUBICSPLINE else 1)
+    if output.size != len(times) * per_key:
+        value.fail(
+            f"has {output.size} numbers for {len(times)} keyframes, not {len(times) * per_key}", key="output"
+        )
+    flat = output.reshape(-1).tolist()
+    if not all(-1e15 <= number <= 1e15 for number in flat):
+        value.fail("has numbers that are not finite or absurdly large", key="output")
+    rows = tuple(tuple(flat[at : at + per_key]) for at in range(0, len(flat), per_key))
+    return Sampler(interpolation, tuple(times), rows, width, path == "rotation")
