@@ -1,0 +1,176 @@
+"""The engine host: what a node sees of its renderer process, whatever the renderer does."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import trio
+
+from mesh.engines.host import EngineDone, EngineFailed, EngineHost, EngineNews, EngineProgress
+from mesh.engines.protocol import Done, Progress, Unframer, frame
+from mesh.model.ids import Digest
+from mesh.model.manifest import EngineName, Manifest, RenderSettings
+from mesh.model.units import Unit
+from mesh.wire.codec import BadMessage
+from mesh.wire.effects import Attempt
+
+
+def sleeping_job(milliseconds: int = 8, seed: int = 0) -> Manifest:
+    """A job of 8 buckets a frame that takes `milliseconds` a frame."""
+    return Manifest(
+        name="nap",
+        submitter="tester@here",
+        submitted_ms=0,
+        scene_root=Digest(bytes(32)),
+        entry="none",
+        frames=(1, 2, 3),
+        engine=EngineName.SLEEP,
+        engine_build="sleep-1",
+        settings=RenderSettings(width=64, height=32, bucket=16, samples=milliseconds, seed=seed),
+    )
+
+
+class Listener:
+    """Collects what the host tells, and lets a test wait for the next answer (not progress)."""
+
+    def __init__(self) -> None:
+        self.progress: list[EngineProgress] = []
+        self._answers, self._queue = trio.open_memory_channel[EngineNews](100)
+
+    def __call__(self, news: EngineNews) -> None:
+        if isinstance(news, EngineProgress):
+            self.progress.append(news)
+        else:
+            self._answers.send_nowait(news)
+
+    async def next(self) -> EngineNews:
+        with trio.fail_after(20):
+            return await self._queue.receive()
+
+
+def with_host(tmp_path: Path, body: Callable[[EngineHost, Listener], Awaitable[None]]) -> None:
+    async def main() -> None:
+        listener = Listener()
+        host = EngineHost(tmp_path / "spool", 1, listener)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(host.run)
+            await body(host, listener)
+            nursery.cancel_scope.cancel()
+        assert host.pid is None
+
+    trio.run(main)
+
+
+def test_a_unit_is_rendered_to_a_file_that_depends_on_the_unit_alone(tmp_path: Path) -> None:
+    async def body(host: EngineHost, listener: Listener) -> None:
+        payloads = []
+        for attempt, unit in ((1, Unit(1, 0, 8)), (2, Unit(1, 0, 8)), (3, Unit(2, 0, 8))):
+            host.render(Attempt(attempt), sleeping_job(), unit, tmp_path)
+            answer = await listener.next()
+            assert isinstance(answer, EngineDone)
+            assert (answer.attempt, answer.unit) == (attempt, unit)
+            payloads.append(answer.payload.read_bytes())
+        assert payloads[0] == payloads[1] != payloads[2]
+
+    with_host(tmp_path, body)
+
+
+def test_the_process_stays_open_between_units(tmp_path: Path) -> None:
+    async def body(host: EngineHost, listener: Listener) -> None:
+        pids = set()
+        for attempt in range(3):
+            # Three seeds are three scenes, one more than are kept open at once.
+            host.render(Attempt(attempt), sleeping_job(seed=attempt), Unit(1, 0, 8), tmp_path)
+            assert isinstance(await listener.next(), EngineDone)
+            pids.add(host.pid)
+        assert len(pids) == 1
+
+    with_host(tmp_path, body)
+
+
+def test_a_killed_renderer_costs_its_units_and_the_next_one_finds_a_fresh_process(tmp_path: Path) -> None:
+    async def body(host: EngineHost, listener: Listener) -> None:
+        host.render(Attempt(1), sleeping_job(), Unit(1, 0, 8), tmp_path)
+        assert isinstance(await listener.next(), EngineDone)
+        assert host.pid is not None
+        host.render(Attempt(2), sleeping_job(milliseconds=60_000), Unit(2, 0, 8), tmp_path)
+        os.kill(host.pid, signal.SIGKILL)
+        answer = await listener.next()
+        assert isinstance(answer, EngineFailed)
+        assert answer.retryable
+        assert "SIGKILL" in answer.reason
+
+        host.render(Attempt(3), sleeping_job(), Unit(2, 0, 8), tmp_path)
+        assert isinstance(await listener.next(), EngineDone)
+
+    with_host(tmp_path, body)
+
+
+def test_a_stopped_unit_is_not_heard_of_again(tmp_path: Path) -> None:
+    async def body(host: EngineHost, listener: Listener) -> None:
+        host.render(Attempt(1), sleeping_job(milliseconds=400), Unit(1, 0, 8), tmp_path)
+        host.render(Attempt(2), sleeping_job(), Unit(2, 0, 8), tmp_path)
+        host.stop(Attempt(1))
+        answer = await listener.next()
+        assert isinstance(answer, EngineDone)
+        assert answer.attempt == 2
+        assert list((tmp_path / "spool").iterdir()) == [answer.payload]
+
+    with_host(tmp_path, body)
+
+
+def test_a_shortened_unit_answers_for_the_buckets_it_kept(tmp_path: Path) -> None:
+    async def body(host: EngineHost, listener: Listener) -> None:
+        host.render(Attempt(1), sleeping_job(milliseconds=800), Unit(1, 0, 8), tmp_path)
+        host.shorten(Attempt(1), 3)
+        answer = await listener.next()
+        assert isinstance(answer, EngineDone)
+        assert answer.unit == Unit(1, 0, 3)
+
+    with_host(tmp_path, body)
+
+
+def test_progress_is_told_while_a_unit_renders(tmp_path: Path) -> None:
+    async def body(host: EngineHost, listener: Listener) -> None:
+        host.render(Attempt(1), sleeping_job(milliseconds=1600), Unit(1, 0, 8), tmp_path)
+        assert isinstance(await listener.next(), EngineDone)
+        fractions = [news.fraction for news in listener.progress]
+        assert fractions
+        assert fractions == sorted(fractions)
+        assert 0 < fractions[0] <= fractions[-1] <= 1
+
+    with_host(tmp_path, body)
+
+
+def test_a_scene_the_engine_does_not_know_fails_with_its_sentence(tmp_path: Path) -> None:
+    async def body(host: EngineHost, listener: Listener) -> None:
+        job = sleeping_job()
+        broken = Manifest(
+            **{name: getattr(job, name) for name in Manifest.__slots__ if name != "engine"},
+            engine=EngineName.BUILTIN,
+        )
+        host.render(Attempt(1), broken, Unit(1, 0, 8), tmp_path)
+        answer = await listener.next()
+        assert isinstance(answer, EngineFailed)
+        assert not answer.retryable
+        assert "none" in answer.reason
+
+    with_host(tmp_path, body)
+
+
+def test_messages_survive_the_pipe_however_it_cuts_them() -> None:
+    said = [Progress(1, 0.5), Done(1, Unit(3, 0, 8), 1.25)]
+    data = b"".join(frame(message) for message in said)
+    unframer = Unframer()
+    heard = [message for byte in data for message in unframer.feed(bytes([byte]))]
+    assert heard == said
+
+
+@pytest.mark.parametrize("data", [b"\xff\xff\xff\xff\x00", b"\x00\x00\x00\x00\xff"])
+def test_a_stream_that_is_no_session_is_refused(data: bytes) -> None:
+    with pytest.raises(BadMessage):
+        Unframer().feed(data)
