@@ -174,6 +174,18 @@ class Render:
 
 
 @dataclass(frozen=True, slots=True)
+class Shorten:
+    """Buckets from `stop` on are no longer wanted of this unit: its back was given to another node. The
+    engine renders in ascending order; RenderDone then carries the shorter unit, or the whole one where
+    the word came too late. RenderProgress and RenderFailed may go on naming the unit as it was begun."""
+
+    job: JobId
+    unit: Unit
+    attempt: Attempt
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
 class StopRender:
     job: JobId
     unit: Unit
@@ -205,4 +217,16 @@ class Persist:
     record: object | None
 
 
-Effect = Send | SendDatagram | SetTimer | Notify | Fetch | Render | StopRender | Pin | Unpin | Persist
+Effect = (
+    Send
+    | SendDatagram
+    | SetTimer
+    | Notify
+    | Fetch
+    | Render
+    | Shorten
+    | StopRender
+    | Pin
+    | Unpin
+    | Persist
+)

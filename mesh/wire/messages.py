@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from mesh.wire import admission
 from mesh.wire.base import Message
+from mesh.wire.sched import SCHED_MESSAGES
 
 MESSAGES: dict[int, type[Message]] = {
+    **SCHED_MESSAGES,
     100: admission.JoinHello,
     101: admission.JoinChallenge,
     102: admission.JoinProof,

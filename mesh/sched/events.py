@@ -1,0 +1,270 @@
+"""What the scheduler is told beside the common events, and what it tells the rest of its node.
+
+Events in: the first half. The second half comes out inside `Notify`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mesh.model.ids import Boot, Digest, JobId, NodeId
+from mesh.model.manifest import Manifest
+from mesh.model.policy import JobPolicy
+from mesh.model.units import Unit
+from mesh.wire.sched import Edit, EditName
+
+# --- in ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class EngineBuild:
+    """An engine that a node has, by the name and exact build that manifests name."""
+
+    engine: str
+    build: str
+
+
+@dataclass(frozen=True, slots=True)
+class PeerInfo:
+    """What gossip says of another node."""
+
+    node: NodeId
+    boot: Boot
+    name: str = ""
+    engines: tuple[EngineBuild, ...] = ()
+    slots: int = 1
+    load: float = 0.0
+    tags: tuple[str, ...] = ()
+    site: str = ""
+    rtt: float | None = None
+    """Seconds, where known."""
+    memory_bytes: int = 0
+    """0 where unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The first event of a life, after any Restore: timers may be set from here on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record that Persist wrote in an earlier life."""
+
+    job: JobId
+    key: tuple[str, ...]
+    record: object
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """Everything on disk, before Start. May come in several parts."""
+
+    records: tuple[Record, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitJob:
+    """A job begins here. Its scene is on this node's disk."""
+
+    job: JobId
+    manifest: Manifest
+    submitter: NodeId
+    signature: bytes
+    policy: JobPolicy = field(default_factory=JobPolicy)
+
+
+@dataclass(frozen=True, slots=True)
+class PeerUp:
+    peer: PeerInfo
+
+
+@dataclass(frozen=True, slots=True)
+class PeerChanged:
+    """Something in its PeerInfo changed; another boot means that it died and came back."""
+
+    peer: PeerInfo
+
+
+@dataclass(frozen=True, slots=True)
+class PeerDown:
+    """Dead or gone, as gossip has it. A suspicion is not yet this."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class SetCapacity:
+    """What this node offers. `units`: how many render at once, normally 1, for a unit uses all threads;
+    0 stops taking work (an artist at the machine)."""
+
+    units: int
+    engines: tuple[EngineBuild, ...]
+    tags: tuple[str, ...] = ()
+    site: str = ""
+    memory_bytes: int = 0
+    threads: int = 1
+    """Buckets that the engine has in hand at once: they cannot be taken from a running unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActOnJob:
+    """Write one register of a job, from any node with the right: the node has checked that."""
+
+    job: JobId
+    name: EditName
+    subject: bytes = b""
+    number: int = 0
+    words: tuple[str, ...] = ()
+    nodes: tuple[NodeId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RetryJob:
+    """Forgive all failures so far: failed frames are missing again."""
+
+    job: JobId
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Somebody on this node looks at the job (show, collect): keep its whole ledger here for a while."""
+
+    job: JobId
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetJob:
+    """Drop a job's ledger and blobs here now, without waiting for the configured time."""
+
+    job: JobId
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Hand back everything claimed; take no more. Give the effects time to be sent, then stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Woke:
+    """The machine slept or its clock jumped by `seconds`: claims are dropped before anything else."""
+
+    seconds: float
+
+
+# --- out, inside Notify -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class JobKnown:
+    job: JobId
+    manifest: Manifest
+    submitter: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class JobChanged:
+    """Edited, finished, made durable: look at the view again."""
+
+    job: JobId
+
+
+@dataclass(frozen=True, slots=True)
+class JobEdited:
+    """Somebody wrote a register of the job."""
+
+    job: JobId
+    edit: Edit
+
+
+@dataclass(frozen=True, slots=True)
+class JobFinished:
+    """Nothing is missing any more, as far as this node knows; `failed` counts frames."""
+
+    job: JobId
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobDurable:
+    """The manifest and the scene are on these other nodes, as many as were asked for or exist."""
+
+    job: JobId
+    nodes: tuple[NodeId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JobDropped:
+    """Kept for the configured time after its end, and now forgotten."""
+
+    job: JobId
+
+
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """A unit's pixels and who has them."""
+
+    unit: Unit
+    pixels: Digest
+    size: int
+    renderer: NodeId
+    seconds: float
+    holders: tuple[NodeId, ...]
+    """The renderer among them; newest knowledge at the time of asking."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultKnown:
+    job: JobId
+    result: JobResult
+
+
+@dataclass(frozen=True, slots=True)
+class FrameDone:
+    job: JobId
+    frame: int
+
+
+@dataclass(frozen=True, slots=True)
+class FrameFailed:
+    job: JobId
+    frame: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnitStarted:
+    """On this node."""
+
+    job: JobId
+    unit: Unit
+
+
+@dataclass(frozen=True, slots=True)
+class UnitFailed:
+    """On any node, as soon as it is known here."""
+
+    job: JobId
+    unit: Unit
+    node: NodeId
+    reason: str
+    log: Digest | None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkReassigned:
+    """`node` died or fell silent; this node has taken over `buckets` of its work in `frames` frames."""
+
+    job: JobId
+    node: NodeId | None
+    """None where nobody can say whose it was."""
+    buckets: int
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodeBlocked:
+    """`node` takes no more part in the job: too many of its units failed."""
+
+    job: JobId
+    node: NodeId
