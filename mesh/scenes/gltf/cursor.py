@@ -167,7 +167,8 @@ class Value:
         if isinstance(found, bool) or not isinstance(found, int):
             at.fail(f"should be a whole number, not {_kind(found)}")
         if not low <= found <= high:
-            at.fail(f"is {_short(found)}, outside {low} to {high}")
+            allowed = f"at least {low}" if found < low else f"at most {high}"
+            at.fail(f"is {_short(found)}; it should be {allowed}")
         return found
 
     def _real(self, found: object, place: str, low: float, high: float) -> float:
@@ -175,7 +176,8 @@ class Value:
         if isinstance(found, bool) or not isinstance(found, int | float):
             at.fail(f"should be a number, not {_kind(found)}")
         if not low <= found <= high:
-            at.fail(f"is {_short(found)}, outside {low:g} to {high:g}")
+            allowed = f"at least {low:g}" if found < low else f"at most {high:g}"
+            at.fail(f"is {_short(found)}; it should be {allowed}")
         return float(found)
 
 

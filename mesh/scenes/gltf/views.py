@@ -9,25 +9,16 @@ from numpy.typing import NDArray
 
 from mesh.scenes.description import Camera, Light, LightKind
 from mesh.scenes.gltf.cursor import Value
+from mesh.scenes.gltf.lenses import PERSPECTIVE, camera_aspect
 from mesh.scenes.matrices import Matrix
 
 _KINDS = {"directional": LightKind.DIRECTIONAL, "point": LightKind.POINT, "spot": LightKind.SPOT}
-_PERSPECTIVE = "perspective"
-
-
-def camera_aspect(camera: Value) -> float | None:
-    """Width over height that the camera was made for; None where it takes any."""
-    if camera.choice("type", "", (_PERSPECTIVE, "orthographic")) == _PERSPECTIVE:
-        return camera.required(_PERSPECTIVE).number("aspectRatio", 0.0, low=0.0, high=1e6) or None
-    lens = camera.required("orthographic")
-    width, height = (abs(lens.number(key)) for key in ("xmag", "ymag"))
-    return width / height if width and height else None
 
 
 def read_camera(name: str, camera: Value, transform: Matrix) -> Camera:
     aspect = camera_aspect(camera)
-    if camera.has(_PERSPECTIVE) and camera.text("type") == _PERSPECTIVE:
-        yfov = camera.required(_PERSPECTIVE).number("yfov", low=1e-6, high=math.pi - 1e-6)
+    if camera.text("type") == PERSPECTIVE:
+        yfov = camera.required(PERSPECTIVE).number("yfov", low=1e-6, high=math.pi - 1e-6)
         return Camera(name, to_array(transform), yfov=yfov, aspect=aspect)
     height = 2.0 * abs(camera.required("orthographic").number("ymag"))
     if height == 0.0:

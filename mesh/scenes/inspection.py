@@ -1,0 +1,96 @@
+"""What can be chosen in a scene file: cameras, clips, scenes and variants, from its JSON alone.
+
+Runs in the command line's process at submit: no library, no pixels, no vertices.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mesh.scenes.gltf.cursor import Value
+from mesh.scenes.gltf.document import Document, choose, read_document
+from mesh.scenes.gltf.hierarchy import camera_nodes, chosen_scene, light_nodes, walk
+from mesh.scenes.gltf.lenses import camera_aspect
+
+
+@dataclass(frozen=True, slots=True)
+class CameraInfo:
+    """A camera of the scene by the name `--camera` takes; `aspect` is width over height, if it has one."""
+
+    name: str
+    aspect: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClipInfo:
+    """An animation clip and its length in seconds; None where the file does not state it."""
+
+    name: str
+    duration: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SceneInfo:
+    """What a scene file offers. `has_lights`: it has punctual lights, or surfaces that shine."""
+
+    name: str
+    cameras: tuple[CameraInfo, ...]
+    clips: tuple[ClipInfo, ...]
+    scenes: tuple[str, ...]
+    variants: tuple[str, ...]
+    has_lights: bool
+    warnings: tuple[str, ...]
+
+    def check_camera(self, name: str) -> None:
+        """Raises NoSuchChoice, listing the cameras, where there is none of this name."""
+        choose(self.name, "camera", name, [camera.name for camera in self.cameras])
+
+    def check_clip(self, name: str) -> None:
+        choose(self.name, "clip", name, [clip.name for clip in self.clips])
+
+    def check_variant(self, name: str) -> None:
+        choose(self.name, "variant", name, self.variants)
+
+
+def inspect(entry: Path, *, scene: str = "") -> SceneInfo:
+    """The choices in a .gltf or .glb file, for its scene called `scene` or its default one.
+
+    Raises BadScene, UnsupportedExtension, UnknownFormat, MissingFiles or NoSuchChoice.
+    """
+    document = read_document(entry)
+    nodes = walk(document, chosen_scene(document, scene))
+    lights = light_nodes(document, nodes)
+    return SceneInfo(
+        name=entry.name,
+        cameras=tuple(
+            CameraInfo(name, camera_aspect(camera)) for name, _, camera in camera_nodes(document, nodes)
+        ),
+        clips=tuple(
+            ClipInfo(name, _duration(document, animation))
+            for name, animation in zip(
+                document.names("animations"), document.objects("animations"), strict=True
+            )
+        ),
+        scenes=document.names("scenes"),
+        variants=document.names_of_variants(),
+        has_lights=bool(lights) or any(_shines(material) for material in document.objects("materials")),
+        warnings=document.warnings,
+    )
+
+
+def _duration(document: Document, animation: Value) -> float | None:
+    """The last keyframe: glTF demands that the accessors of times state their maximum."""
+    accessors = document.objects("accessors")
+    latest = 0.0
+    for sampler in animation.objects("samplers"):
+        index = sampler.index("input", len(accessors), "accessors")
+        highest = accessors[index].all_numbers("max") if index >= 0 else ()
+        if not highest:
+            return None
+        latest = max(latest, highest[0])
+    return latest
+
+
+def _shines(material: Value) -> bool:
+    return any(component > 0.0 for component in material.numbers("emissiveFactor", (0.0, 0.0, 0.0)))
