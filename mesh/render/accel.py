@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mesh.render.accel_build import build_binary
+from mesh.render.accel_build import build_binary, make_build_scratch
 from mesh.render.accel_collapse import box_triangles, collapse, pack
 from mesh.render.accel_layout import (
     CHILD_ROW,
@@ -26,6 +26,7 @@ from mesh.render.accel_layout import (
     LANES,
     NODE_FLOATS,
     PACKET_FLOATS,
+    STACK_SIZE,
     WIDTH,
     Accel,
     MeshTree,
@@ -141,10 +142,13 @@ class _Binary:
 def _wide_tree(boxes: F32, ids: I32, leaf_size: int) -> tuple[F32, I32, _Binary]:
     """Nodes of the 8-wide tree over boxes (n >= 1), the binary node of each leaf, and the binary tree."""
     binary = _Binary(2 * len(boxes))
-    build_binary(boxes, ids, leaf_size, binary.boxes, binary.first, binary.count)
+    build_binary(boxes, ids, leaf_size, binary.boxes, binary.first, binary.count, make_build_scratch())
     nodes = aligned(len(boxes) * NODE_FLOATS)
     leaves = np.empty(len(boxes), np.int32)
-    used, leaf_count = collapse(binary.boxes, binary.first, binary.count, nodes, nodes.view(np.int32), leaves)
+    stack, held = np.empty((STACK_SIZE, 2), np.int64), np.empty(WIDTH, np.int64)
+    used, leaf_count = collapse(
+        binary.boxes, binary.first, binary.count, nodes, nodes.view(np.int32), leaves, stack, held
+    )
     kept = aligned(used * NODE_FLOATS)
     kept[:] = nodes[: used * NODE_FLOATS]
     return kept, leaves[:leaf_count], binary

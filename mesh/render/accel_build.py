@@ -6,7 +6,10 @@ floats (low x, y, z, 0, -high x, -high y, -high z, 0), so that a union is one ve
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from mesh.render.accel_layout import MAX_DEPTH
 from mesh.render.accel_vector import merge_bounds
@@ -17,6 +20,27 @@ _INFINITY = np.float32(np.inf)
 # Bins are found by multiplication; the factor keeps the topmost centroid inside the last bin.
 _BIN_SCALE = np.float32(BINS * 0.99999)
 _ZERO = np.float32(0.0)
+
+
+class BuildScratch(NamedTuple):
+    """Working memory of `build_binary`, one per thread."""
+
+    bins: NDArray[np.float32]
+    sizes: NDArray[np.int64]
+    sweep: NDArray[np.float32]
+    left_cost: NDArray[np.float32]
+    stack: NDArray[np.int64]
+
+
+def make_build_scratch() -> BuildScratch:
+    """Working memory for one `build_binary` at a time."""
+    return BuildScratch(
+        np.empty((3 * BINS, 8), np.float32),
+        np.empty((3, BINS), np.int64),
+        np.empty((2, 8), np.float32),
+        np.empty(BINS, np.float32),
+        np.empty((2 * MAX_DEPTH, 4), np.int64),
+    )
 
 
 @inlined
@@ -48,18 +72,14 @@ def _swap(boxes, ids, i, j):
 
 
 @kernel
-def build_binary(boxes, ids, leaf_size, node_boxes, first, count):
+def build_binary(boxes, ids, leaf_size, node_boxes, first, count, scratch):
     """Sort boxes (n, 8) and ids (n,) into a tree and return its number of nodes; n >= 1.
 
     node_boxes (2n, 8), first (2n,) and count (2n,) receive the nodes, root at 0: an inner node has
     count 0 and its children at first and first + 1; a leaf covers ids[first : first + count], with
-    count <= leaf_size. Depends on nothing but the boxes and their order.
+    count <= leaf_size. Depends on nothing but the boxes and their order. scratch: `make_build_scratch`.
     """
-    bins = np.empty((3 * BINS, 8), np.float32)
-    sizes = np.empty((3, BINS), np.int64)
-    sweep = np.empty((2, 8), np.float32)
-    left_cost = np.empty(BINS, np.float32)
-    stack = np.empty((2 * MAX_DEPTH, 4), np.int64)
+    bins, sizes, sweep, left_cost, stack = scratch
     stack[0] = (0, 0, boxes.shape[0], 0)
     held = 1
     nodes = 1

@@ -16,7 +16,6 @@ from mesh.render.accel_layout import (
     NODE_FLOATS,
     NUMBER_ROW,
     PACKET_FLOATS,
-    STACK_SIZE,
     WIDTH,
 )
 from mesh.render.kernel import kernel
@@ -55,14 +54,13 @@ def box_triangles(positions, triangles, boxes, ids):
 
 
 @kernel
-def collapse(boxes, first, count, nodes, words, leaves):
+def collapse(boxes, first, count, nodes, words, leaves, stack, held):
     """Write the 8-wide tree of a binary one; returns its numbers of nodes and of leaves.
 
     nodes: float32 (n * NODE_FLOATS,); words: the same memory as int32; leaves: int32 (m,) receives the
     binary node of each leaf, in the order of their references. A tree of one leaf gets a node above it.
+    stack (STACK_SIZE, 2) and held (WIDTH,): int64 working memory.
     """
-    held = np.empty(WIDTH, np.int64)
-    stack = np.empty((STACK_SIZE, 2), np.int64)
     stack[0] = (0, 0)
     waiting = 1
     used, leaf_count = 1, 0

@@ -3,6 +3,10 @@
 The exactness contract: a kernel's result is the same bits on every processor. So never `fastmath` (no
 reassociation, no contraction of a multiply and an add), never `parallel`; division by zero gives IEEE
 infinities instead of an exception. Kernels release the interpreter lock; callers bring the threads.
+
+`_nrt=False` takes numba's reference counting out: its atomic counters on every array handed from function
+to function cost several times what a ray query does, and threads would fight over them. The price is
+that a kernel cannot allocate (numba refuses to compile it); its caller brings all the memory.
 """
 
 from __future__ import annotations
@@ -15,9 +19,11 @@ from numba import njit
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile `function` as a kernel, kept in numba's cache between processes."""
-    return njit(nogil=True, cache=True, error_model="numpy", fastmath=False)(function)
+    return njit(nogil=True, cache=True, error_model="numpy", fastmath=False, _nrt=False)(function)
 
 
 def inlined(function: Callable[..., Any]) -> Any:
     """Compile `function` as a part of kernels: always inlined, so that small steps cost no call."""
-    return njit(nogil=True, cache=True, error_model="numpy", fastmath=False, forceinline=True)(function)
+    return njit(nogil=True, cache=True, error_model="numpy", fastmath=False, _nrt=False, forceinline=True)(
+        function
+    )
