@@ -1,0 +1,193 @@
+"""The node's disk work: the block store and the records, driven from trio, done in threads.
+
+Carries out the effects of the machines that touch the disk and hands their answers back as events. Records
+are written in the order in which they came, many at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import trio
+
+from mesh.blocks import events as blocks
+from mesh.blocks.errors import BadRecipe, BadTree, BlockAbsent, BlockCorrupt, DiskFull, WrongBytes
+from mesh.blocks.records import RecordStore
+from mesh.blocks.store import BlockStore
+from mesh.blocks.tree import TreeEntry
+from mesh.model.ids import Digest, JobId
+from mesh.wire.blocks import BlockData, BlockMissing, BlockRequest
+from mesh.wire.codec import encode_record
+from mesh.wire.effects import Persist
+
+THREADS = 4
+"""Disk operations under way at once."""
+
+SERVING = 64
+"""Block requests of peers that wait at once; more are answered as missing, and asked of others."""
+
+READ_CHUNK = 1 << 20
+
+
+class NodeDisk:
+    """`answer(event)` hands an event to the node's machines; `complain(sentence)` reaches the event log."""
+
+    def __init__(
+        self,
+        store: BlockStore,
+        records: RecordStore,
+        answer: Callable[[object], None],
+        complain: Callable[[str], None],
+    ) -> None:
+        self.store = store
+        self._records = records
+        self._answer = answer
+        self._complain = complain
+        self._limiter = trio.CapacityLimiter(THREADS)
+        self._nursery: trio.Nursery | None = None
+        self._to_write: list[Persist] = []
+        self._news = trio.Event()
+        self._serving = 0
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until cancelled; what was asked for before is written all the same."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            task_status.started()
+            try:
+                await self._write_records()
+            finally:
+                self._write_now()
+
+    # --- records --------------------------------------------------------------------------------------
+
+    def persist(self, effect: Persist) -> None:
+        self._to_write.append(effect)
+        self._news.set()
+
+    async def _write_records(self) -> None:
+        while True:
+            await self._news.wait()
+            self._news = trio.Event()
+            batch, self._to_write = self._to_write, []
+            try:
+                await trio.to_thread.run_sync(self._write_batch, batch, limiter=self._limiter)
+            except DiskFull as error:
+                # The machines hold all of it in memory and peers hold copies: say it, and go on.
+                self._complain(str(error))
+
+    def _write_now(self) -> None:
+        batch, self._to_write = self._to_write, []
+        with suppress(DiskFull):
+            self._write_batch(batch)
+
+    def _write_batch(self, batch: list[Persist]) -> None:
+        self._records.write(
+            (one.job, one.key, None if one.record is None else encode_record(one.record)) for one in batch
+        )
+
+    # --- blocks ---------------------------------------------------------------------------------------
+
+    def ask_local(self, effect: blocks.AskLocal) -> None:
+        self._start(self._ask_local, effect)
+
+    def save_block(self, effect: blocks.SaveBlock) -> None:
+        self._start(self._save_block, effect)
+
+    def pin(self, job: JobId, root: Digest) -> None:
+        self._start(self._in_thread, lambda: self.store.pin(job, root))
+
+    def unpin(self, job: JobId) -> None:
+        self._start(self._in_thread, lambda: self.store.unpin(job))
+
+    def serve(self, request: BlockRequest, send: Callable[[BlockData | BlockMissing], None]) -> None:
+        """Answer a peer's request, block by block."""
+        if self._serving >= SERVING:
+            send(BlockMissing(request.digests))
+            return
+        self._serving += 1
+        self._start(self._serve, request, send)
+
+    def _start(self, task: Callable[..., object], *args: object) -> None:
+        assert self._nursery is not None
+        self._nursery.start_soon(task, *args)  # type: ignore[arg-type]
+
+    async def _in_thread(self, action: Callable[[], None]) -> None:
+        await trio.to_thread.run_sync(action, limiter=self._limiter)
+
+    async def _ask_local(self, effect: blocks.AskLocal) -> None:
+        try:
+            missing = await trio.to_thread.run_sync(self.store.missing, effect.root, limiter=self._limiter)
+        except (BadRecipe, BadTree, DiskFull) as error:
+            self._answer(blocks.LocalFailed(effect.root, str(error)))
+        else:
+            self._answer(blocks.LocalAnswer(effect.root, missing))
+
+    async def _save_block(self, effect: blocks.SaveBlock) -> None:
+        part, sender = effect.part, effect.sender
+        try:
+            missing = await trio.to_thread.run_sync(
+                self.store.save, part, effect.block, limiter=self._limiter
+            )
+        except WrongBytes:
+            self._answer(blocks.BlockRejected(part.digest, sender))
+        except (BadRecipe, DiskFull) as error:
+            self._answer(blocks.BlockUnusable(part.digest, str(error)))
+        else:
+            self._answer(blocks.BlockStored(part.digest, missing))
+
+    async def _serve(self, request: BlockRequest, send: Callable[[BlockData | BlockMissing], None]) -> None:
+        missing: list[Digest] = []
+        try:
+            for digest in request.digests:
+                try:
+                    send(await trio.to_thread.run_sync(self.store.get_data, digest, limiter=self._limiter))
+                except (BlockAbsent, BlockCorrupt):
+                    missing.append(digest)
+        finally:
+            self._serving -= 1
+        if missing:
+            send(BlockMissing(tuple(missing)))
+
+    # --- whole blobs ----------------------------------------------------------------------------------
+
+    async def put_stream(self, chunks: AsyncIterator[bytes]) -> tuple[Digest, int]:
+        """Store bytes as they come. Returns (root, size). Raises DiskFull."""
+
+        async def next_chunk() -> bytes | None:
+            return await anext(chunks, None)
+
+        def pull() -> Iterator[bytes]:
+            while (chunk := trio.from_thread.run(next_chunk)) is not None:
+                yield chunk
+
+        return await trio.to_thread.run_sync(lambda: self.store.put_blob(pull()), limiter=self._limiter)
+
+    async def put_file(self, path: Path) -> tuple[Digest, int]:
+        """Store a file's bytes. Returns (root, size). Raises DiskFull, OSError."""
+
+        def put() -> tuple[Digest, int]:
+            with path.open("rb") as file:
+                return self.store.put_blob(iter(lambda: file.read(READ_CHUNK), b""))
+
+        return await trio.to_thread.run_sync(put, limiter=self._limiter)
+
+    async def put_tree(self, entries: tuple[TreeEntry, ...]) -> Digest:
+        """Store a scene's table of files. Raises BadTree, DiskFull."""
+        return await trio.to_thread.run_sync(self.store.put_tree, entries, limiter=self._limiter)
+
+    async def materialise(self, root: Digest, folder: Path) -> None:
+        """Write the files of scene `root` under `folder`. Raises what BlockStore.materialise raises."""
+        await trio.to_thread.run_sync(self.store.materialise, root, folder, limiter=self._limiter)
+
+    async def read_blob(self, root: Digest) -> AsyncIterator[bytes]:
+        """The bytes of a blob that is here. Raises BlockAbsent, BlockCorrupt, BadRecipe."""
+        source = self.store.read_blob(root)
+        while True:
+            chunk = await trio.to_thread.run_sync(next, source, None, limiter=self._limiter)
+            if chunk is None:
+                return
+            yield chunk
+

@@ -1,0 +1,160 @@
+"""Carries out Render effects: unpack the scene, have the engine render, store the pixels, tell the machines."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import trio
+
+from mesh.blocks.errors import DiskFull
+from mesh.engines.host import (
+    EngineDone,
+    EngineFailed,
+    EngineHost,
+    EngineNews,
+    EngineProgress,
+    EngineWarned,
+)
+from mesh.errors import MeshError
+from mesh.model.ids import Digest, JobId
+from mesh.model.units import Unit
+from mesh.node.disk import NodeDisk
+from mesh.wire.effects import Attempt, Render, RenderDone, RenderFailed, RenderProgress, Shorten, StopRender
+
+
+@dataclass(slots=True)
+class _Running:
+    job: JobId
+    unit: Unit
+    scene: Digest
+    limit: int
+    """The unit's stop, lowered by Shorten."""
+    started: bool = False
+    """The engine has it; before, its scene is being unpacked."""
+
+
+class Rendering:
+    """`answer(event)` hands an event to the node's machines; `warn(job, sentence)` reaches people."""
+
+    def __init__(
+        self,
+        disk: NodeDisk,
+        spool: Path,
+        threads: int,
+        environment: dict[str, str],
+        answer: Callable[[object], None],
+        warn: Callable[[JobId, str], None],
+    ) -> None:
+        self._disk = disk
+        self._scenes = spool / "scenes"
+        self._answer = answer
+        self._warn = warn
+        self._running: dict[Attempt, _Running] = {}
+        self._unpacking: dict[Digest, trio.Lock] = {}
+        self._nursery: trio.Nursery | None = None
+        self.host = EngineHost(spool / "pixels", threads, self._hear, environment)
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until cancelled. Whatever an earlier life left in the spool is removed first."""
+        for folder in (self._scenes, self._scenes.with_name("pixels")):
+            await trio.to_thread.run_sync(lambda folder=folder: shutil.rmtree(folder, ignore_errors=True))
+            folder.mkdir(parents=True)
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            nursery.start_soon(self.host.run)
+            task_status.started()
+
+    def render(self, effect: Render) -> None:
+        running = _Running(effect.job, effect.unit, effect.manifest.scene_root, effect.unit.stop)
+        self._running[effect.attempt] = running
+        self._start(self._render, effect, running)
+
+    def stop(self, effect: StopRender) -> None:
+        running = self._running.pop(effect.attempt, None)
+        if running is not None and running.started:
+            self.host.stop(effect.attempt)
+
+    def shorten(self, effect: Shorten) -> None:
+        running = self._running.get(effect.attempt)
+        if running is not None:
+            running.limit = min(running.limit, effect.stop)
+            if running.started:
+                self.host.shorten(effect.attempt, effect.stop)
+
+    def forget_scene(self, root: Digest) -> None:
+        """Remove the unpacked files of a scene that no job needs any more."""
+        folder = self._folder(root)
+        self._start(trio.to_thread.run_sync, lambda: shutil.rmtree(folder, ignore_errors=True))
+
+    def _folder(self, root: Digest) -> Path:
+        return self._scenes / root.hex()
+
+    def _start(self, task: Callable[..., object], *args: object) -> None:
+        assert self._nursery is not None
+        self._nursery.start_soon(task, *args)  # type: ignore[arg-type]
+
+    async def _render(self, effect: Render, running: _Running) -> None:
+        folder = self._folder(running.scene)
+        try:
+            async with self._unpacking.setdefault(running.scene, trio.Lock()):
+                await self._disk.materialise(running.scene, folder)
+        except MeshError as error:
+            if self._running.pop(effect.attempt, None) is not None:
+                self._answer(RenderFailed(running.job, running.unit, effect.attempt, str(error)))
+            return
+        if self._running.get(effect.attempt) is running:
+            running.started = True
+            self.host.render(effect.attempt, effect.manifest, effect.unit, folder)
+            if running.limit < effect.unit.stop:
+                self.host.shorten(effect.attempt, running.limit)
+
+    def _hear(self, news: EngineNews) -> None:
+        running = self._running.get(news.attempt)
+        if running is None:
+            if isinstance(news, EngineDone):
+                news.payload.unlink(missing_ok=True)
+            return
+        match news:
+            case EngineProgress(attempt=attempt, fraction=fraction):
+                self._answer(RenderProgress(running.job, running.unit, attempt, fraction))
+            case EngineWarned(sentence=sentence):
+                self._warn(running.job, sentence)
+            case EngineDone():
+                self._start(self._store, news, running)
+            case EngineFailed():
+                self._start(self._report, news, running)
+
+    async def _store(self, news: EngineDone, running: _Running) -> None:
+        try:
+            pixels, size = await self._disk.put_file(news.payload)
+        except (DiskFull, OSError) as error:
+            answer: RenderDone | RenderFailed = RenderFailed(
+                running.job, running.unit, news.attempt, f"its pixels could not be stored: {error}"
+            )
+        else:
+            answer = RenderDone(running.job, news.unit, news.attempt, pixels, size, news.seconds)
+        finally:
+            news.payload.unlink(missing_ok=True)
+        if self._running.pop(news.attempt, None) is not None:
+            self._answer(answer)
+
+    async def _report(self, news: EngineFailed, running: _Running) -> None:
+        log: Digest | None = None
+        if news.log:
+            with_log = _once(news.log.encode())
+            try:
+                log, _ = await self._disk.put_stream(with_log)
+            except DiskFull:
+                # The failure itself matters more than its log.
+                log = None
+        if self._running.pop(news.attempt, None) is not None:
+            self._answer(
+                RenderFailed(running.job, running.unit, news.attempt, news.reason, log, news.retryable)
+            )
+
+
+async def _once(data: bytes) -> AsyncIterator[bytes]:
+    yield data
