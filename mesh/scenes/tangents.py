@@ -23,7 +23,7 @@ def vertex_tangents(positions: F32, normals: F32, uv: F32, triangles: I32) -> F3
     du1, dv1 = t[1][:, 0] - t[0][:, 0], t[1][:, 1] - t[0][:, 1]
     du2, dv2 = t[2][:, 0] - t[0][:, 0], t[2][:, 1] - t[0][:, 1]
     area = du1 * dv2 - du2 * dv1
-    # glTF's v runs down the image, its bitangent up; only the sign of the uv area matters, not its size.
+    # Only the sign of the uv area matters here, not its size.
     sign = np.where(area < 0.0, -1.0, 1.0)
     face = normalize((edge1 * dv2[:, None] - edge2 * dv1[:, None]) * sign[:, None])
     total = np.zeros((len(positions), 3))
@@ -53,5 +53,6 @@ def _finish(total: F64, normal: F64, orientation: F64) -> F32:
     if bool(lost.any()):
         axis = np.where(np.abs(normal[lost, :1]) < 0.9, [[1.0, 0.0, 0.0]], [[0.0, 1.0, 0.0]])
         total[lost] = cross(cross(normal[lost], axis), normal[lost])
-    w = np.where(orientation < 0.0, -1.0, 1.0)
+    # v runs down the image but green points up it, so the bitangent goes against v.
+    w = np.where(orientation > 0.0, -1.0, 1.0)
     return np.ascontiguousarray(np.concatenate([normalize(total), w[:, None]], axis=1), np.float32)

@@ -1,0 +1,103 @@
+"""Builds small glTF files for tests, valid or broken on purpose."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from PIL import Image as Pillow
+
+from mesh.scenes import open_scene
+from mesh.scenes.description import Scene
+
+_COMPONENTS = {"int8": 5120, "uint8": 5121, "int16": 5122, "uint16": 5123, "uint32": 5125, "float32": 5126}
+_KINDS = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4", 16: "MAT4"}
+
+TRIANGLE = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]], np.float32)
+
+
+class Gltf:
+    """A document in the making: `json` may be edited at will before it is written."""
+
+    def __init__(self) -> None:
+        self.json: dict[str, Any] = {"asset": {"version": "2.0"}}
+        self.binary = bytearray()
+
+    def add(self, kind: str, value: dict[str, Any]) -> int:
+        items = self.json.setdefault(kind, [])
+        items.append(value)
+        return len(items) - 1
+
+    def view(self, data: bytes, **fields: object) -> int:
+        self.binary += b"\0" * (-len(self.binary) % 4)
+        view = {"buffer": 0, "byteOffset": len(self.binary), "byteLength": len(data), **fields}
+        self.binary += data
+        return self.add("bufferViews", view)
+
+    def accessor(self, values: ArrayLike, dtype: str = "float32", **fields: object) -> int:
+        array = np.array(values, dtype)
+        rows = array.reshape(len(array), -1)
+        return self.add(
+            "accessors",
+            {
+                "bufferView": self.view(rows.tobytes()),
+                "componentType": _COMPONENTS[dtype],
+                "count": len(rows),
+                "type": _KINDS[rows.shape[1]],
+                **fields,
+            },
+        )
+
+    def mesh(self, attributes: dict[str, int], **primitive: object) -> int:
+        return self.add("meshes", {"primitives": [{"attributes": attributes, **primitive}]})
+
+    def node(self, **fields: object) -> int:
+        """A node that is also a root of the first scene."""
+        node = self.add("nodes", fields)
+        scenes = self.json.setdefault("scenes", [{"nodes": []}])
+        scenes[0]["nodes"].append(node)
+        return node
+
+    def image(self, pixels: ArrayLike, file_format: str = "PNG", **save: object) -> int:
+        file = io.BytesIO()
+        Pillow.fromarray(np.array(pixels, np.uint8)).save(file, file_format, **save)
+        return self.add("images", {"bufferView": self.view(file.getvalue()), "mimeType": "image/png"})
+
+    def clip(self, node: int, path: str, times: ArrayLike, rows: ArrayLike, interpolation: str = "LINEAR") -> int:
+        sampler = {
+            "input": self.accessor(times),
+            "output": self.accessor(rows),
+            "interpolation": interpolation,
+        }
+        channel = {"sampler": 0, "target": {"node": node, "path": path}}
+        return self.add("animations", {"samplers": [sampler], "channels": [channel]})
+
+    def glb(self) -> bytes:
+        document = dict(self.json)
+        document.setdefault("buffers", [{"byteLength": len(self.binary)}] if self.binary else [])
+        return pack_glb(json.dumps(document).encode(), bytes(self.binary))
+
+    def open(self, folder: Path, **choices: str) -> Scene:
+        path = folder / "scene.glb"
+        path.write_bytes(self.glb())
+        return open_scene(path, **choices)
+
+
+def pack_glb(text: bytes, binary: bytes) -> bytes:
+    text += b" " * (-len(text) % 4)
+    binary += b"\0" * (-len(binary) % 4)
+    chunks = struct.pack("<I4s", len(text), b"JSON") + text
+    chunks += struct.pack("<I4s", len(binary), b"BIN\0") + binary
+    return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
+
+
+def triangle(**primitive: object) -> Gltf:
+    """One triangle at one node."""
+    gltf = Gltf()
+    gltf.node(mesh=gltf.mesh({"POSITION": gltf.accessor(TRIANGLE)}, **primitive))
+    return gltf
