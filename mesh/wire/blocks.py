@@ -42,3 +42,6 @@ class BlockMissing(Message):
     """I do not have these blocks now; ask somebody else."""
 
     digests: Annotated[tuple[Digest, ...], AtMost(REQUEST_MAX)]
+
+
+BLOCK_MESSAGES: dict[int, type[Message]] = {80: BlockRequest, 81: BlockData, 82: BlockMissing}

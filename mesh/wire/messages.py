@@ -10,10 +10,14 @@ from __future__ import annotations
 
 from mesh.wire import admission
 from mesh.wire.base import Message
+from mesh.wire.blocks import BLOCK_MESSAGES
+from mesh.wire.gossip import GOSSIP_MESSAGES
 from mesh.wire.sched import SCHED_MESSAGES
 
 MESSAGES: dict[int, type[Message]] = {
+    **GOSSIP_MESSAGES,
     **SCHED_MESSAGES,
+    **BLOCK_MESSAGES,
     100: admission.JoinHello,
     101: admission.JoinChallenge,
     102: admission.JoinProof,
