@@ -112,5 +112,6 @@ def bounce_rays(points: F32, normals: F32, seed: int) -> F32:
     rng = np.random.default_rng(seed)
     sphere = rng.normal(size=points.shape)
     sphere /= np.linalg.norm(sphere, axis=1, keepdims=True)
-    directions = normals + 0.999 * sphere
-    return (directions / np.linalg.norm(directions, axis=1, keepdims=True)).astype(np.float32)
+    directions: NDArray[np.float64] = normals + 0.999 * sphere
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    return directions.astype(np.float32)

@@ -106,7 +106,7 @@ def _instances(trees: Sequence[MeshTree], instance_tree: I32, object_to_world: F
     if not usable.any():
         return _EMPTY, roots, to_object.reshape(-1)
 
-    lows, highs = _world_bounds(bounds[usable], matrices[usable])
+    lows, highs = world_bounds(bounds[usable], matrices[usable])
     boxes = np.zeros((len(lows), 8), np.float32)
     boxes[:, 0:3] = lows
     boxes[:, 4:7] = -highs
@@ -118,7 +118,7 @@ def _instances(trees: Sequence[MeshTree], instance_tree: I32, object_to_world: F
     return top, roots, to_object.reshape(-1)
 
 
-def _world_bounds(bounds: F64, matrices: F64) -> tuple[F32, F32]:
+def world_bounds(bounds: F64, matrices: F64) -> tuple[F32, F32]:
     """Float32 world boxes, low and high (k, 3), around object boxes (k, 6) moved by matrices (k, 4, 4)."""
     pick = np.array([[x, y, z] for x in (0, 3) for y in (1, 4) for z in (2, 5)])
     corners = np.einsum("kij,kcj->kci", matrices[:, :3, :3], bounds[:, pick]) + matrices[:, None, :3, 3]
