@@ -1,0 +1,101 @@
+"""Push-pull: two nodes make their tables equal over the authenticated connection.
+
+Unlike memberlist's, it does not send whole tables: the opener sends a digest of 12 bytes a member, and
+only what differs follows, both ways. So a mesh that starts cold spreads each record about once to each
+node, and the periodic exchange of a calm mesh costs little.
+"""
+
+from __future__ import annotations
+
+import random
+import zlib
+from collections.abc import Iterable
+
+from mesh.gossip.claims import Known
+from mesh.gossip.config import GossipConfig
+from mesh.gossip.events import Clock
+from mesh.gossip.formulas import sync_interval
+from mesh.gossip.outbox import Outbox
+from mesh.gossip.table import Table
+from mesh.gossip.tribunal import Tribunal
+from mesh.model.ids import NodeId
+from mesh.model.status import NodeState
+from mesh.wire.gossip import ENTRY_SIZE, SYNC_ACCUSATIONS, SYNC_RECORDS, Sync, SyncRecords, SyncWanted
+
+
+def digest_of(members: Iterable[bytes]) -> bytes:
+    """The digest of a table, from its entries."""
+    return b"".join(members)
+
+
+def entries_of(digest: bytes) -> set[bytes]:
+    """A digest's entries; a broken end is left out."""
+    whole = len(digest) - len(digest) % ENTRY_SIZE
+    return {digest[at : at + ENTRY_SIZE] for at in range(0, whole, ENTRY_SIZE)}
+
+
+class Syncer:
+    def __init__(
+        self, config: GossipConfig, table: Table, outbox: Outbox, tribunal: Tribunal, rng: random.Random
+    ) -> None:
+        self._config = config
+        self._table = table
+        self._outbox = outbox
+        self._tribunal = tribunal
+        self._rng = rng
+        self._digest: bytes | None = None
+
+    def changed(self) -> None:
+        """Something in the table is not as it was."""
+        self._digest = None
+
+    def open_with(self, node: NodeId) -> None:
+        self._outbox.send(node, Sync(self._table[self._table.me].record, self.digest()))
+
+    def tick(self, now: float) -> None:
+        """Opens a push-pull with somebody, and comes back later."""
+        for partner in self._table.draw(1, lambda h: self._table.state(h) is NodeState.ALIVE):
+            self.open_with(partner.node)
+        interval = sync_interval(self._config.sync_interval, self._table.live)
+        self._outbox.timer(Clock.SYNC, now + interval * self._rng.uniform(0.75, 1.25))
+
+    def soon(self, now: float) -> None:
+        """The last one introduced strangers, so there may be more: come back soon."""
+        self._outbox.timer(Clock.SYNC, now + self._config.eager_interval * self._rng.uniform(0.5, 1.5))
+
+    def answer(self, sender: NodeId, sync: Sync) -> None:
+        """Sends what the opener lacks or has otherwise, and asks for what it has beyond that."""
+        theirs = entries_of(sync.digest)
+        mine = {self._entry(known): known for known in self._table}
+        self._send_records(sender, [known for entry, known in mine.items() if entry not in theirs])
+        wanted = digest_of(sorted(theirs - mine.keys()))
+        if wanted:
+            self._outbox.send(sender, SyncWanted(wanted))
+
+    def fetch(self, sender: NodeId, wanted: SyncWanted) -> None:
+        """Sends the records that the other side asked for."""
+        entries = entries_of(wanted.entries)
+        self._send_records(sender, [known for known in self._table if self._entry(known) in entries])
+
+    def _send_records(self, to: NodeId, members: list[Known]) -> None:
+        """In parts; each with the accusations of its members, the first also with all open suspicions'."""
+        suspects = self._table.in_state(NodeState.SUSPECT)
+        for start in range(0, max(len(members), len(suspects) and 1), SYNC_RECORDS):
+            part = members[start : start + SYNC_RECORDS]
+            about = dict.fromkeys([*suspects, *(known.handle for known in part)])
+            accusations = [each for handle in about for each in self._tribunal.accusations_of(handle)]
+            records = tuple(known.record for known in part)
+            self._outbox.send(to, SyncRecords(records, tuple(accusations[:SYNC_ACCUSATIONS])))
+            suspects = []
+
+    def digest(self) -> bytes:
+        if self._digest is None:
+            self._digest = digest_of(map(self._entry, self._table))
+        return self._digest
+
+    def _entry(self, known: Known) -> bytes:
+        """Differs also where one side takes a member for dead and the other does not, so that the
+        accusations are exchanged."""
+        if self._table.state(known.handle) is not NodeState.DEAD:
+            return known.entry
+        return known.entry[:8] + zlib.crc32(b"dead" + known.entry).to_bytes(4, "big")
