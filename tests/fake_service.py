@@ -241,6 +241,8 @@ class FakeService:
             state=JobState.FAILED if failed else JobState.DONE,
             frames=format_frames(request.frames),
             frames_failed=failed,
+            buckets_total=total * count,
+            buckets_done=(total - failed) * count,
             shares=(
                 ShareStatus(self.shown.me, "render1", total - failed, (total - failed) * count, 12.5, 0),
             ),

@@ -15,7 +15,6 @@ from mesh.control.client import Client
 from mesh.control.errors import (
     ControlPortInUse,
     DownloadBroken,
-    MisusedNode,
     NoNode,
     RefusedByNode,
     TokenUnreadable,
@@ -130,7 +129,7 @@ def test_a_node_s_error_keeps_its_sentence_and_exit_code(client: Client) -> None
     assert unknown.value.exit_code == ExitCode.REFUSED
     assert unknown.value.details["kind"] == "UnknownJob"
 
-    with pytest.raises(MisusedNode, match="nothing to render") as misused:
+    with pytest.raises(RefusedByNode, match="nothing to render") as misused:
         client.submit(request_for(frames=()))
     assert misused.value.exit_code == ExitCode.USAGE
 

@@ -160,14 +160,16 @@ class _Bytes(Response):
         self._rest = rest
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
-        async with aclosing(self._rest), trio.open_nursery() as nursery:
-            nursery.start_soon(_until_disconnect, receive, nursery.cancel_scope)
-            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            await send({"type": "http.response.body", "body": self._first, "more_body": True})
-            async for chunk in self._rest:
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        async with aclosing(self._rest):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_until_disconnect, receive, nursery.cancel_scope)
+                await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+                await send({"type": "http.response.body", "body": self._first, "more_body": True})
+                async for chunk in self._rest:
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                nursery.cancel_scope.cancel()
+            # Outside: as it ends a response the server reports a disconnect, and must not be cancelled then.
             await send({"type": "http.response.body", "body": b"", "more_body": False})
-            nursery.cancel_scope.cancel()
 
 
 async def _until_disconnect(receive: Receive, scope: trio.CancelScope) -> None:

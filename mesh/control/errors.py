@@ -51,29 +51,8 @@ class RefusedByNode(MeshError):
     """{sentence}"""
 
 
-class MisusedNode(RefusedByNode):
-    """{sentence}"""
-
-    exit_code = ExitCode.USAGE
-
-
-class NodeWithoutMesh(RefusedByNode):
-    """{sentence}"""
-
-    exit_code = ExitCode.NO_MESH
-
-
-class NodeFailedFrames(RefusedByNode):
-    """{sentence}"""
-
-    exit_code = ExitCode.FRAMES_FAILED
-
-
-_BY_EXIT_CODE: dict[int, type[RefusedByNode]] = {
-    kind.exit_code: kind for kind in (RefusedByNode, MisusedNode, NodeWithoutMesh, NodeFailedFrames)
-}
-
-
 def from_node(sentence: str, kind: str, exit_code: int) -> RefusedByNode:
     """The error a node answered with, with its own sentence and exit code; `details["kind"]` is its class."""
-    return _BY_EXIT_CODE.get(exit_code, RefusedByNode)(sentence=sentence, kind=kind)
+    error = RefusedByNode(sentence=sentence, kind=kind)
+    error.exit_code = ExitCode(exit_code)
+    return error

@@ -1,0 +1,134 @@
+"""Makes a job of a scene file: checks what was asked of it, sends its files to the node, submits.
+
+Runs in the command's process, which reads the scene with the user's rights. Loads no image or geometry.
+"""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mesh.control.client import Client
+from mesh.control.service import SceneFile, SubmitReceipt, SubmitRequest
+from mesh.errors import ExitCode, MeshError
+from mesh.model.manifest import EngineName, RenderSettings
+from mesh.scenes.inspection import inspect
+from mesh.scenes.pack import SceneFiles, find_files
+
+COMPUTED_SKY = "sky"
+_GLTF = (".gltf", ".glb")
+
+
+class BadJobName(MeshError):
+    """The job name {name!r} cannot be used: {reason}. Choose another with --name."""
+
+    exit_code = ExitCode.USAGE
+
+
+class NoSceneFile(MeshError):
+    """There is no scene file {file}. Check the path."""
+
+    exit_code = ExitCode.USAGE
+
+
+class NoEnvironmentFile(MeshError):
+    """There is no environment image {file}. Give an equirectangular .hdr or .exr file, or `sky` for a computed one."""
+
+    exit_code = ExitCode.USAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the user asked for; `settings.environment` is set from `environment` (a file, `sky` or empty)."""
+
+    scene: Path
+    frames: tuple[int, ...]
+    engine: EngineName
+    settings: RenderSettings
+    environment: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A job that is known to be possible, before anything is sent. `warnings` are for the user."""
+
+    name: str
+    files: SceneFiles
+    frames: tuple[int, ...]
+    engine: EngineName
+    settings: RenderSettings
+    warnings: tuple[str, ...]
+
+
+def prepare(wish: Wish) -> Prepared:
+    """Find the scene's files and check the choices in it. Sends nothing.
+
+    Raises NoSceneFile, NoEnvironmentFile, BadJobName, and what `mesh.scenes` finds wrong with the scene.
+    """
+    if not wish.scene.is_file():
+        raise NoSceneFile(file=wish.scene)
+    name = wish.name or wish.scene.stem
+    if not 0 < len(name) <= 100 or not name.isprintable() or "/" in name:
+        raise BadJobName(name=name, reason="it must be at most 100 printable characters without slashes")
+    warnings: tuple[str, ...] = ()
+    if wish.scene.suffix.lower() in _GLTF or wish.engine is EngineName.BUILTIN:
+        warnings = _check_choices(wish.scene, wish.settings)
+    extra: list[Path] = []
+    if wish.environment not in ("", COMPUTED_SKY):
+        extra.append(Path(wish.environment))
+        if not extra[0].is_file():
+            raise NoEnvironmentFile(file=wish.environment)
+    files = find_files(wish.scene, extra)
+    environment = files.extras[0] if extra else wish.environment
+    settings = replace(wish.settings, environment=environment)
+    return Prepared(name, files, wish.frames, wish.engine, settings, warnings)
+
+
+def _check_choices(scene: Path, settings: RenderSettings) -> tuple[str, ...]:
+    """The scene's warnings. Raises NoSuchChoice for a camera, clip or variant that is not in it."""
+    info = inspect(scene, scene=settings.scene)
+    if settings.camera:
+        info.check_camera(settings.camera)
+    if settings.clip:
+        info.check_clip(settings.clip)
+    if settings.variant:
+        info.check_variant(settings.variant)
+    return info.warnings
+
+
+def submit(
+    client: Client, prepared: Prepared, sent: Callable[[int], None] = lambda _bytes: None
+) -> SubmitReceipt:
+    """Store every file with the node, then submit; `sent` hears of the bytes of each file that went.
+
+    Raises UnreadableSceneFile, and what the node raises, such as DiskFull.
+    """
+    files: list[SceneFile] = []
+    for file in prepared.files.files:
+        stored = client.put_blob(file.local, file.tree_path)
+        files.append(SceneFile(file.tree_path, stored.blob, stored.size))
+        sent(stored.size)
+    return client.submit(
+        SubmitRequest(
+            name=prepared.name,
+            submitter=submitter(),
+            files=tuple(files),
+            entry=prepared.files.entry,
+            frames=prepared.frames,
+            engine=prepared.engine,
+            settings=prepared.settings,
+        )
+    )
+
+
+def submitter() -> str:
+    """user@host, as others see who asked."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = "somebody"  # a container's user often has no entry anywhere
+    return f"{user}@{socket.gethostname()}"
