@@ -1,0 +1,160 @@
+"""The built-in path tracer with one scene open: what a session asks for pixels.
+
+Keeps the scene, its textures and trees, and the last frame's world; a new frame rebuilds only what moved.
+Threads share a frame by taking strips of its buckets; which thread takes which changes no pixel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mesh.engines.builtin_geometry import GeometryKeeper
+from mesh.engines.builtin_light import choose_pose, gather_lights, read_environment
+from mesh.engines.builtin_materials import pack_materials
+from mesh.model.manifest import RenderSettings
+from mesh.model.units import Grid, Rect, Unit
+from mesh.render.accel_layout import Scratch, make_scratch
+from mesh.render.albedo import albedo_table
+from mesh.render.camera import camera_record
+from mesh.render.film import render_rect
+from mesh.render.filter import make_filter
+from mesh.render.pixels import CHANNELS, Payload, encode
+from mesh.render.sampler import make_sequence
+from mesh.render.world import World
+from mesh.scenes import open_scene
+
+_STRIP_SAMPLES = 32768
+"""About how many samples a thread takes at a time: some tens of milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Strip:
+    """Some rows of one bucket."""
+
+    bucket: int
+    rect: Rect
+
+
+class BuiltinRenderer:
+    """Opens `entry` inside `scene_dir`. Raises MeshError where the scene or the settings are wrong."""
+
+    def __init__(
+        self, scene_dir: Path, entry: str, settings: RenderSettings, frames: tuple[int, ...], threads: int
+    ) -> None:
+        self._settings = settings
+        self._frames = frames
+        self._scene = open_scene(
+            scene_dir / entry, scene=settings.scene, clip=settings.clip, variant=settings.variant
+        )
+        self._environment = read_environment(scene_dir, self._scene, settings)
+        self._materials = pack_materials(self._scene.materials, self._scene.images)
+        self._keeper = GeometryKeeper(self._scene)
+        self._filter = make_filter()
+        self._world: tuple[int, World] | None = None
+        self._pool = ThreadPoolExecutor(max(threads, 1), thread_name_prefix="render")
+        self._threads: SimpleQueue[tuple[NDArray[np.int64], NDArray[np.float64], Scratch]] = SimpleQueue()
+        for _ in range(max(threads, 1)):
+            self._threads.put((np.zeros(len(CHANNELS), np.int64), np.zeros(len(CHANNELS)), make_scratch()))
+        # Settings that the scene cannot satisfy are refused now, not at the first frame.
+        self.world(frames[0] if frames else 1)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return self._scene.warnings
+
+    def world(self, frame: int) -> World:
+        """Everything the kernels need for `frame`; the last one is kept."""
+        if self._world is None or self._world[0] != frame:
+            self._world = (frame, self._build(frame))
+        return self._world[1]
+
+    def _build(self, frame: int) -> World:
+        settings = self._settings
+        snapshot = self._scene.at((frame - 1) / settings.fps)
+        placed = self._keeper.place(snapshot)
+        pose = choose_pose(snapshot, placed, settings, self._frames, frame)
+        return World(
+            placed.everything,
+            placed.solid,
+            placed.sheer,
+            placed.sheer_ids,
+            int(placed.has_sheer),
+            placed.geometry,
+            self._materials,
+            self._environment,
+            gather_lights(snapshot, placed, self._environment),
+            make_sequence(settings.seed, frame, settings.samples, settings.max_depth),
+            camera_record(pose, settings.width, settings.height),
+            self._filter,
+            albedo_table(),
+            settings.max_depth,
+            np.float32(settings.clamp),
+            settings.samples,
+            np.float32(settings.noise),
+        )
+
+    def render(
+        self, unit: Unit, progress: Callable[[float], None], limit: Callable[[], int]
+    ) -> tuple[Unit, bytes]:
+        """The unit's encoded pixels, and the unit they cover.
+
+        Buckets from `limit()` on are left out; where that leaves none, the unit is empty and so are the
+        bytes. `progress` is told the finished share, from this thread.
+        """
+        world = self.world(unit.frame)
+        grid = Grid(self._settings.width, self._settings.height, self._settings.bucket)
+        done = self._render_buckets(world, grid, unit, progress, limit)
+        covered = Unit(unit.frame, unit.start, unit.start + len(done))
+        if not done:
+            return covered, b""
+        return covered, encode(Payload(covered, grid, tuple(done)))
+
+    def _render_buckets(
+        self,
+        world: World,
+        grid: Grid,
+        unit: Unit,
+        progress: Callable[[float], None],
+        limit: Callable[[], int],
+    ) -> list[NDArray[np.float32]]:
+        """The pixels of the unit's buckets in order, up to the first that is beyond the limit."""
+        buckets: dict[int, NDArray[np.float32]] = {}
+        for index in range(unit.start, unit.stop):
+            rect = grid.rect(index)
+            buckets[index] = np.zeros((rect.height, rect.width, len(CHANNELS)), np.float32)
+        strips = [
+            strip for index in range(unit.start, unit.stop) for strip in self._strips(index, grid.rect(index))
+        ]
+
+        def render_strip(strip: _Strip) -> bool:
+            if strip.bucket >= limit():
+                return False
+            thread = self._threads.get()
+            rect, whole = strip.rect, grid.rect(strip.bucket)
+            out = buckets[strip.bucket][rect.y0 - whole.y0 : rect.y1 - whole.y0]
+            render_rect(world, rect.x0, rect.y0, rect.x1, rect.y1, out, *thread)
+            self._threads.put(thread)
+            return True
+
+        skipped = unit.stop
+        results = zip(strips, self._pool.map(render_strip, strips), strict=True)
+        for finished, (strip, rendered) in enumerate(results, 1):
+            if not rendered:
+                skipped = min(skipped, strip.bucket)
+            progress(finished / len(strips))
+        return [buckets[index] for index in range(unit.start, skipped)]
+
+    def _strips(self, bucket: int, rect: Rect) -> Iterator[_Strip]:
+        rows = max(1, _STRIP_SAMPLES // max(rect.width * self._settings.samples, 1))
+        for y in range(rect.y0, rect.y1, rows):
+            yield _Strip(bucket, Rect(rect.x0, y, rect.x1, min(y + rows, rect.y1)))
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True)

@@ -1,0 +1,253 @@
+"""From the scene description's meshes and instances to the path tracer's geometry, kept between frames.
+
+Triangle records and trees of meshes at rest are made once and kept; a frame that only moves instances
+rebuilds nothing but the tree above them. Deformed meshes have their own place, filled again every frame.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mesh.engines.builtin_materials import shines
+from mesh.render.accel import assemble, build_mesh, move
+from mesh.render.accel_layout import Accel, MeshTree
+from mesh.render.geometry import (
+    INSTANCE,
+    INSTANCE_INTS,
+    TRIANGLE,
+    Geometry,
+    instance_record,
+    per_corner,
+    triangle_records,
+)
+from mesh.render.lights import triangle_lights
+from mesh.scenes.description import AlphaMode, Instance, Material, Mesh, Scene, Snapshot
+
+F32 = NDArray[np.float32]
+Vector = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shining:
+    """Triangles of the scene that shine: records, ids and powers, as `mesh.render.lights` wants them."""
+
+    records: F32
+    ids: NDArray[np.int32]
+    powers: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Placed:
+    """One frame's geometry. Without sheer instances all three structures are the same."""
+
+    everything: Accel
+    solid: Accel
+    sheer: Accel
+    sheer_ids: NDArray[np.int32]
+    has_sheer: bool
+    geometry: Geometry
+    shining: Shining
+    low: Vector
+    high: Vector
+
+
+class GeometryKeeper:
+    """Makes each frame's `Placed`, from what it kept of the frames before."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._trees: dict[bytes, MeshTree] = {}
+        self._layout: tuple[tuple[int, bool], ...] = ()
+        self._kept: dict[str, tuple[list[MeshTree], Accel]] = {}
+        self._triangles = np.zeros((1, TRIANGLE), np.float32)
+        self._uv1 = np.zeros((1, 6), np.float32)
+        self._colors = np.zeros((1, 12), np.float32)
+        self._places: list[tuple[int, int, int]] = []
+
+    def place(self, snapshot: Snapshot) -> Placed:
+        """The geometry at one moment."""
+        instances = snapshot.instances
+        self._lay_out(instances)
+        floats = np.zeros((max(len(instances), 1), INSTANCE), np.float32)
+        ints = np.full((max(len(instances), 1), INSTANCE_INTS), -1, np.int32)
+        trees: list[MeshTree] = []
+        matrices = np.zeros((len(instances), 4, 4), np.float64)
+        bounds = _Bounds()
+        objects: dict[str, int] = {}
+        lamps = _Lamps()
+        for i, instance in enumerate(instances):
+            mesh = instance.deformed or self._scene.meshes[instance.mesh]
+            material = self._scene.materials[self._scene.meshes[instance.mesh].material]
+            floats[i] = instance_record(instance.transform.tolist())
+            matrices[i] = instance.transform
+            first, uv1, color = self._places[i]
+            shining = lamps.add(i, floats[i, :12], mesh, material)
+            object_id = objects.setdefault(instance.name or f"#{i}", len(objects))
+            ints[i] = first, self._scene.meshes[instance.mesh].material, uv1, color, shining, object_id
+            trees.append(self._tree(mesh, instance.deformed is not None))
+            bounds.add(trees[-1].bounds, instance.transform.tolist())
+        everything = self._assemble("everything", trees, matrices)
+        is_sheer = [self._is_sheer(instance) for instance in instances]
+        sheer_ids = np.array([i for i, sheer in enumerate(is_sheer) if sheer] or [0], np.int32)
+        solid = sheer = everything
+        if any(is_sheer):
+            solid = self._assemble_part("solid", trees, matrices, [not s for s in is_sheer])
+            sheer = self._assemble_part("sheer", trees, matrices, is_sheer)
+        geometry = Geometry(self._triangles, self._uv1, self._colors, floats, ints)
+        low, high = bounds.box()
+        return Placed(everything, solid, sheer, sheer_ids, any(is_sheer), geometry, lamps.all(), low, high)
+
+    def _is_sheer(self, instance: Instance) -> bool:
+        material = self._scene.materials[self._scene.meshes[instance.mesh].material]
+        return material.alpha_mode is not AlphaMode.OPAQUE
+
+    def _lay_out(self, instances: tuple[Instance, ...]) -> None:
+        """Give every mesh at rest and every deformed instance its triangles' place, and fill it if new."""
+        layout = tuple((instance.mesh, instance.deformed is not None) for instance in instances)
+        if layout != self._layout:
+            self._layout = layout
+            self._kept.clear()
+            self._make_places(instances)
+        for i, instance in enumerate(instances):
+            if instance.deformed is not None:
+                first = self._places[i][0]
+                self._triangles[first : first + len(instance.deformed.triangles)] = self._records(
+                    instance.deformed, self._scene.meshes[instance.mesh]
+                )
+
+    def _make_places(self, instances: tuple[Instance, ...]) -> None:
+        places: dict[int, tuple[int, int, int]] = {}
+        triangles: list[F32] = []
+        uv1: list[F32] = []
+        colors: list[F32] = []
+        totals = [0, 0, 0]
+        self._places = []
+        for instance in instances:
+            mesh = self._scene.meshes[instance.mesh]
+            if instance.deformed is None and instance.mesh in places:
+                self._places.append(places[instance.mesh])
+                continue
+            place = [totals[0], -1, -1]
+            count = len(mesh.triangles)
+            triangles.append(
+                np.zeros((count, TRIANGLE), np.float32)
+                if instance.deformed is not None
+                else self._records(mesh, mesh)
+            )
+            totals[0] += count
+            for kind, values, parts in ((1, mesh.uv1, uv1), (2, mesh.colors, colors)):
+                if values is not None:
+                    place[kind] = totals[kind]
+                    parts.append(per_corner(values, mesh.triangles))
+                    totals[kind] += count
+            self._places.append((place[0], place[1], place[2]))
+            if instance.deformed is None:
+                places[instance.mesh] = self._places[-1]
+        self._triangles = _joined(triangles, TRIANGLE)
+        self._uv1 = _joined(uv1, 6)
+        self._colors = _joined(colors, 12)
+
+    def _records(self, mesh: Mesh, rest: Mesh) -> F32:
+        material = self._scene.materials[rest.material]
+        mapped = material.normal_texture or material.clearcoat_normal_texture
+        tangent_uv = rest.uv1 if mapped is not None and mapped.texcoord == 1 else rest.uv0
+        return triangle_records(
+            mesh.positions, mesh.triangles, mesh.normals, rest.uv0, mesh.tangents, tangent_uv
+        )
+
+    def _tree(self, mesh: Mesh, passing: bool) -> MeshTree:
+        tree = self._trees.get(mesh.digest)
+        if tree is None:
+            tree = build_mesh(mesh.positions, mesh.triangles)
+            if not passing:
+                self._trees[mesh.digest] = tree
+        return tree
+
+    def _assemble(self, name: str, trees: list[MeshTree], matrices: NDArray[np.float64]) -> Accel:
+        kept = self._kept.get(name)
+        unique = list({id(tree): tree for tree in trees}.values())
+        index = {id(tree): i for i, tree in enumerate(unique)}
+        which = np.array([index[id(tree)] for tree in trees], np.int32)
+        if (
+            kept is not None
+            and len(kept[0]) == len(unique)
+            and all(a is b for a, b in zip(kept[0], unique, strict=True))
+        ):
+            accel = move(kept[1], unique, which, matrices)
+        else:
+            accel = assemble(unique, which, matrices)
+        self._kept[name] = (unique, accel)
+        return accel
+
+    def _assemble_part(
+        self, name: str, trees: list[MeshTree], matrices: NDArray[np.float64], wanted: list[bool]
+    ) -> Accel:
+        chosen = [i for i, want in enumerate(wanted) if want]
+        return self._assemble(name, [trees[i] for i in chosen], matrices[chosen])
+
+
+class _Lamps:
+    """Gathers the triangles that shine."""
+
+    def __init__(self) -> None:
+        self._records: list[F32] = []
+        self._ids: list[NDArray[np.int32]] = []
+        self._powers: list[NDArray[np.float64]] = []
+        self._count = 0
+
+    def add(self, instance: int, matrix: F32, mesh: Mesh, material: Material) -> int:
+        """The number of its first triangle among those that shine, -1 if it is dark."""
+        if not shines(material):
+            return -1
+        records, ids, areas = triangle_lights(instance, matrix.tolist(), mesh.positions, mesh.triangles)
+        r, g, b = material.emissive
+        sides = 2.0 if material.double_sided else 1.0
+        power = math.pi * sides * (0.2126 * r + 0.7152 * g + 0.0722 * b)
+        self._records.append(records)
+        self._ids.append(ids)
+        self._powers.append(areas.astype(np.float64) * power)
+        first = self._count
+        self._count += len(records)
+        return first
+
+    def all(self) -> Shining:
+        return Shining(
+            np.concatenate(self._records) if self._records else np.zeros((0, 12), np.float32),
+            np.concatenate(self._ids) if self._ids else np.zeros((0, 2), np.int32),
+            np.concatenate(self._powers) if self._powers else np.zeros(0, np.float64),
+        )
+
+
+class _Bounds:
+    """The box around instances, from the corners of their own boxes."""
+
+    def __init__(self) -> None:
+        self._low = [math.inf] * 3
+        self._high = [-math.inf] * 3
+
+    def add(self, box: F32, matrix: list[list[float]]) -> None:
+        low, high = box[:3].tolist(), box[3:].tolist()
+        if any(a > b for a, b in zip(low, high, strict=True)):
+            return
+        for corner in range(8):
+            x, y, z = (high[k] if corner >> k & 1 else low[k] for k in range(3))
+            for k in range(3):
+                row = matrix[k]
+                value = row[0] * x + row[1] * y + row[2] * z + row[3]
+                self._low[k] = min(self._low[k], value)
+                self._high[k] = max(self._high[k], value)
+
+    def box(self) -> tuple[Vector, Vector]:
+        if self._low[0] > self._high[0]:
+            return (-1.0, -1.0, -1.0), (1.0, 1.0, 1.0)
+        a, b, c = self._low
+        d, e, f = self._high
+        return (a, b, c), (d, e, f)
+
+
+def _joined(parts: list[F32], columns: int) -> F32:
+    return np.concatenate(parts) if parts else np.zeros((1, columns), np.float32)

@@ -1,0 +1,114 @@
+"""The frame's light and camera for the path tracer: environment, punctual lights, default camera and turntable."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mesh.engines.builtin_errors import CameraUnknown, EnvironmentUnreadable
+from mesh.engines.builtin_geometry import Placed
+from mesh.model.manifest import RenderSettings
+from mesh.render.camera import Pose, framed, pose_of, turned
+from mesh.render.environment import Environment, make_environment
+from mesh.render.lights import PUNCTUAL, Lights, make_lights, punctual_record
+from mesh.render.sky import sky_map
+from mesh.scenes.description import Camera, Light, LightKind, Scene, Snapshot
+from mesh.scenes.exact import sin_cos
+
+SKY = "sky"
+
+
+def read_environment(scene_dir: Path, scene: Scene, settings: RenderSettings) -> Environment:
+    """The environment that the settings ask for; darkness where the scene brings its own light."""
+    name = settings.environment
+    if not name:
+        own = bool(scene.at(0.0).lights) or any(max(m.emissive) > 0.0 for m in scene.materials)
+        if own:
+            return make_environment(np.zeros((1, 2, 3), np.float32), 0.0, 0.0)
+        name = SKY
+    pixels = sky_map() if name == SKY else _read_image(scene_dir / name)
+    return make_environment(pixels, settings.environment_strength, settings.environment_rotation)
+
+
+def _read_image(path: Path) -> NDArray[np.float32]:
+    import OpenImageIO
+
+    image = OpenImageIO.ImageInput.open(str(path))
+    if image is None:
+        raise EnvironmentUnreadable(path=path, reason=OpenImageIO.geterror() or "it cannot be opened")
+    pixels = image.read_image(OpenImageIO.FLOAT)
+    image.close()
+    if pixels is None or pixels.ndim != 3 or pixels.shape[2] < 1:
+        raise EnvironmentUnreadable(path=path, reason=image.geterror() or "it has no pixels")
+    if pixels.shape[2] < 3:
+        pixels = np.repeat(pixels[:, :, :1], 3, axis=2)
+    return np.ascontiguousarray(pixels[:, :, :3], np.float32)
+
+
+def gather_lights(snapshot: Snapshot, placed: Placed, environment: Environment) -> Lights:
+    """All lights of the moment, with their powers inside the scene's bounding sphere."""
+    radius = math.sqrt(sum((b - a) ** 2 for a, b in zip(placed.low, placed.high, strict=True))) / 2.0
+    disc = math.pi * radius * radius
+    records = np.zeros((len(snapshot.lights), PUNCTUAL), np.float32)
+    powers = []
+    for row, light in enumerate(snapshot.lights):
+        records[row], power = _punctual(light, disc)
+        powers.append(power)
+    own = np.concatenate([np.array(powers, np.float64), placed.shining.powers])
+    sky = float(environment.mean) * math.pi * disc
+    total = 0.0
+    for power in own.tolist():
+        total += power
+    if sky > 0.0 and total > 0.0:
+        # Power is a crude guide to what matters where; neither kind may starve the other.
+        sky = min(max(sky, 0.25 * total), 4.0 * total)
+    return make_lights(np.concatenate([[sky], own]), records, placed.shining.records, placed.shining.ids)
+
+
+def _punctual(light: Light, disc: float) -> tuple[list[float], float]:
+    matrix = light.transform.tolist()
+    position = [matrix[k][3] for k in range(3)]
+    direction = [-matrix[k][2] for k in range(3)]
+    intensity = [c * light.intensity for c in light.color]
+    inner, outer = sin_cos(light.inner_cone)[1], sin_cos(light.outer_cone)[1]
+    record = punctual_record(int(light.kind), position, direction, intensity, light.range, (inner, outer))
+    bright = 0.2126 * intensity[0] + 0.7152 * intensity[1] + 0.0722 * intensity[2]
+    if light.kind is LightKind.DIRECTIONAL:
+        return record, bright * disc
+    if light.kind is LightKind.SPOT:
+        return record, bright * 2.0 * math.pi * (1.0 - outer)
+    return record, bright * 4.0 * math.pi
+
+
+def choose_pose(
+    snapshot: Snapshot, placed: Placed, settings: RenderSettings, frames: tuple[int, ...], frame: int
+) -> Pose:
+    """The camera the settings name, the first, or one that frames the scene; turned for a turntable."""
+    pose = _pose(snapshot, placed, settings)
+    if settings.turntable:
+        centre = tuple((a + b) / 2.0 for a, b in zip(placed.low, placed.high, strict=True))
+        pose = turned(pose, (centre[0], centre[1], centre[2]), frames.index(frame) / len(frames))
+    return pose
+
+
+def _pose(snapshot: Snapshot, placed: Placed, settings: RenderSettings) -> Pose:
+    for camera in snapshot.cameras:
+        if not settings.camera or camera.name == settings.camera:
+            return _camera_pose(camera)
+    if settings.camera:
+        known = ", ".join(camera.name for camera in snapshot.cameras) or "none"
+        raise CameraUnknown(camera=settings.camera, known=known)
+    return framed(placed.low, placed.high, settings.width / settings.height)
+
+
+def _camera_pose(camera: Camera) -> Pose:
+    return pose_of(
+        camera.transform.tolist(),
+        yfov=camera.yfov,
+        height=camera.orthographic_height,
+        aperture_radius=camera.aperture_radius,
+        focus_distance=camera.focus_distance,
+    )

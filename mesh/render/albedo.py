@@ -1,0 +1,97 @@
+"""Directional albedos of the lobes, tabulated once per process, for energy compensation and layering.
+
+A lobe that loses light to missing multiple scattering is scaled up by its own albedo (Turquin, "Practical
+Multiple Scattering Compensation for Microfacet Models", 2019); the layer under a lobe gets what the lobe
+leaves. Tables are (SIZE, SIZE) over the cosine's root and perceptual roughness, computed by the kernels they serve,
+so they are the same bits on every machine.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from mesh.render.fresnel import schlick_weight
+from mesh.render.ggx import SMALLEST_ALPHA, sample_visible, stretched
+from mesh.render.kernel import kernel
+from mesh.render.math import HALF, ONE, PI, TWO, ZERO, reverse_bits, sincos_turns, sqrt
+from mesh.render.sampler import to_unit
+from mesh.render.sheen import sheen
+
+f32 = np.float32
+u32 = np.uint32
+i32 = np.int32
+
+SIZE = 32
+_POINTS = 1024
+ALL, SLOPE, CLOTH = 0, 1, 2
+"""Rows of the table: GGX with F = 1; its part weighted by Schlick's (1 - cos)^5; sheen."""
+
+
+@kernel
+def _fill(table):
+    for row in range(SIZE):
+        cosine = f32(row) / f32(SIZE - 1)
+        cosine = max(cosine * cosine, f32(1e-4))
+        for column in range(SIZE):
+            roughness = f32(column) / f32(SIZE - 1)
+            whole, slope = _ggx_entry(cosine, max(roughness * roughness, SMALLEST_ALPHA))
+            table[ALL, row, column] = whole
+            table[SLOPE, row, column] = slope
+            table[CLOTH, row, column] = _cloth_entry(cosine, roughness)
+
+
+@kernel
+def _ggx_entry(cosine, alpha):
+    """The mean of G2 / G1 over visible normals, and its part weighted by Schlick's factor."""
+    sine = sqrt(max(ZERO, ONE - cosine * cosine))
+    length = stretched(sine, ZERO, cosine, alpha, alpha)
+    whole = 0.0
+    slope = 0.0
+    for i in range(_POINTS):
+        u = (f32(i) + HALF) / f32(_POINTS)
+        v = to_unit(reverse_bits(u32(i))) + HALF / f32(_POINTS)
+        hx, hy, hz = sample_visible(sine, ZERO, cosine, alpha, alpha, u, v)
+        oh = sine * hx + cosine * hz
+        ix, iy, iz = TWO * oh * hx - sine, TWO * oh * hy, TWO * oh * hz - cosine
+        if iz > ZERO:
+            other = stretched(ix, iy, iz, alpha, alpha)
+            weight = iz * (cosine + length) / (iz * length + cosine * other)
+            whole += weight
+            slope += weight * schlick_weight(oh)
+    return f32(whole / _POINTS), f32(slope / _POINTS)
+
+
+@kernel
+def _cloth_entry(cosine, roughness):
+    """Sheen integrated over the hemisphere by points of equal solid angle."""
+    sine = sqrt(max(ZERO, ONE - cosine * cosine))
+    total = 0.0
+    for i in range(_POINTS):
+        s, c = sincos_turns((f32(i) + HALF) / f32(_POINTS))
+        iz = to_unit(reverse_bits(u32(i))) + HALF / f32(_POINTS)
+        radius = sqrt(max(ZERO, ONE - iz * iz))
+        total += sheen(sine, ZERO, cosine, radius * c, radius * s, iz, roughness)
+    return f32(total / _POINTS) * TWO * PI
+
+
+@kernel
+def directional_albedo(table, row, cosine, roughness):
+    """Look `row` up, bilinearly."""
+    x = sqrt(min(max(cosine, ZERO), ONE)) * f32(SIZE - 1)
+    y = min(max(roughness, ZERO), ONE) * f32(SIZE - 1)
+    i = min(i32(x), i32(SIZE - 2))
+    j = min(i32(y), i32(SIZE - 2))
+    x, y = x - f32(i), y - f32(j)
+    low = table[row, i, j] * (ONE - y) + table[row, i, j + 1] * y
+    high = table[row, i + 1, j] * (ONE - y) + table[row, i + 1, j + 1] * y
+    return low * (ONE - x) + high * x
+
+
+@cache
+def albedo_table() -> np.ndarray:
+    """The (3, SIZE, SIZE) float32 table."""
+    table = np.zeros((3, SIZE, SIZE), np.float32)
+    _fill(table)
+    return table

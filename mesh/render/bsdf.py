@@ -1,0 +1,329 @@
+"""The scattering of one surface point: a few lobes, and exactly three questions: sample, value, density.
+
+glTF 2.0 appendix B with its KHR extensions. From the top: clearcoat (GGX), sheen (Charlie), then a base of
+GGX reflection over diffuse or thin-walled transmission, or glass for volumes. Each layer gives the ones
+below what its directional albedo leaves (table in albedo.py), so white surfaces neither lose nor make
+light. All directions are local: z is the shading normal, on the side of the viewer; o points back to the
+viewer, i to the light. Values include the cosine. Glass carries radiance without the factor eta^2: it
+cancels wherever light leaves again.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mesh.render.albedo import ALL, CLOTH, SLOPE, directional_albedo
+from mesh.render.frames import basis, cosine_hemisphere
+from mesh.render.fresnel import dielectric, f0_of, schlick_weight, thin_film
+from mesh.render.ggx import (
+    SMALLEST_ALPHA,
+    distribution,
+    reflection,
+    sample_visible,
+    stretched,
+)
+from mesh.render.kernel import kernel
+from mesh.render.math import HALF, INV_PI, ONE, TWO, ZERO, luminance, normalize, sqrt
+from mesh.render.sheen import sheen
+
+f32 = np.float32
+
+COAT_F0 = f32(0.04)
+
+
+class Surface(NamedTuple):
+    """A material after its textures: glTF's factors at one point. `volume` is 1 where thickness is given."""
+
+    r: np.float32
+    g: np.float32
+    b: np.float32
+    metallic: np.float32
+    roughness: np.float32
+    anisotropy: np.float32
+    specular: np.float32
+    specular_r: np.float32
+    specular_g: np.float32
+    specular_b: np.float32
+    ior: np.float32
+    transmission: np.float32
+    volume: np.float32
+    entering: np.float32
+    coat: np.float32
+    coat_roughness: np.float32
+    sheen_r: np.float32
+    sheen_g: np.float32
+    sheen_b: np.float32
+    sheen_roughness: np.float32
+    film: np.float32
+    film_ior: np.float32
+    film_thickness: np.float32
+
+
+class Lobes(NamedTuple):
+    """A surface point ready for questions. `p_*` are the chances that each lobe is sampled."""
+
+    ox: np.float32
+    oy: np.float32
+    oz: np.float32
+    gx: np.float32
+    gy: np.float32
+    gz: np.float32
+    ax: np.float32
+    ay: np.float32
+    stretched_o: np.float32
+    f0r: np.float32
+    f0g: np.float32
+    f0b: np.float32
+    f90: np.float32
+    spec_r: np.float32
+    spec_g: np.float32
+    spec_b: np.float32
+    diff_r: np.float32
+    diff_g: np.float32
+    diff_b: np.float32
+    thin_r: np.float32
+    thin_g: np.float32
+    thin_b: np.float32
+    glass: np.float32
+    tint_r: np.float32
+    tint_g: np.float32
+    tint_b: np.float32
+    eta: np.float32
+    coat: np.float32
+    coat_alpha: np.float32
+    cx: np.float32
+    cy: np.float32
+    cz: np.float32
+    cloth_r: np.float32
+    cloth_g: np.float32
+    cloth_b: np.float32
+    cloth_roughness: np.float32
+    p_spec: np.float32
+    p_diff: np.float32
+    p_thin: np.float32
+    p_glass: np.float32
+    p_coat: np.float32
+    p_cloth: np.float32
+
+
+@kernel
+def make_lobes(table, s, ox, oy, oz, gx, gy, gz, cx, cy, cz):
+    """The lobes of `s` seen from o; g is the geometric normal, c the clearcoat's, both on the viewer's side."""
+    rough = max(s.roughness, f32(0.0316))
+    alpha = rough * rough
+    ax = alpha + (ONE - alpha) * s.anisotropy * s.anisotropy
+    ay = alpha
+    dielectric_share = ONE - s.metallic
+    glass = dielectric_share * s.transmission * s.volume
+    thin = dielectric_share * s.transmission * (ONE - s.volume)
+    below = ONE
+    coat = ZERO
+    if s.coat > ZERO:
+        oc = ox * cx + oy * cy + oz * cz
+        if oc > ZERO:
+            coat = s.coat
+            whole = directional_albedo(table, ALL, oc, s.coat_roughness)
+            slope = directional_albedo(table, SLOPE, oc, s.coat_roughness)
+            below = ONE - coat * (COAT_F0 * (whole - slope) + slope)
+    weight_coat = ONE - below
+    cloth = max(s.sheen_r, s.sheen_g, s.sheen_b)
+    weight_cloth = ZERO
+    above = below
+    if cloth > ZERO:
+        whole = directional_albedo(table, CLOTH, oz, s.sheen_roughness)
+        # At grazing angles Ashikhmin's visibility gives more light than there is.
+        above = below / max(whole, ONE)
+        weight_cloth = cloth * above * whole
+        below = max(below - weight_cloth, ZERO)
+
+    f0 = f0_of(s.ior)
+    dr = min(f0 * s.specular_r, ONE) * s.specular
+    dg = min(f0 * s.specular_g, ONE) * s.specular
+    db = min(f0 * s.specular_b, ONE) * s.specular
+    if s.film > ZERO:
+        er, eg, eb = thin_film(oz, s.film_ior, s.film_thickness, dr, dg, db)
+        dr, dg, db = dr + s.film * (er - dr), dg + s.film * (eg - dg), db + s.film * (eb - db)
+    mr, mg, mb = s.r, s.g, s.b
+    if s.film > ZERO and s.metallic > ZERO:
+        er, eg, eb = thin_film(oz, s.film_ior, s.film_thickness, mr, mg, mb)
+        mr, mg, mb = mr + s.film * (er - mr), mg + s.film * (eg - mg), mb + s.film * (eb - mb)
+    # Schlick's formula is linear in F0 and F90, so the mix of metal and dielectric is one lobe.
+    share = ONE - glass
+    metal = s.metallic / share if share > ZERO else ZERO
+    f0r, f0g, f0b = dr + metal * (mr - dr), dg + metal * (mg - dg), db + metal * (mb - db)
+    f90 = s.specular + metal * (ONE - s.specular)
+
+    mean_rough = sqrt(sqrt(ax * ay))
+    whole = directional_albedo(table, ALL, oz, mean_rough)
+    slope = directional_albedo(table, SLOPE, oz, mean_rough)
+    flat = whole - slope
+    lost = ONE / whole - ONE
+    spec = share * below
+    spec_r = spec * (ONE + f0r * lost)
+    spec_g = spec * (ONE + f0g * lost)
+    spec_b = spec * (ONE + f0b * lost)
+    weight_spec = luminance(
+        spec_r * (f0r * flat + f90 * slope),
+        spec_g * (f0g * flat + f90 * slope),
+        spec_b * (f0b * flat + f90 * slope),
+    )
+    top = max(dr, dg, db)
+    through = below * max(ONE - (top * flat + s.specular * slope) * (ONE + top * lost), ZERO)
+    diffuse = through * dielectric_share * (ONE - s.transmission)
+    thin = through * thin
+    weight_diff = diffuse * luminance(s.r, s.g, s.b)
+    weight_thin = thin * luminance(s.r, s.g, s.b)
+    weight_glass = glass * below
+    total = weight_spec + weight_diff + weight_thin + weight_glass + weight_coat + weight_cloth
+    scale = ONE / max(total, f32(1e-9))
+    normal_thin = thin / whole
+    eta = s.ior if s.entering > ZERO else ONE / s.ior
+    coat_alpha = max(s.coat_roughness * s.coat_roughness, SMALLEST_ALPHA)
+    return Lobes(
+        ox, oy, oz, gx, gy, gz, ax, ay, stretched(ox, oy, oz, ax, ay), f0r, f0g, f0b, f90, spec_r, spec_g, spec_b,
+        diffuse * s.r, diffuse * s.g, diffuse * s.b, normal_thin * s.r, normal_thin * s.g, normal_thin * s.b,
+        weight_glass, s.r, s.g, s.b, eta, coat, coat_alpha, cx, cy, cz,
+        above * s.sheen_r, above * s.sheen_g, above * s.sheen_b, s.sheen_roughness,
+        weight_spec * scale, weight_diff * scale, weight_thin * scale, weight_glass * scale,
+        weight_coat * scale, weight_cloth * scale,
+    )  # fmt: skip
+
+
+@kernel
+def value_and_density(m, ix, iy, iz):
+    """(r, g, b, density): the BSDF times |i.z|, and the density with which `sample_direction` finds i."""
+    side = ix * m.gx + iy * m.gy + iz * m.gz
+    if iz > ZERO and side > ZERO:
+        return _reflected(m, ix, iy, iz, side)
+    if iz < ZERO and side < ZERO and (m.p_thin > ZERO or m.p_glass > ZERO):
+        return _transmitted(m, ix, iy, iz)
+    return ZERO, ZERO, ZERO, ZERO
+
+
+@kernel
+def _reflected(m, ix, iy, iz, side):
+    r = ZERO
+    g = ZERO
+    b = ZERO
+    density = ZERO
+    if m.p_diff > ZERO or m.p_cloth > ZERO:
+        # Soft terminator (Chiang, Li and Burley, "Taming the Shadow Terminator", 2019).
+        soft = ONE
+        bend = iz * m.gz
+        if side < bend:
+            soft = side / bend
+            soft = soft * (ONE + soft - soft * soft)
+        lambert = iz * INV_PI
+        density = lambert * (m.p_diff + m.p_cloth)
+        lambert = lambert * soft
+        r, g, b = lambert * m.diff_r, lambert * m.diff_g, lambert * m.diff_b
+        if m.p_cloth > ZERO:
+            cloth = soft * sheen(m.ox, m.oy, m.oz, ix, iy, iz, m.cloth_roughness)
+            r, g, b = r + cloth * m.cloth_r, g + cloth * m.cloth_g, b + cloth * m.cloth_b
+    hx, hy, hz = normalize(m.ox + ix, m.oy + iy, m.oz + iz)
+    oh = m.ox * hx + m.oy * hy + m.oz * hz
+    schlick = schlick_weight(oh)
+    if m.p_spec > ZERO or m.p_glass > ZERO:
+        d = distribution(hx, hy, hz, m.ax, m.ay)
+        lobe = reflection(d, m.oz, iz, m.stretched_o, stretched(ix, iy, iz, m.ax, m.ay))
+        found = HALF * d / (m.oz + m.stretched_o)
+        r += lobe * m.spec_r * (m.f0r + (m.f90 - m.f0r) * schlick)
+        g += lobe * m.spec_g * (m.f0g + (m.f90 - m.f0g) * schlick)
+        b += lobe * m.spec_b * (m.f0b + (m.f90 - m.f0b) * schlick)
+        density += m.p_spec * found
+        if m.p_glass > ZERO:
+            fresnel, _ = dielectric(oh, m.eta)
+            mirror = m.glass * fresnel * lobe
+            r, g, b = r + mirror, g + mirror, b + mirror
+            density += m.p_glass * fresnel * found
+    if m.p_coat > ZERO:
+        ic = ix * m.cx + iy * m.cy + iz * m.cz
+        if ic > ZERO:
+            oc = m.ox * m.cx + m.oy * m.cy + m.oz * m.cz
+            hc = hx * m.cx + hy * m.cy + hz * m.cz
+            x, y, z = hy * m.cz - hz * m.cy, hz * m.cx - hx * m.cz, hx * m.cy - hy * m.cx
+            d = distribution(sqrt(x * x + y * y + z * z), ZERO, hc, m.coat_alpha, m.coat_alpha)
+            so = _stretched_round(oc, m.coat_alpha)
+            lobe = reflection(d, oc, ic, so, _stretched_round(ic, m.coat_alpha))
+            lobe = lobe * m.coat * (COAT_F0 + (ONE - COAT_F0) * schlick)
+            r, g, b = r + lobe, g + lobe, b + lobe
+            density += m.p_coat * HALF * d / (oc + so)
+    return r, g, b, density
+
+
+@kernel
+def _stretched_round(cosine, alpha):
+    return sqrt(cosine * cosine + alpha * alpha * max(ONE - cosine * cosine, ZERO))
+
+
+@kernel
+def _transmitted(m, ix, iy, iz):
+    r = ZERO
+    g = ZERO
+    b = ZERO
+    density = ZERO
+    if m.p_thin > ZERO:
+        hx, hy, hz = normalize(m.ox + ix, m.oy + iy, m.oz - iz)
+        d = distribution(hx, hy, hz, m.ax, m.ay)
+        lobe = reflection(d, m.oz, -iz, m.stretched_o, stretched(ix, iy, iz, m.ax, m.ay))
+        r, g, b = lobe * m.thin_r, lobe * m.thin_g, lobe * m.thin_b
+        density = m.p_thin * HALF * d / (m.oz + m.stretched_o)
+    if m.p_glass > ZERO:
+        # Walter et al., "Microfacet Models for Refraction through Rough Surfaces", 2007, eq. 16-17.
+        hx, hy, hz = normalize(m.ox + m.eta * ix, m.oy + m.eta * iy, m.oz + m.eta * iz)
+        if hz < ZERO:
+            hx, hy, hz = -hx, -hy, -hz
+        oh = m.ox * hx + m.oy * hy + m.oz * hz
+        ih = ix * hx + iy * hy + iz * hz
+        if oh > ZERO and ih < ZERO:
+            fresnel, _ = dielectric(oh, m.eta)
+            d = distribution(hx, hy, hz, m.ax, m.ay)
+            spread = oh + m.eta * ih
+            found = (ONE - fresnel) * (d + d) * oh / (m.oz + m.stretched_o)
+            found = found * m.eta * m.eta * (-ih) / max(spread * spread, f32(1e-12))
+            masking = TWO * (-iz) / (stretched(ix, iy, iz, m.ax, m.ay) - iz)
+            lobe = m.glass * found * masking
+            r, g, b = r + lobe * m.tint_r, g + lobe * m.tint_g, b + lobe * m.tint_b
+            density += m.p_glass * found
+    return r, g, b, density
+
+
+@kernel
+def sample_direction(m, u, v, choice):
+    """A direction (ix, iy, iz) drawn with the density above; it may point where the value is zero."""
+    if choice < m.p_diff + m.p_cloth:
+        x, y, z, _ = cosine_hemisphere(u, v)
+        return x, y, z
+    choice -= m.p_diff + m.p_cloth
+    if choice < m.p_coat:
+        tx, ty, tz, bx, by, bz = basis(m.cx, m.cy, m.cz)
+        hx, hy, hz = sample_visible(
+            m.ox * tx + m.oy * ty + m.oz * tz,
+            m.ox * bx + m.oy * by + m.oz * bz,
+            m.ox * m.cx + m.oy * m.cy + m.oz * m.cz,
+            m.coat_alpha, m.coat_alpha, u, v,
+        )  # fmt: skip
+        x, y, z = hx * tx + hy * bx + hz * m.cx, hx * ty + hy * by + hz * m.cy, hx * tz + hy * bz + hz * m.cz
+        return _mirror(m, x, y, z)
+    choice -= m.p_coat
+    hx, hy, hz = sample_visible(m.ox, m.oy, m.oz, m.ax, m.ay, u, v)
+    if choice < m.p_glass:
+        oh = m.ox * hx + m.oy * hy + m.oz * hz
+        fresnel, beyond = dielectric(oh, m.eta)
+        if choice >= m.p_glass * fresnel:
+            k = oh / m.eta - beyond
+            return k * hx - m.ox / m.eta, k * hy - m.oy / m.eta, k * hz - m.oz / m.eta
+        return _mirror(m, hx, hy, hz)
+    choice -= m.p_glass
+    x, y, z = _mirror(m, hx, hy, hz)
+    if choice < m.p_thin:
+        return x, y, -z
+    return x, y, z
+
+
+@kernel
+def _mirror(m, hx, hy, hz):
+    twice = TWO * (m.ox * hx + m.oy * hy + m.oz * hz)
+    return twice * hx - m.ox, twice * hy - m.oy, twice * hz - m.oz

@@ -1,0 +1,247 @@
+"""The path tracer: one path per sample, with next-event estimation and multiple importance sampling.
+
+Unidirectional; at every vertex one light is asked (balance heuristic, Veach 1997) and one direction is
+followed. What the camera sees directly is never clamped, all else is, as one sum.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mesh.render.accel_traverse import closest
+from mesh.render.bsdf import make_lobes, sample_direction, value_and_density
+from mesh.render.camera import camera_ray
+from mesh.render.environment import environment_density, environment_radiance
+from mesh.render.filter import filter_offset
+from mesh.render.frames import leave_surface
+from mesh.render.geometry import FIRST, FIRST_LIGHT, MATERIAL, OBJECT
+from mesh.render.hits import frame_at, spot_at
+from mesh.render.kernel import inlined
+from mesh.render.materials import (
+    ABSORPTION,
+    DOUBLE_SIDED,
+    EMITS,
+    TRANSMISSION,
+    UNLIT,
+    base_color,
+    coverage,
+    emission,
+    surface_at,
+)
+from mesh.render.math import HALF, ONE, ZERO, exp, sqrt
+from mesh.render.sampler import (
+    CHOICE,
+    DIRECTION,
+    FILTER,
+    FIRST_BOUNCE,
+    LENS,
+    LIGHT_CHOICE,
+    LIGHT_POINT,
+    PER_BOUNCE,
+    draw,
+    draw_loose,
+    start_sample,
+)
+from mesh.render.shadows import front_of, sample_light, visibility
+
+f32 = np.float32
+
+_FAR = f32(np.inf)
+_MOST_LAYERS = 256
+_SURE_BOUNCES = 3
+"""Russian roulette begins after this many."""
+
+
+class Path(NamedTuple):
+    """What one sample found: radiance, coverage, and the first surface."""
+
+    r: np.float32
+    g: np.float32
+    b: np.float32
+    a: np.float32
+    albedo_r: np.float32
+    albedo_g: np.float32
+    albedo_b: np.float32
+    nx: np.float32
+    ny: np.float32
+    nz: np.float32
+    depth: np.float32
+    object_id: np.int32
+    material_id: np.int32
+
+
+@inlined
+def trace_path(world, x, y, sample, scratch):
+    """The Path of one sample of pixel (x, y)."""
+    geometry, materials, sequence = world.geometry, world.materials, world.sequence
+    counter, tile = start_sample(sequence, x, y, sample)
+    u, v = draw(sequence, counter, tile, FILTER)
+    film_x = f32(x) + HALF + filter_offset(world.filter_table, u)
+    film_y = f32(y) + HALF + filter_offset(world.filter_table, v)
+    u, v = draw(sequence, counter, tile, LENS)
+    ox, oy, oz, dx, dy, dz, width, cone = camera_ray(world.camera, film_x, film_y, u, v)
+    jitter = draw_loose(sequence, counter, tile, 1)
+
+    seen_r, seen_g, seen_b = ZERO, ZERO, ZERO
+    sum_r, sum_g, sum_b = ZERO, ZERO, ZERO
+    through_r, through_g, through_b = ONE, ONE, ONE
+    albedo_r, albedo_g, albedo_b = ZERO, ZERO, ZERO
+    first_nx, first_ny, first_nz = ZERO, ZERO, ZERO
+    depth, alpha_out = ZERO, ZERO
+    object_id, material_id = np.int32(-1), np.int32(-1)
+    medium = np.int32(-1)
+    density = ZERO
+    travelled = ZERO
+    bounce = 0
+    layers = 0
+    while True:
+        instance, prim, t, u, v = closest(world.everything, ox, oy, oz, dx, dy, dz, ZERO, _FAR, scratch)
+        if instance < 0:
+            if world.lights.chance[0] > ZERO or bounce == 0:
+                r, g, b = environment_radiance(world.environment, dx, dy, dz)
+                if bounce == 0:
+                    seen_r, seen_g, seen_b = seen_r + r, seen_g + g, seen_b + b
+                else:
+                    other = world.lights.chance[0] * environment_density(world.environment, dx, dy, dz)
+                    weight = density / (density + other)
+                    sum_r += through_r * r * weight
+                    sum_g += through_g * g * weight
+                    sum_b += through_b * b * weight
+            break
+        material = geometry.ints[instance, MATERIAL]
+        flags, factors = materials.flags, materials.factors
+        if medium >= 0:
+            through_r *= exp(-t * factors[medium, ABSORPTION])
+            through_g *= exp(-t * factors[medium, ABSORPTION + 1])
+            through_b *= exp(-t * factors[medium, ABSORPTION + 2])
+        travelled += t
+        width += cone * t
+        px, py, pz = ox + t * dx, oy + t * dy, oz + t * dz
+        gx, gy, gz, front = front_of(geometry, instance, geometry.ints[instance, FIRST] + prim, dx, dy, dz)
+        cosine = -(gx * dx + gy * dy + gz * dz)
+        spot = spot_at(geometry, instance, prim, u, v, width / sqrt(max(cosine, f32(0.01))), jitter)
+        r, g, b, alpha = base_color(materials, material, spot)
+        covered = coverage(materials, material, alpha)
+        two_sided = flags[material, DOUBLE_SIDED] != 0
+        if bounce == 0 and front < ZERO and not two_sided and factors[material, TRANSMISSION] == ZERO:
+            # As every glTF viewer, the camera sees through the back of single-sided surfaces.
+            covered = ZERO
+        if covered < ONE and draw_loose(sequence, counter, tile, 16 + layers + 1024 * bounce) >= covered:
+            layers += 1
+            if layers > _MOST_LAYERS:
+                break
+            ox, oy, oz = leave_surface(px, py, pz, -gx, -gy, -gz, t)
+            continue
+        if (flags[material, EMITS] != 0) and (front > ZERO or two_sided):
+            er, eg, eb = emission(materials, material, spot)
+            if bounce == 0:
+                seen_r, seen_g, seen_b = seen_r + er, seen_g + eg, seen_b + eb
+            else:
+                weight = ONE
+                first_light = geometry.ints[instance, FIRST_LIGHT]
+                if first_light >= 0:
+                    entry = first_light + prim
+                    area = world.lights.triangles[entry - world.lights.first_triangle, 9]
+                    other = world.lights.chance[entry] * travelled * travelled / (area * cosine)
+                    weight = density / (density + other)
+                sum_r += through_r * er * weight
+                sum_g += through_g * eg * weight
+                sum_b += through_b * eb * weight
+        if flags[material, UNLIT] != 0:
+            if bounce == 0:
+                seen_r, seen_g, seen_b = seen_r + r, seen_g + g, seen_b + b
+            else:
+                sum_r, sum_g, sum_b = sum_r + through_r * r, sum_g + through_g * g, sum_b + through_b * b
+        frame = frame_at(geometry, materials, instance, prim, material, u, v, spot, front, -dx, -dy, -dz)
+        if bounce == 0:
+            alpha_out = ONE
+            albedo_r, albedo_g, albedo_b = r, g, b
+            first_nx, first_ny, first_nz = frame.nx, frame.ny, frame.nz
+            camera = world.camera
+            depth = (
+                (camera[0] - px) * camera[9] + (camera[1] - py) * camera[10] + (camera[2] - pz) * camera[11]
+            )
+            object_id, material_id = geometry.ints[instance, OBJECT], np.int32(material)
+        if flags[material, UNLIT] != 0 or bounce >= world.max_depth:
+            break
+
+        surface, turn_c, turn_s = surface_at(materials, material, spot, r, g, b, front)
+        tx, ty, tz, bx, by, bz = frame.tx, frame.ty, frame.tz, frame.bx, frame.by, frame.bz
+        if surface.anisotropy > ZERO:
+            ax, ay, az = turn_c * tx + turn_s * bx, turn_c * ty + turn_s * by, turn_c * tz + turn_s * bz
+            bx, by, bz = turn_c * bx - turn_s * tx, turn_c * by - turn_s * ty, turn_c * bz - turn_s * tz
+            tx, ty, tz = ax, ay, az
+        nx, ny, nz = frame.nx, frame.ny, frame.nz
+        lobes = make_lobes(
+            world.albedo, surface,
+            -(dx * tx + dy * ty + dz * tz), -(dx * bx + dy * by + dz * bz), -(dx * nx + dy * ny + dz * nz),
+            gx * tx + gy * ty + gz * tz, gx * bx + gy * by + gz * bz, gx * nx + gy * ny + gz * nz,
+            frame.cx * tx + frame.cy * ty + frame.cz * tz,
+            frame.cx * bx + frame.cy * by + frame.cz * bz,
+            frame.cx * nx + frame.cy * ny + frame.cz * nz,
+        )  # fmt: skip
+        pair = FIRST_BOUNCE + PER_BOUNCE * bounce
+
+        if world.lights.entries > 0:
+            choice, _ = draw(sequence, counter, tile, pair + LIGHT_CHOICE)
+            u, v = draw(sequence, counter, tile, pair + LIGHT_POINT)
+            lx, ly, lz, distance, lr, lg, lb, chance = sample_light(world, px, py, pz, choice, u, v)
+            if chance != ZERO and max(lr, lg, lb) > ZERO:
+                fr, fg, fb, found = value_and_density(
+                    lobes,
+                    lx * tx + ly * ty + lz * tz,
+                    lx * bx + ly * by + lz * bz,
+                    lx * nx + ly * ny + lz * nz,
+                )
+                weight = ONE / (chance + found) if chance > ZERO else ONE / -chance
+                lr, lg, lb = (
+                    lr * fr * weight * through_r,
+                    lg * fg * weight * through_g,
+                    lb * fb * weight * through_b,
+                )
+                if max(lr, lg, lb) > ZERO:
+                    share = visibility(world, px, py, pz, gx, gy, gz, lx, ly, lz, distance, t, scratch)
+                    sum_r, sum_g, sum_b = sum_r + lr * share, sum_g + lg * share, sum_b + lb * share
+
+        u, v = draw(sequence, counter, tile, pair + DIRECTION)
+        choice, roulette = draw(sequence, counter, tile, pair + CHOICE)
+        ix, iy, iz = sample_direction(lobes, u, v, choice)
+        fr, fg, fb, density = value_and_density(lobes, ix, iy, iz)
+        if not density > ZERO:
+            break
+        through_r, through_g, through_b = (
+            through_r * fr / density,
+            through_g * fg / density,
+            through_b * fb / density,
+        )
+        most = max(through_r, through_g, through_b)
+        if not most > ZERO:
+            break
+        if bounce >= _SURE_BOUNCES and most < ONE:
+            keep = max(most, f32(0.05))
+            if roulette >= keep:
+                break
+            through_r, through_g, through_b = through_r / keep, through_g / keep, through_b / keep
+        dx, dy, dz = ix * tx + iy * bx + iz * nx, ix * ty + iy * by + iz * ny, ix * tz + iy * bz + iz * nz
+        if iz < ZERO:
+            gx, gy, gz = -gx, -gy, -gz
+            if lobes.p_glass > ZERO:
+                medium = np.int32(material) if front > ZERO else np.int32(-1)
+        ox, oy, oz = leave_surface(px, py, pz, gx, gy, gz, t)
+        # A sample stands for the directions around it: about 1 / density of solid angle.
+        cone += f32(0.15) / sqrt(density)
+        travelled = ZERO
+        bounce += 1
+
+    most = max(sum_r, sum_g, sum_b)
+    if not most < _FAR:
+        sum_r, sum_g, sum_b = ZERO, ZERO, ZERO
+    elif world.clamp > ZERO and most > world.clamp:
+        scale = world.clamp / most
+        sum_r, sum_g, sum_b = sum_r * scale, sum_g * scale, sum_b * scale
+    return Path(
+        seen_r + sum_r, seen_g + sum_g, seen_b + sum_b, alpha_out, albedo_r, albedo_g, albedo_b,
+        first_nx, first_ny, first_nz, depth, object_id, material_id,
+    )  # fmt: skip
