@@ -68,7 +68,9 @@ class Gltf:
         Pillow.fromarray(np.array(pixels, np.uint8)).save(file, file_format, **save)
         return self.add("images", {"bufferView": self.view(file.getvalue()), "mimeType": "image/png"})
 
-    def clip(self, node: int, path: str, times: ArrayLike, rows: ArrayLike, interpolation: str = "LINEAR") -> int:
+    def clip(
+        self, node: int, path: str, times: ArrayLike, rows: ArrayLike, interpolation: str = "LINEAR"
+    ) -> int:
         sampler = {
             "input": self.accessor(times),
             "output": self.accessor(rows),

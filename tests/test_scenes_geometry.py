@@ -5,6 +5,7 @@ from __future__ import annotations
 import DracoPy
 import numpy as np
 import pytest
+
 from tests.gltf_builder import TRIANGLE, Gltf, triangle
 
 SQUARE = [[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 2, 0]]
@@ -134,9 +135,7 @@ def test_draco_gives_the_same_triangles(tmp_path):
     layout = {"componentType": 5126, "count": 3, "type": "VEC3"}
     compressed = {"bufferView": gltf.view(data), "attributes": {"POSITION": 0}}
     position = gltf.add("accessors", layout)
-    gltf.node(
-        mesh=gltf.mesh({"POSITION": position}, extensions={"KHR_draco_mesh_compression": compressed})
-    )
+    gltf.node(mesh=gltf.mesh({"POSITION": position}, extensions={"KHR_draco_mesh_compression": compressed}))
     (mesh,) = gltf.open(tmp_path).meshes
     found = sorted(mesh.positions[mesh.triangles[0]].round(3).tolist())
     assert found == sorted(TRIANGLE.tolist())

@@ -57,7 +57,7 @@ def acos(cosine: float) -> float:
 
 
 def atan2(y: float, x: float) -> float:
-    """The angle of the point (x, y), in -pi to pi; 0 at the origin."""
+    """The angle of the point (x, y), in -pi to pi; 0 at the origin. Coordinates below 1e-150 count as 0."""
     if x == 0.0 and y == 0.0:
         return 0.0
     return float(angle(np.float64(abs(y)), np.float64(x))) * (-1.0 if y < 0.0 else 1.0)

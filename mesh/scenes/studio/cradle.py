@@ -80,19 +80,12 @@ def _swing(times: F32, *, left: bool) -> F32:
 def _frame() -> Shape:
     """Two bent rails with their feet."""
     foot, bend, top = _BASE[1] - 0.002, 0.022, _RAIL_HEIGHT
-    path = [
-        (-_POST, foot),
-        (-_POST, foot + 0.05),
-        (-_POST, top - bend * 2.0),
-        (-_POST, top - bend),
-        (-_POST + bend * 0.3, top - bend * 0.3),
-        (-_POST + bend, top),
-        (-_POST + bend * 2.0, top),
-    ]
+    arc = [sin_cos(math.pi / 2.0 * at / 10) for at in range(11)]
+    path = [(-_POST, foot), *((-_POST + bend * (1.0 - c), top - bend * (1.0 - s)) for s, c in arc)]
     path += [(-x, y) for x, y in reversed(path)]
     parts = []
     for z in (-_RAIL_DEPTH, _RAIL_DEPTH):
-        parts.append(tube([(x, y, z) for x, y in path], 0.0042))
+        parts.append(tube([(x, y, z) for x, y in path], 0.0042, around=16))
         for x in (-_POST, _POST):
             collar = lathe([(0.0042, 0.010), (0.0062, 0.0095), (0.0078, 0.006), (0.0080, 0.0)], around=24)
             parts.append(collar.moved((x, foot, z)))

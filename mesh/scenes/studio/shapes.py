@@ -90,9 +90,9 @@ def sphere(radius: float, *, around: int = 48) -> Shape:
     return _from_grid(grid * radius, grid, heights)
 
 
-def tube(path: Sequence[Sequence[float]], radius: float, *, steps: int = 6, around: int = 12) -> Shape:
-    """A round bar along a spline through `path` that lies in a plane of constant z; open at its ends."""
-    curve = spline(path, steps)
+def tube(path: Sequence[Sequence[float]], radius: float, *, around: int = 12) -> Shape:
+    """A round bar along the points of `path`, which lies in a plane of constant z; open at its ends."""
+    curve = np.array(path, np.float64)
     ahead = np.zeros_like(curve)
     ahead[1:-1] = curve[2:] - curve[:-2]
     ahead[0], ahead[-1] = curve[1] - curve[0], curve[-1] - curve[-2]
