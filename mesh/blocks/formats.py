@@ -61,7 +61,7 @@ def plan(head: bytes) -> tuple[Segment, ...]:
     if head[:4] == b"glTF" and len(head) >= 20:
         try:
             return (*_plan_glb(head), REST)
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (ValueError, RecursionError):
             return (REST,)
     return (REST,)
 
@@ -72,16 +72,24 @@ def _plan_glb(head: bytes) -> Iterator[Segment]:
     document = json.loads(head[20 : 20 + length])
     base = 20 + length + 8
     starts: dict[int, Grain] = {}
-    images = {image.get("bufferView") for image in document.get("images", ())}
-    for number, view in enumerate(document.get("bufferViews", ())):
+    images = [image.get("bufferView") for image in _objects(document, "images")]
+    packed = {number for number in images if isinstance(number, int)}
+    for number, view in enumerate(_objects(document, "bufferViews")):
         if view.get("buffer", 0) == 0:
             offset = view.get("byteOffset", 0)
             if not isinstance(offset, int) or not 0 <= offset < 1 << 32:
                 raise ValueError(f"a buffer view at {offset!r}")
-            starts[base + offset] = Grain.WHOLE if number in images else Grain.PLAIN
+            starts[base + offset] = Grain.WHOLE if number in packed else Grain.PLAIN
     # The chunk's header and the file's hold lengths, which any edit of the JSON changes: they go with it.
     yield Segment(base, Grain.FINE)
     yield from _gather(base, dict(sorted(starts.items())))
+
+
+def _objects(document: object, key: str) -> list[dict[str, object]]:
+    found = document.get(key, []) if isinstance(document, dict) else None
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise ValueError(f"{key} is not a list of objects")
+    return found
 
 
 def _gather(base: int, starts: dict[int, Grain]) -> Iterator[Segment]:
