@@ -24,8 +24,8 @@ from mesh.scenes.studio.shapes import Shape, lathe, sheet
 FRAMES = 24
 _FPS = 24.0
 
-_CAMERA = (0.10, 0.40, 1.30)
-_TARGET = (0.005, 0.125, 0.0)
+_CAMERA = (0.09, 0.37, 1.30)
+_TARGET = (-0.005, 0.135, 0.0)
 _DRIFT = 0.012
 _YFOV = math.radians(25.0)
 
@@ -41,7 +41,12 @@ def still_life() -> bytes:
     palette = add_materials(file)
     times = (np.arange(FRAMES + 1) / _FPS).astype(np.float32)
     cradle = add_cradle(
-        file, palette, times, translation=[0.235, 0.0, 0.045], rotation=_turn((0.0, 1.0, 0.0), -24.0)
+        file,
+        palette,
+        times,
+        translation=[0.225, 0.0, 0.06],
+        rotation=_turn((0.0, 1.0, 0.0), -22.0),
+        scale=[1.12, 1.12, 1.12],
     )
     roots = [*_room(file, palette), *_vessels(file, palette), *_fruit(file, palette), cradle.root]
     camera, channels = _camera(file, times)
@@ -132,14 +137,16 @@ def _vessels(file: GlbWriter, palette: Palette) -> list[int]:
     )
     return [
         file.add_node(
-            "vase", mesh=file.add_mesh("vase", vase, palette.vase), translation=[-0.335, 0.0, -0.135]
+            "vase", mesh=file.add_mesh("vase", vase, palette.vase), translation=[-0.325, 0.0, -0.13]
         ),
         file.add_node(
             "glass drop",
             mesh=file.add_mesh("glass drop", drop, palette.glass),
-            translation=[-0.165, 0.0, -0.06],
+            translation=[-0.178, 0.0, -0.03],
         ),
-        file.add_node("cup", mesh=file.add_mesh("cup", cup, palette.copper), translation=[0.035, 0.0, -0.20]),
+        file.add_node(
+            "cup", mesh=file.add_mesh("cup", cup, palette.copper), translation=[-0.015, 0.0, -0.20]
+        ),
     ]
 
 
@@ -176,7 +183,7 @@ def _fruit(file: GlbWriter, palette: Palette) -> list[int]:
         ((centre[0] + 0.045, 0.063, centre[2] + 0.020), (1.0, 0.0, -0.5), 50.0),
         ((centre[0] + 0.002, 0.064, centre[2] - 0.047), (1.0, 0.2, 0.3), -24.0),
         ((centre[0] + 0.002, 0.1185, centre[2] + 0.002), (0.8, 0.0, -0.6), 33.0),
-        ((0.095, 0.0400, 0.285), (1.0, 0.0, -0.8), 62.0),
+        ((0.075, 0.0400, 0.30), (1.0, 0.0, -0.8), 62.0),
     ]
     for at, (place, axis, degrees) in enumerate(places, 1):
         parts = [file.add_node(f"stem {at}", mesh=stem)]

@@ -21,14 +21,25 @@ class Buffers:
         self._buffers = document.objects("buffers")
         self._views = document.objects("bufferViews")
         self._loaded: dict[int, memoryview] = {}
+        self._decoded: dict[int, memoryview] = {}
 
     @property
     def view_count(self) -> int:
         return len(self._views)
 
     def view(self, index: int) -> memoryview:
-        """The bytes of buffer view `index`."""
-        return self._range(self._views[index])
+        """The bytes of buffer view `index`, decompressed where EXT_meshopt_compression is used."""
+        view = self._views[index]
+        compressed = view.extension("EXT_meshopt_compression")
+        if compressed is None:
+            return self._range(view)
+        if index not in self._decoded:
+            # Loaded here, since few scenes need it.
+            from mesh.scenes.gltf.meshopt import decode_view
+
+            length = view.integer("byteLength", low=1)
+            self._decoded[index] = memoryview(decode_view(compressed, self._range(compressed), length))
+        return self._decoded[index]
 
     def stride(self, index: int) -> int:
         """The distance between elements in bytes that the view states, 0 where it states none."""

@@ -12,6 +12,7 @@ from mesh.scenes.gltf.cursor import Value
 SUPPORTED = frozenset(
     {
         "EXT_mesh_gpu_instancing",
+        "EXT_meshopt_compression",
         "EXT_texture_webp",
         "KHR_draco_mesh_compression",
         "KHR_lights_punctual",

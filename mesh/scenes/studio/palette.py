@@ -50,8 +50,8 @@ def add_materials(file: GlbWriter) -> Palette:
         orange=_orange(file),
         stem=_paint(file, "stem", (0.11, 0.14, 0.04), 0.7),
         velvet=_velvet(file),
-        soft_box=_light(file, "soft box", (1.0, 0.86, 0.70), 9.0),
-        rim_light=_light(file, "rim light", (0.62, 0.78, 1.0), 5.0),
+        soft_box=_light(file, "soft box", (1.0, 0.86, 0.70), 17.0),
+        rim_light=_light(file, "rim light", (0.62, 0.78, 1.0), 11.0),
     )
 
 
@@ -136,7 +136,7 @@ def _car_paint(file: GlbWriter) -> int:
     """A metallic base under a clear coat."""
     coat = {"clearcoatFactor": 1.0, "clearcoatRoughnessFactor": 0.02}
     return file.add_material(
-        "candy red", _pbr((0.50, 0.012, 0.020), 0.75, 0.36), {"KHR_materials_clearcoat": coat}
+        "candy red", _pbr((0.42, 0.008, 0.022), 0.85, 0.33), {"KHR_materials_clearcoat": coat}
     )
 
 
