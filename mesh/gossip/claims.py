@@ -19,7 +19,10 @@ from mesh.wire.gossip import HANDLE_SIZE, MAX_CLAIM, Accusation, Claim, Handle, 
 class Keys(Protocol):
     """A node's own signature, and everybody's."""
 
-    public_key: bytes
+    @property
+    def public_key(self) -> bytes:
+        """32 bytes; the NodeId is their SHA-256."""
+        ...
 
     def sign(self, data: bytes) -> bytes: ...
 
@@ -27,7 +30,7 @@ class Keys(Protocol):
         """Whether `node`, whose id is the SHA-256 of `public_key`, signed `data`."""
         ...
 
-    def admitted(self, node: NodeId) -> bool:
+    def admitted(self, node: NodeId, /) -> bool:
         """Whether `node` is a member as far as is known: not revoked, and certified where that can be told.
         Accusations by others count for nothing."""
         ...

@@ -44,6 +44,8 @@ class GossipConfig:
     """Distinct accusers without whom nobody is declared dead, where so many could accuse."""
     buddy: bool = True
     """Tell a suspect of the suspicion in every probe of it."""
+    appeal: bool = True
+    """Before a conviction, ask a few others for an objection that we may have missed."""
     isolation: float = 15.0
     """Seconds of hearing nobody at all during which we blame ourselves, not others."""
     late: float = 0.25
@@ -101,6 +103,7 @@ PLAIN_SWIM = replace(
     confirmations=0,
     quorum=1,
     buddy=False,
+    appeal=False,
     isolation=0.0,
     late=float("inf"),
     quarantine_episodes=1_000_000,

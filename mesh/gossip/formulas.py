@@ -35,7 +35,7 @@ def quorum_of(most: int, electorate: int) -> int:
 def retransmit_limit(mult: float, nodes: int) -> int:
     """How often each node tells a rumour (SWIM, section 4.1: lambda log n); a few times more than that in
     the smallest meshes, where it costs nothing."""
-    return max(6, math.ceil(mult * math.log10(nodes + 1)))
+    return max(10, math.ceil(mult * math.log10(nodes + 1)))
 
 
 def sync_interval(base: float, nodes: int) -> float:

@@ -76,6 +76,9 @@ from mesh.wire.gossip import (
 GossipEvent = Event | Start | Heard | UpdateMeta | Leave | Woke
 
 _REAP_INTERVAL = 10.0
+_MOST_CORRECTIONS = 2
+"""Records in the answer to a datagram with outdated accusations."""
+
 _MOST_KNOCKS = 16
 """Doors of the allegedly dead that one push-pull makes us knock at."""
 
@@ -174,6 +177,11 @@ class Membership:
     def alive(self) -> tuple[NodeId, ...]:
         """Everyone who is alive or merely suspect, ourselves among them; by NodeId."""
         return tuple(sorted(known.node for known in self._table if self._table.is_live(known.handle)))
+
+    @property
+    def live(self) -> int:
+        """How many `alive()` would name."""
+        return self._table.live
 
     def view(self, node: NodeId) -> Member | None:
         """One node; None where it is not known."""
@@ -275,10 +283,13 @@ class Membership:
         for message in event.messages:
             if isinstance(message, Record):
                 self._learn(message, now)
+        outdated: dict[Handle, Message] = {}
         for message in event.messages:
             if isinstance(message, Accusation):
                 accused |= message.target == self._table.me
                 self._accusation(message, now)
+                if (target := self._tribunal.outdated(message)) is not None:
+                    outdated[target.handle] = target.record
         for message in event.messages:
             match message:
                 case Ping():
@@ -293,6 +304,8 @@ class Membership:
                     self._prober.nacked(message)
                 case _:
                     pass
+        if outdated and self._config.appeal:
+            self._outbox.datagram(event.source, list(outdated.values())[:_MOST_CORRECTIONS], now)
 
     def _message(self, event: MessageReceived, now: float) -> None:
         match event.message:

@@ -24,6 +24,8 @@ class Suspicion:
     """Independent confirmations, beside the first accuser, that bring it down to `least`."""
     accusations: dict[Handle, Accusation] = field(default_factory=dict)
     """By accuser, first come first."""
+    appealed: bool = False
+    """Whether others were asked for an objection that we may have missed."""
     not_before: float = 0.0
     """No conviction earlier than this: we were not there to hear an objection."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 import zlib
-from collections.abc import Iterable
 
 from mesh.gossip.claims import Known
 from mesh.gossip.config import GossipConfig
@@ -21,11 +20,6 @@ from mesh.gossip.tribunal import Tribunal
 from mesh.model.ids import NodeId
 from mesh.model.status import NodeState
 from mesh.wire.gossip import ENTRY_SIZE, SYNC_ACCUSATIONS, SYNC_RECORDS, Sync, SyncRecords, SyncWanted
-
-
-def digest_of(members: Iterable[bytes]) -> bytes:
-    """The digest of a table, from its entries."""
-    return b"".join(members)
 
 
 def entries_of(digest: bytes) -> set[bytes]:
@@ -65,17 +59,16 @@ class Syncer:
 
     def answer(self, sender: NodeId, sync: Sync) -> None:
         """Sends what the opener lacks or has otherwise, and asks for what it has beyond that."""
-        theirs = entries_of(sync.digest)
-        mine = {self._entry(known): known for known in self._table}
+        theirs, mine = entries_of(sync.digest), self._entries()
         self._send_records(sender, [known for entry, known in mine.items() if entry not in theirs])
-        wanted = digest_of(sorted(theirs - mine.keys()))
+        wanted = b"".join(sorted(theirs - mine.keys()))
         if wanted:
             self._outbox.send(sender, SyncWanted(wanted))
 
     def fetch(self, sender: NodeId, wanted: SyncWanted) -> None:
         """Sends the records that the other side asked for."""
         entries = entries_of(wanted.entries)
-        self._send_records(sender, [known for known in self._table if self._entry(known) in entries])
+        self._send_records(sender, [known for entry, known in self._entries().items() if entry in entries])
 
     def _send_records(self, to: NodeId, members: list[Known]) -> None:
         """In parts; each with the accusations of its members, the first also with all open suspicions'."""
@@ -90,12 +83,15 @@ class Syncer:
 
     def digest(self) -> bytes:
         if self._digest is None:
-            self._digest = digest_of(map(self._entry, self._table))
+            self._digest = b"".join(self._entries())
         return self._digest
 
-    def _entry(self, known: Known) -> bytes:
-        """Differs also where one side takes a member for dead and the other does not, so that the
-        accusations are exchanged."""
-        if self._table.state(known.handle) is not NodeState.DEAD:
-            return known.entry
-        return known.entry[:8] + zlib.crc32(b"dead" + known.entry).to_bytes(4, "big")
+    def _entries(self) -> dict[bytes, Known]:
+        """By what the digest says of them. That differs also where one side takes a member for dead and
+        the other does not, so that the accusations are exchanged."""
+        entries = {known.entry: known for known in self._table}
+        for handle in self._table.in_state(NodeState.DEAD):
+            known = self._table[handle]
+            del entries[known.entry]
+            entries[known.entry[:8] + zlib.crc32(b"dead" + known.entry).to_bytes(4, "big")] = known
+        return entries

@@ -45,10 +45,7 @@ class Table:
 
     def state(self, handle: Handle) -> NodeState | None:
         """None where the handle is unknown."""
-        state = self._states.get(handle)
-        if state is None and handle in self._known:
-            return NodeState.ALIVE
-        return state
+        return self._states.get(handle, NodeState.ALIVE) if handle in self._known else None
 
     def is_live(self, handle: Handle) -> bool:
         return handle not in self.down_since and handle in self._known

@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import Enum
 
 from mesh.gossip.claims import Keys, Known, accusation_holds, sign_accusation
-from mesh.gossip.config import GossipConfig
+from mesh.gossip.config import GossipConfig, LinkTiming
 from mesh.gossip.events import Clock
 from mesh.gossip.formulas import quorum_of, suspicion_bounds, wanted_confirmations
 from mesh.gossip.outbox import Outbox
@@ -85,7 +85,7 @@ class Tribunal:
         return Outcome.SUSPECTED if state is NodeState.ALIVE else Outcome.CONFIRMED
 
     def _open(self, target: Known, now: float) -> Suspicion:
-        link = self._config.for_link(self._site(self._table.me), target.claim.meta.site)
+        link = self._link(target.handle)
         least, longest = suspicion_bounds(
             link.suspicion_mult, self._table.live, link.period, self._config.suspicion_max
         )
@@ -94,8 +94,9 @@ class Tribunal:
         self._cases[target.handle] = case
         return case
 
-    def _site(self, handle: Handle) -> str:
-        return self._table[handle].claim.meta.site
+    def _link(self, to: Handle) -> LinkTiming:
+        here, there = self._table[self._table.me].claim.meta.site, self._table[to].claim.meta.site
+        return self._config.for_link(here, there)
 
     def _deadline(self, target: Known, case: Suspicion) -> float:
         """The case's own; for members in quarantine always the latest."""
@@ -118,6 +119,9 @@ class Tribunal:
             self._outbox.timer(Clock.SUSPICION, deadline, handle)
             return Outcome.NOTHING
         if len(case.accusations) >= self.quorum(handle):
+            if self._config.appeal and not case.appealed:
+                self._appeal(target, case, now)
+                return Outcome.NOTHING
             self._table.apply(handle, Fact.CONVICTED, now)
             return Outcome.CONVICTED
         if self._table.me in case.accusations:
@@ -126,10 +130,26 @@ class Tribunal:
         self._table.apply(handle, Fact.ACQUITTED, now)
         return Outcome.ACQUITTED
 
+    def _appeal(self, target: Known, case: Suspicion, now: float) -> None:
+        """Shows what we are about to judge on to the suspect and to a few others. Whoever knows of an
+        objection answers with it (see `outdated`), so that a lost rumour costs nobody's life."""
+        case.appealed = True
+        case.not_before = now + self._link(target.handle).timeout
+        self._outbox.timer(Clock.SUSPICION, case.not_before, target.handle)
+        others = self._table.draw(self._config.fanout, lambda handle: handle != target.handle)
+        for each in (target, *others):
+            self._outbox.datagram(each.claim.address, [next(iter(case.accusations.values()))], now)
+
+    def outdated(self, accusation: Accusation) -> Known | None:
+        """The target, if its newest claim refutes the accusation."""
+        target = self._table.get(accusation.target)
+        if target is None or (accusation.boot, accusation.incarnation) >= target.version:
+            return None
+        return target
+
     def postpone(self, handle: Handle, now: float) -> None:
         """We were not there to hear an objection: wait once more."""
-        link = self._config.for_link(self._site(self._table.me), self._site(handle))
-        case = self._cases[handle]
+        link, case = self._link(handle), self._cases[handle]
         case.not_before = now + 2 * link.period
         self._outbox.timer(
             Clock.SUSPICION, max(case.not_before, self._deadline(self._table[handle], case)), handle

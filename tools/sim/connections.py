@@ -1,0 +1,33 @@
+"""Reliable connections between simulated nodes: ordered, never doubled, and broken by kills and partitions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+REFUSED = 0.01
+"""Seconds until a dial to a host without our process fails."""
+TIMED_OUT = 5.0
+"""Seconds until a dial into nothing fails, or a broken connection is noticed."""
+
+
+@dataclass(slots=True)
+class Connection:
+    """One direction between two lives of two nodes."""
+
+    lives: tuple[int, int]
+    free_at: float = 0.0
+    """When the last byte written so far will have arrived."""
+    broken: bool = False
+
+
+@dataclass(slots=True)
+class Connections:
+    _open: dict[tuple[int, int], Connection] = field(default_factory=dict)
+
+    def between(self, source: int, to: int, lives: tuple[int, int]) -> tuple[Connection, bool]:
+        """The connection from `source` to `to`, and whether it had to be dialled anew."""
+        connection = self._open.get((source, to))
+        if connection is not None and not connection.broken and connection.lives == lives:
+            return connection, False
+        connection = self._open[source, to] = Connection(lives)
+        return connection, True
