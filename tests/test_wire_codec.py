@@ -150,6 +150,15 @@ def test_messages_of_one_datagram_come_back_in_order_without_the_unknown_ones() 
     assert CODEC.decode_all(cbor2.dumps([[3, 1], [99], [2]]), LIMIT) == (Single(1), Empty())
 
 
+@pytest.mark.parametrize("count", [0, 1, 23, 24, 300])
+def test_a_bundle_of_encoded_messages_reads_like_the_messages_encoded_together(count: int) -> None:
+    messages = tuple(Single(number % 256) for number in range(count))
+
+    bundle = codec.bundle([CODEC.encode(message) for message in messages])
+
+    assert CODEC.decode_all(bundle, LIMIT) == messages
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -59,6 +59,9 @@ class JoinHello(Message):
 @dataclass(frozen=True, slots=True)
 class JoinChallenge(Message):
     nonce: Annotated[bytes, AtMost(32)]
+    issuer: Certificate
+    """Of the door's own certificate."""
+    root: Certificate
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ importer of cbor2; it reads no more than the bytes given, whatever lengths they 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar, cast
 
 import blake3
@@ -25,6 +25,8 @@ from mesh.wire.plans import Misfit, coder_of
 
 MAX_DEPTH = 16
 MAX_RECORD = 64 << 20
+BUNDLE_HEAD = 3
+"""Bytes that `bundle` adds, at most."""
 
 Record = TypeVar("Record")
 
@@ -103,6 +105,13 @@ encode = _CODEC.encode
 decode = _CODEC.decode
 encode_all = _CODEC.encode_all
 decode_all = _CODEC.decode_all
+
+
+def bundle(encoded: Sequence[bytes]) -> bytes:
+    """What `decode_all` reads, from at most 65,535 messages that are encoded already."""
+    count = len(encoded)
+    head = bytes([0x80 | count]) if count < 24 else b"\x99" + count.to_bytes(2, "big")
+    return head + b"".join(encoded)
 
 
 def encode_record(record: object) -> bytes:
