@@ -247,6 +247,11 @@ class Paths:
         return self.home / "spool"
 
     @property
+    def kernels(self) -> Path:
+        """Folder of compiled kernels; MESH_KERNEL_CACHE, where set, lets several nodes share one."""
+        return Path(os.environ.get("MESH_KERNEL_CACHE") or self.home / "kernels")
+
+    @property
     def logs(self) -> Path:
         return self.home / "logs"
 
