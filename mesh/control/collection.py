@@ -93,14 +93,19 @@ class Collector:
     patience: float = 60.0
     """Seconds to wait, once the job has ended, for payloads that nobody has at the moment."""
     written: int = 0
-    _missing: set[int] = field(default_factory=set)
+    _missing: set[int] = field(init=False)
     _entries: dict[int, list[ResultEntry]] = field(default_factory=dict)
     _ready: dict[int, tuple[ResultEntry, ...]] = field(default_factory=dict)
 
-    def run(self) -> Iterator[Update]:
-        """Until the job has ended and what there is of it is written. Raises PayloadsLost, the writer's
-        errors, and those about a disk; whole frames written before stay."""
+    def __post_init__(self) -> None:
         self._missing = set(self.frames)
+
+    def run(self) -> Iterator[Update]:
+        """Until the job has ended and what there is of it is written; run again after an interruption, it
+        goes on with what is missing. Raises PayloadsLost, the writer's errors, and those about a disk;
+        whole frames written before stay."""
+        self._entries.clear()
+        self._ready.clear()
         snapshot = self.client.status()
         cursor = 0
         fruitful = time.monotonic()
@@ -115,7 +120,11 @@ class Collector:
                 try:
                     yield self._write(frame)
                     fruitful = time.monotonic()
-                except (RefusedByNode, DownloadBroken) as error:
+                except DownloadBroken as error:
+                    lost = error
+                except RefusedByNode as error:
+                    if error.details["kind"] != "BlobUnavailable":
+                        raise
                     lost = error
             if page.entries:
                 continue

@@ -1,0 +1,121 @@
+"""The table of commands, loaded one at a time, and the one place where errors become words and exit codes."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+import traceback
+from typing import NoReturn
+
+import click
+
+import mesh
+from mesh.errors import ExitCode, MeshError
+
+# Command -> (module, attribute, one line of help). The line stands here too so that `mesh --help` loads
+# no command; a test holds it against the command's own.
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "join": ("mesh.cli.join", "join", "Run a node on this machine: found a mesh, or join one."),
+    "invite": ("mesh.cli.members", "invite", "Print a code that lets other machines join."),
+    "leave": ("mesh.cli.members", "leave", "Stop this machine's node; its work goes to others."),
+    "status": ("mesh.cli.status", "status", "Watch what every node is doing, live."),
+    "nodes": ("mesh.cli.members", "nodes", "List the nodes, or show one."),
+    "submit": ("mesh.cli.submit", "submit", "Render a scene on the mesh; frames land here."),
+    "jobs": ("mesh.cli.jobs", "jobs", "List the jobs."),
+    "show": ("mesh.cli.jobs", "show", "Show one job: progress, who did what, failures."),
+    "collect": ("mesh.cli.collect", "collect", "Fetch a job's frames, from any node."),
+    "cancel": ("mesh.cli.jobs", "cancel", "Stop a job; what is rendered stays."),
+    "pause": ("mesh.cli.jobs", "pause", "Start nothing more of a job until resumed."),
+    "resume": ("mesh.cli.jobs", "resume", "Go on with a paused job."),
+    "retry": ("mesh.cli.jobs", "retry", "Render a job's failed frames again."),
+    "demo": ("mesh.cli.demo", "demo", "See a mesh of three nodes render and survive a kill."),
+}
+
+_EPILOG = """\b
+Exit codes:
+  0  done                      3  no mesh node runs here
+  1  some frames failed        4  refused
+  2  not understood          130  interrupted
+"""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command when it is asked for, and its help from the table above."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            close = difflib.get_close_matches(args[0], COMMANDS, n=2)
+            hint = f"Did you mean {' or '.join(close)}?" if close else "See mesh --help."
+            ctx.fail(f"There is no command {args[0]!r}. {hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, _, about) in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(mesh.__version__, prog_name="mesh")
+@click.option("--debug", is_flag=True, help="Show tracebacks of errors. Also MESH_DEBUG=1.")
+def program(debug: bool) -> None:
+    """A render mesh: machines that find each other, share frames and lose no work.
+
+    \b
+    On every machine:        mesh join
+    From any of them:        mesh submit scene.glb --frames 1-240
+    See what is going on:    mesh status
+    From another machine:    mesh collect JOB
+    """
+    if debug:
+        os.environ["MESH_DEBUG"] = "1"  # child processes are to show theirs too
+
+
+def run() -> NoReturn:
+    """Run the command of `sys.argv`, say what went wrong in one sentence, and exit."""
+    arguments = sys.argv[1:]
+    try:
+        sys.exit(program.main(arguments, prog_name="mesh", standalone_mode=False) or ExitCode.DONE)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(ExitCode.USAGE)
+    except MeshError as error:
+        _tell(str(error), error)
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output has enough of it; Python would complain again when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.DONE)
+    except Exception as error:  # noqa: BLE001 - the last boundary: a person reads this
+        _tell(
+            f"{type(error).__name__}: {error}. This is a bug in mesh; please report it with what "
+            "`mesh --debug ...` prints.",
+            error,
+        )
+        sys.exit(ExitCode.REFUSED)
+
+
+def _tell(sentence: str, error: BaseException) -> None:
+    if os.environ.get("MESH_DEBUG"):
+        traceback.print_exception(error)
+    click.echo(f"mesh: {sentence}", err=True)

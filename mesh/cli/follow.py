@@ -1,0 +1,120 @@
+"""Follows one job to its end, writing its frames: the second half of submit, and all of collect."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from types import FrameType
+
+import click
+
+from mesh.cli.reports import Closing, Report
+from mesh.control.client import Client
+from mesh.control.collection import Collector, Looked
+from mesh.control.outputs import OutputPattern, work_folder
+from mesh.control.service import JobAction
+from mesh.engines.writer_client import WriterClient
+from mesh.errors import ExitCode
+from mesh.model.status import JobState, JobStatus
+
+
+class Choice(Enum):
+    """What to do after Ctrl-C."""
+
+    DETACH = "d"
+    CANCEL = "c"
+    GO_ON = "g"
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """What to follow, and how. `output_argument` is the user's `-o`, to be repeated in a printed command."""
+
+    client: Client
+    job: str
+    short: str
+    frames: Sequence[int]
+    pattern: OutputPattern
+    report: Report
+    output_argument: str | None
+    own_node: bool = False
+    """The node ends with this command, so that nothing renders after it."""
+
+
+def follow(following: Following) -> ExitCode:
+    """Until the job has ended or the user has had enough. Prints the closing summary."""
+    started = time.monotonic()
+    pattern, report = following.pattern, following.report
+    with work_folder(pattern) as work, WriterClient() as writer, report, _terminated_as_interrupted():
+        collector = Collector(following.client, writer, following.job, following.frames, pattern, work)
+        while True:
+            try:
+                job = _run(collector, report)
+                break
+            except KeyboardInterrupt:
+                following.client.close()  # whatever was on its way belongs to nobody now
+                report.pause()
+                choice = _ask(following)
+            if choice is Choice.GO_ON:
+                report.resume()
+                continue
+            if choice is Choice.CANCEL:
+                following.client.act(following.job, JobAction.CANCEL)
+                report.note(f"{following.short} is cancelled; {collector.written} frames are in {pattern}")
+            else:
+                report.note(_how_to_collect(following))
+            return ExitCode.INTERRUPTED
+        report.close(Closing(job, collector.written, str(pattern), time.monotonic() - started))
+    return ExitCode.DONE if job.state is JobState.DONE else ExitCode.FRAMES_FAILED
+
+
+def _run(collector: Collector, report: Report) -> JobStatus:
+    job: JobStatus | None = None
+    for update in collector.run():
+        report.update(update)
+        if isinstance(update, Looked):
+            job = update.job
+    assert job is not None
+    return job
+
+
+def _ask(following: Following) -> Choice:
+    """What the user wants; where nobody can be asked, to detach."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return Choice.DETACH
+    leave = (
+        "[d]etach: it goes on when a node runs here again" if following.own_node else "[d]etach: it goes on"
+    )
+    click.echo(f"\n{following.short}: {leave}, [c]ancel it, or [g]o on watching?", nl=False)
+    try:
+        answer = click.prompt("", default="d", show_default=False, prompt_suffix=" ").strip().lower()[:1]
+    except (click.Abort, KeyboardInterrupt):
+        return Choice.DETACH
+    return Choice(answer) if answer in {choice.value for choice in Choice} else Choice.DETACH
+
+
+def _how_to_collect(following: Following) -> str:
+    where = f" -o {following.output_argument}" if following.output_argument else ""
+    command = f"mesh collect {following.short}{where} --skip-existing"
+    if following.own_node:
+        return f"this command's node ends with it; go on with `mesh join`, then fetch frames with: {command}"
+    return f"{following.short} goes on; fetch its frames with: {command}"
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM as Ctrl-C, so that what is half-written goes and the command to collect is printed."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,137 @@
+"""Commands about jobs: jobs, show, and cancel, pause, resume, retry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import click
+
+from mesh.cli.common import connect, json_option, print_json, print_table
+from mesh.control.service import JobAction, JobDetail
+from mesh.model.frames import format_frames
+from mesh.model.status import JobStatus
+from mesh.ui.words import duration, percent
+
+
+@click.command()
+@json_option
+def jobs(as_json: bool) -> None:
+    """List the jobs.
+
+    Newest first; a job is named by its id, the beginning of one, or its name.
+    """
+    with connect() as client:
+        every = client.jobs()
+    if as_json:
+        print_json(every)
+        return
+    if not every:
+        click.echo("No jobs yet. Submit one: mesh submit scene.glb --frames 1-24")
+        return
+    print_table(
+        ("job", "name", "state", "done", "frames", "failed", "left", "by"),
+        [
+            (
+                job.short,
+                job.name,
+                job.state.value,
+                percent(job.fraction),
+                f"{job.frames_done}/{job.frames_total}",
+                str(job.frames_failed),
+                duration(job.eta_seconds),
+                job.submitter,
+            )
+            for job in every
+        ],
+        right=("done", "frames", "failed", "left"),
+    )
+
+
+@click.command()
+@click.argument("job")
+@json_option
+def show(job: str, as_json: bool) -> None:
+    """Show one job: progress, who did what, failures.
+
+    JOB is an id, the beginning of one, or a name.
+
+    \b
+    Examples:
+      mesh show 7f3a-91c2
+      mesh show still-life --json
+    """
+    with connect() as client:
+        detail = client.job(job)
+    if as_json:
+        print_json(detail)
+    else:
+        _print_job(detail)
+
+
+def _print_job(detail: JobDetail) -> None:
+    job = detail.status
+    submitted = datetime.fromtimestamp(job.submitted_ms / 1000).strftime("%Y-%m-%d %H:%M:%S")
+    done = format_frames(frame.frame for frame in detail.frames if frame.done)
+    failed = format_frames(frame.frame for frame in detail.frames if frame.failed)
+    facts = {
+        "state": f"{job.state.value}, {percent(job.fraction).strip()}",
+        "id": job.job,
+        "by": f"{job.submitter}, {submitted}",
+        "image": f"{job.width}×{job.height}, {job.samples} samples per pixel, {job.engine}",
+        "frames": f"{job.frames} ({job.frames_done} of {job.frames_total} done)",
+        "done": done or "none",
+        "failed": failed or "none",
+        "time": f"{duration(job.elapsed_seconds)}, {_left(job)}",
+        "safe": "on other nodes too" if job.durable else "not yet on two other nodes",
+    }
+    click.echo(click.style(f"{job.name} ({job.short})", bold=True))
+    for title, text in facts.items():
+        click.echo(f"  {title:<7} {text}")
+    if job.shares:
+        click.echo()
+        print_table(
+            ("node", "frames", "buckets", "render time", "redone"),
+            [
+                (
+                    share.name,
+                    str(share.frames),
+                    str(share.buckets),
+                    duration(share.seconds),
+                    str(share.redone),
+                )
+                for share in job.shares
+            ],
+            right=("frames", "buckets", "render time", "redone"),
+        )
+    if detail.failures:
+        click.echo()
+        for failure in detail.failures:
+            click.echo(f"  {failure}")
+
+
+def _left(job: JobStatus) -> str:
+    return "nothing left" if job.eta_seconds is None else f"{duration(job.eta_seconds)} left"
+
+
+def _action(action: JobAction, about: str, done: str) -> click.Command:
+    """A command that does `action` to one job and says `done`."""
+
+    def act(job: str) -> None:
+        with connect() as client:
+            status = client.act(client.job(job).status.job, action)
+        click.echo(f"{status.name} ({status.short}) {done}")
+
+    act.__doc__ = f"{about}\n\nJOB is an id, the beginning of one, or a name."
+    decorate: Callable[[Callable[..., None]], Callable[..., None]] = click.argument("job")
+    return click.command(action.value)(decorate(act))
+
+
+cancel = _action(
+    JobAction.CANCEL,
+    "Stop a job; what is rendered stays.",
+    "is cancelled. Frames already rendered can still be collected.",
+)
+pause = _action(JobAction.PAUSE, "Start nothing more of a job until resumed.", "is paused.")
+resume = _action(JobAction.RESUME, "Go on with a paused job.", "goes on.")
+retry = _action(JobAction.RETRY, "Render a job's failed frames again.", "renders its failed frames again.")

@@ -1,0 +1,179 @@
+"""The join command: a node in the foreground."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mesh.config import NodeConfig, Paths, load_config, read_endpoint
+from mesh.control.client import Client
+from mesh.control.errors import NoNode
+from mesh.errors import BadConfig, MeshError
+
+_LOG_BYTES = 5_000_000
+
+
+class NodeRunsAlready(MeshError):
+    """A node runs on this machine already (process {pid}). Watch it with `mesh status`; to run a second one, set MESH_HOME to another folder."""
+
+
+class _Endpoint(click.ParamType[str]):
+    """`HOST` or `HOST:PORT`."""
+
+    name = "HOST:PORT"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            read_endpoint(value)
+        except ValueError as error:
+            self.fail(f"{value!r} is not {error}", param, ctx)
+        return str(value)
+
+
+@click.command()
+@click.argument("code", required=False)
+@click.option("--at", type=_Endpoint(), help="A member to join through, where none is heard.")
+@click.option("--found", is_flag=True, help="Found a new mesh, even where another is heard.")
+@click.option("--name", help="What others call this node. Default: the host name.")
+@click.option("--site", metavar="PATH", help="Where it stands, such as paris/floor2.")
+@click.option("--tags", metavar="A,B", help="What it is good for.")
+@click.option("--threads", type=int, metavar="N", help="Render threads. Default: one per core.")
+@click.option("--listen", metavar="HOST", help="Address to listen on. Default: 0.0.0.0, all.")
+@click.option("--port", type=int, metavar="N", help="TCP and UDP port; 0 for any. Default: 7401.")
+@click.option("--advertise", type=_Endpoint(), help="Where others reach it, if that differs.")
+@click.option("--no-discovery", is_flag=True, help="Send and hear no beacons.")
+@click.option("--loopback", is_flag=True, help="Stay on this machine: beacons and connections alike.")
+@click.option("--headless", is_flag=True, help="Log to the standard error output, and ask nothing.")
+@click.option(
+    "--config", "config_file", type=click.Path(path_type=Path), help="Default: mesh.toml, see below."
+)
+@click.option("--solo", is_flag=True, hidden=True)
+@click.option("--parent", type=int, default=0, hidden=True)
+def join(
+    code: str | None,
+    at: str | None,
+    found: bool,
+    name: str | None,
+    site: str | None,
+    tags: str | None,
+    threads: int | None,
+    listen: str | None,
+    port: int | None,
+    advertise: str | None,
+    no_discovery: bool,
+    loopback: bool,
+    headless: bool,
+    config_file: Path | None,
+    solo: bool,
+    parent: int,
+) -> None:
+    """Run a node on this machine: found a mesh, or join one.
+
+    A machine that is in a mesh goes on in it. Any other looks for one on the network: where it hears one,
+    it asks for an invite code; else it founds one. The node runs until Ctrl-C or `mesh leave`. Settings are
+    read from mesh.toml in the user's configuration folder, or in MESH_HOME; these options go before them.
+
+    \b
+    Examples:
+      mesh join                                    # found one, or go on
+      mesh join CODE                               # CODE is what `mesh invite` prints
+      mesh join CODE --at render.example:7401      # a mesh elsewhere
+      mesh join --site paris/floor2 --tags gpu,fast --threads 8
+    """
+    paths = Paths.locate()
+    _refuse_second(paths)
+    config = load_config(
+        _existing(config_file) or paths.config_file,
+        {
+            "name": name,
+            "site.path": site,
+            "tags": tags,
+            "threads": threads,
+            "headless": headless or None,
+            "listen.host": "127.0.0.1" if loopback else listen,
+            "listen.port": port,
+            "listen.advertise": advertise,
+            "discovery.enabled": False if no_discovery else None,
+            "discovery.loopback_only": loopback or None,
+            "control.port": 0 if solo else None,
+        },
+    )
+    _start_logging(config, paths)
+    _run(config, paths, code, None if at is None else read_endpoint(at), found, solo, parent)
+
+
+def _run(
+    config: NodeConfig,
+    paths: Paths,
+    code: str | None,
+    at: tuple[str, int] | None,
+    found: bool,
+    solo: bool,
+    parent: int,
+) -> None:
+    """Become a member, then be a node until told to stop."""
+    from mesh.cli.admission import Wanted, admit
+    from mesh.control.daemon import Life, Ready, run_node
+
+    can_ask = sys.stdin.isatty() and not config.headless
+    admitted = admit(paths, config, Wanted(code, at, found, solo, _ask if can_ask else None))
+    peers = (*admitted.peers, *((at,) if at else ()))
+
+    def say_ready(ready: Ready) -> None:
+        news = f"{admitted.news}. " if admitted.news else ""
+        where = f"{ready.address[0]}:{ready.address[1]}"
+        hint = "Watch the mesh with `mesh status`; stop with Ctrl-C."
+        _say(config, f"{news}This node is {config.name} at {where}. {hint}")
+
+    run_node(config, paths, admitted.identity, peers, Life(solo=solo, parent=parent), say_ready)
+    _say(config, f"{config.name} has stopped; `mesh join` brings it back.")
+
+
+def _say(config: NodeConfig, sentence: str) -> None:
+    sentence = sentence[0].upper() + sentence[1:]
+    if config.headless:
+        logging.getLogger("mesh").info("%s", sentence)
+    else:
+        click.echo(sentence)
+
+
+def _ask(question: str) -> str:
+    return str(click.prompt(question))
+
+
+def _refuse_second(paths: Paths) -> None:
+    try:
+        with Client.connect(paths) as client:
+            raise NodeRunsAlready(pid=client.program().pid)
+    except NoNode:
+        return
+
+
+def _existing(config_file: Path | None) -> Path | None:
+    """A file that was named must be there; the default one need not."""
+    if config_file is not None and not config_file.is_file():
+        raise BadConfig(
+            field="--config",
+            where="the command line",
+            reason=f"there is no file {config_file}",
+            hint="Check the path.",
+        )
+    return config_file
+
+
+def _start_logging(config: NodeConfig, paths: Paths) -> None:
+    """Everything into a file that is cut at times; on the terminal only what a person must see."""
+    paths.logs.mkdir(parents=True, exist_ok=True)
+    file = RotatingFileHandler(paths.logs / "node.log", maxBytes=_LOG_BYTES, backupCount=2, encoding="utf-8")
+    terminal = logging.StreamHandler()
+    terminal.setLevel(config.log_level.upper() if config.headless else "WARNING")
+    logging.basicConfig(
+        level=config.log_level.upper(),
+        handlers=[file, terminal],
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )

@@ -1,0 +1,118 @@
+"""Commands about the mesh's members: invite, leave, nodes."""
+
+from __future__ import annotations
+
+import click
+
+from mesh.cli.common import connect, json_option, print_json, print_table
+from mesh.model.status import NodeState, NodeStatus
+from mesh.ui.words import duration, plural
+
+
+@click.command()
+@click.option(
+    "--uses", default=1, show_default=True, type=click.IntRange(1, 10_000), help="Machines it admits."
+)
+@click.option(
+    "--hours",
+    default=24.0,
+    show_default=True,
+    type=click.FloatRange(0, min_open=True),
+    help="How long it is valid.",
+)
+@json_option
+def invite(uses: int, hours: float, as_json: bool) -> None:
+    """Print a code that lets other machines join.
+
+    \b
+    Examples:
+      mesh invite                      # one machine, within a day
+      mesh invite --uses 20 --hours 2  # a classroom, this lesson
+    """
+    with connect() as client:
+        code = client.invite(uses, hours)
+    if as_json:
+        print_json({"code": code, "uses": uses, "hours": hours})
+        return
+    click.echo(code)
+    whom = "one machine" if uses == 1 else f"{uses} machines"
+    click.echo(f"Lets {whom} join within {hours:g} hours. There, run: mesh join {code}", err=True)
+
+
+@click.command()
+def leave() -> None:
+    """Stop this machine's node; its work goes to others.
+
+    Claimed frames are handed back at once, so that nothing waits for a timeout. The machine stays a member:
+    `mesh join` brings it back.
+    """
+    with connect() as client:
+        client.leave()
+    click.echo("This machine has left; `mesh join` brings it back.")
+
+
+@click.command()
+@click.argument("node", required=False)
+@json_option
+def nodes(node: str | None, as_json: bool) -> None:
+    """List the nodes, or show one.
+
+    NODE is a name, a short id or the beginning of an id.
+
+    \b
+    Examples:
+      mesh nodes
+      mesh nodes render3
+      mesh nodes --json | jq -r '.[] | select(.state == "alive").name'
+    """
+    with connect() as client:
+        if node is not None:
+            one = client.node(node)
+            print_json(one) if as_json else _print_node(one)
+            return
+        everyone = client.nodes()
+    if as_json:
+        print_json(everyone)
+        return
+    print_table(
+        ("node", "id", "state", "site", "address", "threads", "load", "frames", "rendering"),
+        [
+            (
+                member.name + (" *" if member.is_me else ""),
+                member.short,
+                member.state.value,
+                member.site,
+                member.address,
+                str(member.slots),
+                f"{member.load:.0%}",
+                str(member.frames_done),
+                _doing(member),
+            )
+            for member in everyone
+        ],
+        right=("threads", "load", "frames"),
+    )
+
+
+def _doing(node: NodeStatus) -> str:
+    if node.state in (NodeState.DEAD, NodeState.LEFT):
+        return f"last seen {duration(node.seen_seconds)} ago"
+    return "; ".join(f"{one.job_name}, {one.what}" for one in node.activities) or "idle"
+
+
+def _print_node(node: NodeStatus) -> None:
+    facts = {
+        "state": f"{node.state.value}, last sign of life {duration(node.seen_seconds)} ago",
+        "id": node.node,
+        "address": node.address,
+        "site": node.site or "none",
+        "tags": ", ".join(node.tags) or "none",
+        "engines": ", ".join(node.engines) or "none",
+        "threads": f"{node.slots}, {node.load:.0%} busy",
+        "ping": "this machine" if node.rtt_ms is None else f"{node.rtt_ms:.1f} ms",
+        "rendering": _doing(node),
+        "rendered": f"{plural(node.frames_done, 'frame')} ({plural(node.buckets_done, 'bucket')})",
+    }
+    click.echo(click.style(f"{node.name} ({node.short})", bold=True))
+    for title, text in facts.items():
+        click.echo(f"  {title:<10} {text}")

@@ -1,0 +1,278 @@
+"""How a command tells of a job while its frames come in: live on a terminal, as lines, or as JSON lines."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol
+
+import click
+
+from mesh.control.collection import FrameWritten, Looked, Update
+from mesh.control.convert import to_json
+from mesh.model.status import EventStatus, JobState, JobStatus
+from mesh.ui.words import clock, duration, percent, plural
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_EVERY = 10.0
+"""Seconds after which a line of progress comes though no frame was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What is said at the end."""
+
+    job: JobStatus
+    written: int
+    output: str
+    seconds: float
+    """Wall time of this command."""
+
+
+class Report(Protocol):
+    """`with report:` around the whole; `pause` gives the terminal back for a question."""
+
+    def __enter__(self) -> Report: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+    def submitted(self, job: str, short: str, durable_on: tuple[str, ...]) -> None: ...
+
+    def note(self, sentence: str) -> None: ...
+
+    def update(self, update: Update) -> None: ...
+
+    def close(self, closing: Closing) -> None: ...
+
+
+class _Quiet:
+    """What reports without a live display need not do."""
+
+    def __enter__(self) -> Report:
+        return self  # type: ignore[return-value]
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing to put back."""
+
+    def pause(self) -> None:
+        """Nothing to clear."""
+
+    def resume(self) -> None:
+        """Nothing to draw again."""
+
+
+class EventFilter:
+    """The events that concern one job, each once, beginning with those after the first look."""
+
+    def __init__(self, job: str) -> None:
+        self._job = job
+        self._seen: int | None = None
+
+    def fresh(self, events: tuple[EventStatus, ...]) -> list[EventStatus]:
+        newest = max((event.number for event in events), default=0)
+        if self._seen is None:
+            self._seen = newest
+        found = [one for one in events if one.number > self._seen and one.job in (None, self._job)]
+        self._seen = max(newest, self._seen)
+        return found
+
+
+class JsonReport(_Quiet):
+    """One JSON object a line: `{"event": "submitted" | "note" | "frame" | "progress" | "log" | "closed", ...}`."""
+
+    def __init__(self, job: str = "") -> None:
+        self._events = EventFilter(job)
+        self._last: tuple[object, ...] = ()
+
+    def submitted(self, job: str, short: str, durable_on: tuple[str, ...]) -> None:
+        self._events = EventFilter(job)
+        self._print("submitted", job=job, short=short, durable_on=durable_on)
+
+    def note(self, sentence: str) -> None:
+        self._print("note", text=sentence)
+
+    def update(self, update: Update) -> None:
+        if isinstance(update, FrameWritten):
+            files = [{"path": path, "sha256": digest} for path, digest in update.files]
+            self._print("frame", frame=update.frame, files=files, nodes=update.nodes)
+            return
+        for event in self._events.fresh(update.mesh.events):
+            self._print("log", kind=event.kind, text=event.text, unix_ms=event.unix_ms)
+        job = update.job
+        now = (job.state, job.frames_done, job.frames_failed, update.written, int(job.fraction * 100))
+        if now != self._last:
+            self._last = now
+            self._print("progress", written=update.written, job=to_json(job))
+
+    def close(self, closing: Closing) -> None:
+        self._print(
+            "closed",
+            state=closing.job.state.value,
+            written=closing.written,
+            output=closing.output,
+            seconds=round(closing.seconds, 3),
+            shares=to_json(closing.job.shares),
+        )
+
+    def _print(self, event: str, **facts: object) -> None:
+        click.echo(json.dumps({"event": event, **facts}))
+
+
+class LineReport(_Quiet):
+    """A line for each frame and event, for logs and pipes."""
+
+    def __init__(self, output: str, job: str = "", now: Callable[[], float] = time.monotonic) -> None:
+        self._output = output
+        self._events = EventFilter(job)
+        self._now = now
+        self._spoke = now()
+        self._job: JobStatus | None = None
+        self._written = 0
+
+    def submitted(self, job: str, short: str, durable_on: tuple[str, ...]) -> None:
+        self._events = EventFilter(job)
+        self._say(f"submitted as {short}{_safe(durable_on)}; frames go to {self._output}")
+
+    def note(self, sentence: str) -> None:
+        self._say(sentence)
+
+    def update(self, update: Update) -> None:
+        if isinstance(update, FrameWritten):
+            self._written += 1
+            left = self._job.eta_seconds if self._job else None
+            total = self._job.frames_total if self._job else 0
+            tail = "" if left is None else f", {duration(left)} left"
+            by = " and ".join(update.nodes)
+            self._say(f"frame {update.frame} written ({self._written} of {total}{tail}), rendered by {by}")
+            return
+        self._job = update.job
+        for event in self._events.fresh(update.mesh.events):
+            self._say(event.text, event.unix_ms)
+        if self._now() - self._spoke >= _EVERY:
+            self._say(_progress_line(update))
+
+    def close(self, closing: Closing) -> None:
+        from rich.console import Console
+
+        print_closing(Console(highlight=False), closing)
+
+    def _say(self, text: str, unix_ms: int | None = None) -> None:
+        self._spoke = self._now()
+        click.echo(f"{clock(int(time.time() * 1000) if unix_ms is None else unix_ms)}  {text}")
+
+
+def _progress_line(look: Looked) -> str:
+    job = look.job
+    busy = [
+        f"{node.name} {one.what}" for node in look.mesh.nodes for one in node.activities if one.job == job.job
+    ]
+    doing = "; ".join(busy[:4]) + (f" and {len(busy) - 4} more" if len(busy) > 4 else "")
+    left = "" if job.eta_seconds is None else f", {duration(job.eta_seconds)} left"
+    return f"{percent(job.fraction).strip()} done{left}: {doing or job.state.value}"
+
+
+class LiveReport:
+    """A picture redrawn in place; notes scroll by above it."""
+
+    def __init__(self, console: Console, output: str, job: str = "") -> None:
+        from rich.live import Live
+
+        self._console = console
+        self._output = output
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._filter = EventFilter(job)
+        self._recent: deque[EventStatus] = deque(maxlen=5)
+        self._look: Looked | None = None
+
+    def __enter__(self) -> LiveReport:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def pause(self) -> None:
+        self._live.stop()
+
+    def resume(self) -> None:
+        self._live.start()
+        self._draw()
+
+    def submitted(self, job: str, short: str, durable_on: tuple[str, ...]) -> None:
+        self._filter = EventFilter(job)
+        self.note(f"submitted as {short}{_safe(durable_on)}")
+
+    def note(self, sentence: str) -> None:
+        self._console.print(f" {sentence}", highlight=False, markup=False)
+
+    def update(self, update: Update) -> None:
+        if isinstance(update, Looked):
+            self._look = update
+            self._recent.extend(self._filter.fresh(update.mesh.events))
+        self._draw()
+
+    def _draw(self) -> None:
+        from mesh.ui.progress_view import render_progress
+
+        if self._look is not None:
+            look = self._look
+            view = render_progress(
+                look.job, look.mesh, tuple(self._recent), look.written, self._output, self._console.width
+            )
+            self._live.update(view, refresh=True)
+
+    def close(self, closing: Closing) -> None:
+        self._live.stop()
+        print_closing(self._console, closing)
+
+
+def _safe(durable_on: tuple[str, ...]) -> str:
+    return f", safe on {' and '.join(durable_on)} too" if durable_on else ""
+
+
+def print_closing(console: Console, closing: Closing) -> None:
+    """Frames, where they are, how long it took, and who did what."""
+    from mesh.ui.progress_view import shares_table
+
+    job = closing.job
+    ended = {JobState.DONE: "done", JobState.CANCELLED: "cancelled"}.get(job.state, "ended")
+    failed = f", {job.frames_failed} failed" if job.frames_failed else ""
+    what = f"{plural(closing.written, 'frame')} written to {closing.output}"
+    console.print(
+        f"\n{job.name} ({job.short}) is {ended}: {what}{failed}, in {duration(closing.seconds)}.",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+    for failure in job.failures:
+        console.print(f"  {failure}", style="red", highlight=False, markup=False, soft_wrap=True)
+    if job.shares:
+        console.print(shares_table(job))
+
+
+def choose_report(as_json: bool, output: str, job: str = "") -> Report:
+    """JSON where asked for, live on a terminal, lines elsewhere."""
+    if as_json:
+        return JsonReport(job)
+    if not sys.stdout.isatty():
+        return LineReport(output, job)
+    from rich.console import Console
+
+    return LiveReport(Console(), output, job)

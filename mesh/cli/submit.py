@@ -1,0 +1,237 @@
+"""The submit command."""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mesh.cli.collect import existing_policy, output_options
+from mesh.cli.common import connect, print_json
+from mesh.cli.solo import any_node
+from mesh.config import Paths
+from mesh.control.errors import NoNode
+from mesh.control.outputs import Format, OutputPattern, frames_to_write, parse_output, work_folder
+from mesh.control.submission import Prepared, Wish, prepare
+from mesh.control.submission import submit as send
+from mesh.errors import ExitCode, MeshError
+from mesh.model.frames import parse_frames
+from mesh.model.ids import short
+from mesh.model.manifest import EngineName, RenderSettings
+
+_DEFAULTS = RenderSettings()
+
+
+class NoNodeToDetach(MeshError):
+    """With --detach a job is left to the mesh, but no node runs on this machine; start one with `mesh join`."""
+
+    exit_code = ExitCode.NO_MESH
+
+
+class Resolution(click.ParamType[tuple[int, int]]):
+    """`960x540`."""
+
+    name = "WxH"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"(\d{1,5})[xX×](\d{1,5})", value.strip())
+        if match is None or not all(1 <= int(side) <= 16384 for side in match.groups()):
+            self.fail(f"{value!r} is not like 960x540, with sides from 1 to 16384", param, ctx)
+        return int(match[1]), int(match[2])
+
+
+class Finite(click.FloatRange):
+    """A number in a range, and neither infinite nor none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is no finite number", param, ctx)
+        return number
+
+
+@click.command()
+@click.argument("scene", type=click.Path(path_type=Path))
+@click.option("--frames", default="1", show_default=True, help="Frames: 1-240, 1-240x2 or 1,5,10-20.")
+@click.option(
+    "--engine",
+    type=click.Choice([EngineName.BUILTIN.value]),
+    default=EngineName.BUILTIN.value,
+    show_default=True,
+    help="Renderer.",
+)
+@click.option(
+    "--samples",
+    default=_DEFAULTS.samples,
+    show_default=True,
+    type=click.IntRange(1, 1 << 20),
+    help="Per pixel.",
+)
+@click.option(
+    "--resolution",
+    type=Resolution(),
+    default=f"{_DEFAULTS.width}x{_DEFAULTS.height}",
+    show_default=True,
+    help="Width and height in pixels.",
+)
+@click.option(
+    "--camera", default="", metavar="NAME", help="Camera of the scene. Default: its first, or a framed one."
+)
+@click.option(
+    "--environment",
+    default="",
+    metavar="FILE|sky",
+    help="Light from an equirectangular image, or a computed sky.",
+)
+@click.option(
+    "--environment-rotation",
+    default=0.0,
+    type=Finite(-360, 360),
+    metavar="DEGREES",
+    help="Turn the environment.",
+)
+@click.option(
+    "--environment-strength", default=1.0, type=Finite(0), metavar="FACTOR", help="Brighten the environment."
+)
+@click.option("--turntable", is_flag=True, help="Turn the camera once around the scene over the frames.")
+@click.option(
+    "--scene", "scene_name", default="", metavar="NAME", help="Scene of the file. Default: its own choice."
+)
+@click.option("--clip", default="", metavar="NAME", help="Animation clip. Default: the first.")
+@click.option("--variant", default="", metavar="NAME", help="Material variant.")
+@click.option(
+    "--fps",
+    default=_DEFAULTS.fps,
+    show_default=True,
+    type=Finite(0, 1000, min_open=True),
+    help="Frames a second.",
+)
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1), help="Of the noise.")
+@click.option(
+    "--max-depth",
+    default=_DEFAULTS.max_depth,
+    show_default=True,
+    type=click.IntRange(1, 1024),
+    help="Longest path in bounces.",
+)
+@click.option("--name", default="", help="What to call the job. Default: the scene file's name.")
+@click.option("--detach", is_flag=True, help="Do not wait; frames stay in the mesh until collected.")
+@output_options
+def submit(
+    scene: Path,
+    frames: str,
+    engine: str,
+    samples: int,
+    resolution: tuple[int, int],
+    camera: str,
+    environment: str,
+    environment_rotation: float,
+    environment_strength: float,
+    turntable: bool,
+    scene_name: str,
+    clip: str,
+    variant: str,
+    fps: float,
+    seed: int,
+    max_depth: int,
+    name: str,
+    detach: bool,
+    output: str | None,
+    formats: tuple[Format, ...],
+    overwrite: bool,
+    skip_existing: bool,
+    as_json: bool,
+) -> None:
+    """Render a scene on the mesh; frames land here.
+
+    SCENE is a .gltf or .glb file; everything it refers to goes with it. Frames are written as they finish.
+    Ctrl-C asks whether to detach or cancel. Where no node runs on this machine, one is started for the
+    duration: nothing needs to be set up.
+
+    \b
+    Examples:
+      mesh submit scene.glb --frames 1-240
+      mesh submit scene.glb --frames 1-240x2 --samples 256 --resolution 1920x1080 -o shot/a.####.exr
+      mesh submit helmet.gltf --turntable --frames 1-48 --environment studio.hdr
+      mesh submit scene.glb --frames 1-240 --detach
+    """
+    width, height = resolution
+    chosen = parse_frames(frames)
+    settings = RenderSettings(
+        width=width,
+        height=height,
+        samples=samples,
+        max_depth=max_depth,
+        seed=seed,
+        fps=fps,
+        camera=camera,
+        environment_rotation=environment_rotation,
+        environment_strength=environment_strength,
+        turntable=chosen[-1] - chosen[0] + 1 if turntable else 0,
+        scene=scene_name,
+        clip=clip,
+        variant=variant,
+    )
+    wish = Wish(scene, chosen, EngineName(engine), settings, environment, name)
+    prepared = prepare(wish)
+    for warning in prepared.warnings:
+        click.echo(f"Note: {warning}", err=True)
+    if detach:
+        sys.exit(_detached(prepared, output, as_json))
+    policy = existing_policy(overwrite, skip_existing)
+    pattern = parse_output(output, prepared.name, formats, len(prepared.frames))
+    wanted = frames_to_write(pattern, prepared.frames, policy)
+    if not wanted:
+        click.echo(f"Every frame is already in {pattern}.")
+        return
+    with work_folder(pattern):
+        pass  # that it can be written to must be known before anything is rendered
+    sys.exit(_watched(prepared, wanted, pattern, output, as_json))
+
+
+def _detached(prepared: Prepared, output: str | None, as_json: bool) -> ExitCode:
+    """Submit, print how to collect, and be done."""
+    try:
+        client = connect()
+    except NoNode as error:
+        raise NoNodeToDetach() from error
+    with client:
+        receipt = send(client, prepared)
+    name = short(receipt.job)
+    where = f" -o {output}" if output else ""
+    if as_json:
+        print_json(
+            {"event": "submitted", "job": receipt.job, "short": name, "durable_on": receipt.durable_on}
+        )
+        return ExitCode.DONE
+    safe = f", safe on {' and '.join(receipt.durable_on)} too" if receipt.durable_on else ""
+    click.echo(
+        f"{prepared.name} is submitted as {name}{safe}. Fetch its frames with: mesh collect {name}{where}"
+    )
+    return ExitCode.DONE
+
+
+def _watched(
+    prepared: Prepared, wanted: tuple[int, ...], pattern: OutputPattern, output: str | None, as_json: bool
+) -> ExitCode:
+    """Submit the `wanted` frames and stay until they are written."""
+    from mesh.cli.follow import Following, follow
+    from mesh.cli.reports import choose_report
+
+    with any_node(Paths.locate()) as (client, own):
+        receipt = send(client, replace(prepared, frames=wanted))
+        job, name = receipt.job.hex(), short(receipt.job)
+        report = choose_report(as_json, str(pattern), job)
+        if own:
+            report.note("no node runs here: this command renders by itself")
+        report.submitted(job, name, receipt.durable_on)
+        return follow(Following(client, job, name, wanted, pattern, report, output, own_node=own))
