@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
 
 import pytest
 from hypothesis import given
@@ -22,6 +23,7 @@ from mesh.blocks.recipe import (
     inline_recipe,
 )
 from mesh.blocks.tree import TreeEntry, decode_tree, encode_tree
+from mesh.blocks.walk import missing_parts, present_blocks
 from mesh.model.ids import Digest
 
 digests = st.binary(min_size=32, max_size=32).map(Digest)
@@ -111,6 +113,31 @@ def test_a_damaged_recipe_is_refused_or_lists_other_digests(
 def test_a_recipe_that_is_not_what_was_promised_is_refused(recipe: Recipe, part: Part) -> None:
     with pytest.raises(BadRecipe):
         decode_recipe(encode_recipe(recipe), part)
+
+
+def test_a_recipe_that_lists_one_child_a_thousand_times_at_every_level_is_walked_once() -> None:
+    leaf = Entry(digest_of(b"x"), 1)
+    blocks: dict[Digest, bytes] = {}
+    entry = leaf
+    for level in range(1, 6):
+        entries = (entry,) * (1 if level == 1 else 1000)
+        block = encode_recipe(Recipe(BlobKind.BYTES, level, sum(e.length for e in entries), entries))
+        entry = Entry(digest_of(block), entry.length * len(entries))
+        blocks[entry.digest] = block
+
+    class Counting:
+        looks = 0
+
+        def get(self, digest: Digest) -> bytes:
+            self.looks += 1
+            assert self.looks < 20
+            return blocks[digest]
+
+        def absent(self, digests: Collection[Digest]) -> set[Digest]:
+            return set(digests) - set(blocks)
+
+    assert missing_parts(Counting(), entry.digest) == (Part(leaf.digest, 0, 1),)
+    assert present_blocks(Counting(), [entry.digest]) == {leaf.digest, *blocks}
 
 
 names = st.text(st.characters(categories=("L", "N"), max_codepoint=0x17F), min_size=1, max_size=8)

@@ -27,6 +27,8 @@ from mesh.blocks.errors import (
     StoreTooNew,
     WrongBytes,
 )
+from mesh.blocks.form import to_form
+from mesh.blocks.index import Row
 from mesh.blocks.recipe import Part, digest_of
 from mesh.blocks.store import BlockStore
 from mesh.blocks.tree import TreeEntry
@@ -302,6 +304,41 @@ def test_dying_at_any_step_loses_nothing_that_was_stored(tmp_path: Path) -> None
             assert fatal > 10
             return
     pytest.fail("storing never came to an end")
+
+
+def test_after_an_unclean_end_rows_and_files_that_do_not_match_are_dropped(tmp_path: Path) -> None:
+    store = BlockStore(tmp_path, ROOMY)
+    root, _ = store.put_blob([noise(400_000)])
+    kill(store)
+    gone, cut_short, *whole = files_under(tmp_path)
+    gone.unlink()
+    cut_short.write_bytes(cut_short.read_bytes()[:-1])
+    stray = whole[0].with_name("f" * 64)
+    stray.write_bytes(b"stray")
+    with BlockStore(tmp_path, ROOMY) as reopened:
+        assert {part.digest.hex() for part in reopened.missing(root)} == {gone.name, cut_short.name}
+        assert files_under(tmp_path) == whole
+
+
+def test_a_block_that_arrives_twice_at_once_in_two_forms_is_stored_in_one(tmp_path: Path) -> None:
+    data = noise(20_000) + bytes(20_000)
+    part = Part(digest_of(data), 0, len(data))
+    form, packed = to_form(data)
+    assert form is BlockForm.ZSTD
+    assert len(packed) > 8192
+
+    class Interrupted(Disk):
+        def write(self, path: Path, data: bytes) -> None:
+            super().write(path, data)
+            if not nested:
+                nested.append(path)
+                store._add([Row(part.digest, BlockForm.PLAIN, len(plain), plain)])
+
+    nested: list[Path] = []
+    plain = data
+    with BlockStore(tmp_path, ROOMY, Interrupted()) as store:
+        store.save(part, BlockData(part.digest, form, packed))
+        assert store.get(part.digest) == data
 
 
 def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:

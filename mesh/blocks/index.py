@@ -75,9 +75,14 @@ class BlockIndex:
         self._database.execute("UPDATE state SET open = 1")
 
     def close(self, *, torn: bool = False) -> None:
-        if not torn:
-            self._database.execute("UPDATE state SET open = 0")
-        self._database.close()
+        try:
+            if not torn:
+                self._database.execute("UPDATE state SET open = 0")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+                raise  # a full disk only costs the next start a look at every file
+        finally:
+            self._database.close()
 
     def find(self, digest: Digest) -> Row | None:
         query = "SELECT form, size, data FROM block WHERE digest = ?"
@@ -92,23 +97,16 @@ class BlockIndex:
             found.update(row[0] for row in self._database.execute(query, some))
         return found
 
-    def add(self, rows: Iterable[Row]) -> None:
-        """Adds blocks as just used; those known already only get that."""
+    def add(self, rows: Collection[Row]) -> None:
+        """Adds blocks that are not here yet, as just used."""
         with self._database:
             self._database.execute("BEGIN IMMEDIATE")
-            fresh = []
             for row in rows:
                 self._clock += 1
-                query = "INSERT OR IGNORE INTO block VALUES (?, ?, ?, ?, ?)"
                 values = (row.digest, row.form, row.size, self._clock, row.data)
-                if self._database.execute(query, values).rowcount:
-                    fresh.append(row.size)
-                else:
-                    self._database.execute(
-                        "UPDATE block SET used = ? WHERE digest = ?", (self._clock, row.digest)
-                    )
-        self.total += sum(fresh)
-        self.count += len(fresh)
+                self._database.execute("INSERT INTO block VALUES (?, ?, ?, ?, ?)", values)
+        self.total += sum(row.size for row in rows)
+        self.count += len(rows)
 
     def touch(self, digests: Iterable[Digest]) -> None:
         """Marks blocks as just used, in this order."""
