@@ -3,7 +3,7 @@
 Each beacon goes out twice, as multicast and as broadcast, since networks tend to drop one or the other. On
 loopback both work too (broadcast to 127.255.255.255), so that several nodes on one machine hear each other
 with no network at all. A beacon is a hint and no more: whoever follows it finds out by TLS who is there.
-Machines that look for a mesh ask, and are answered at once.
+Who has just started asks, and is answered at once.
 """
 
 from __future__ import annotations
@@ -104,6 +104,7 @@ class Beacons:
 
     async def _send(self, socket: _BeaconSocket) -> None:
         data = encode_beacon(self._beacon)
+        await socket.send(QUESTION)
         intervals = iter(FIRST_INTERVALS)
         while True:
             await socket.send(data)

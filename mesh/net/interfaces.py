@@ -46,3 +46,13 @@ def _broadcast(address: str, netmask: str | None, broadcast: str | None) -> str:
     if netmask and ipaddress.ip_address(address).is_loopback:
         return str(ipaddress.ip_network(f"{address}/{netmask}", strict=False).broadcast_address)
     return ""
+
+
+def own_address(host: str, config: DiscoveryConfig) -> str:
+    """What to tell others to reach this node at, when it listens on `host`: that very address, or, for
+    "every address", the first that is not loopback."""
+    if not ipaddress.ip_address(host).is_unspecified:
+        return host
+    addresses = [interface.address for interface in usable_interfaces(config)]
+    outside = [address for address in addresses if not ipaddress.ip_address(address).is_loopback]
+    return next(iter([*outside, *addresses]), "127.0.0.1")
