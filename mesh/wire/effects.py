@@ -209,8 +209,9 @@ class Unpin:
 
 @dataclass(frozen=True, slots=True)
 class Persist:
-    """Write one record of a job durably, replacing the record of the same key; `record` None deletes it.
-    Records are wire dataclasses and are read back at start-up in key order."""
+    """Write one record of a job durably, replacing the record of the same key; `record` None deletes it,
+    and with an empty key all records of the job. Records are wire dataclasses and are read back at start-up
+    in key order."""
 
     job: JobId
     key: tuple[str, ...]

@@ -227,13 +227,15 @@ class LedgerPulse(Message):
 
 @dataclass(frozen=True, slots=True)
 class LedgerVector(Message):
-    """How much of each log I have. The receiver sends what is missing; with `answer` it also says how
-    much of these logs it lacks. `partial`: only the logs named are of interest."""
+    """How much of each log I have. The receiver sends what is missing: of the logs named, and of every
+    log whose author lies in `low <= author < high` and is not named. With `answer` it also says what of
+    the logs named it lacks itself."""
 
     job: JobId
     heights: Annotated[tuple[LogHeight, ...], AtMost(MAX_HEIGHTS)]
+    low: Annotated[bytes, AtMost(33)]
+    high: Annotated[bytes, AtMost(33)]
     answer: bool
-    partial: bool
     watch: bool
     """Send me news from now on, for the watching time of the receiver's settings."""
 
@@ -330,6 +332,8 @@ class KeepPixels(Message):
     pixels: Digest
     size: Size
     holders: Annotated[tuple[NodeId, ...], AtMost(8)]
+    entry: bool
+    """Write a HolderFact when they are kept: the result is in the ledger already."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,136 @@
+"""Keeping a job's ledger on this node: every new entry, mine or another's, goes through here.
+
+An entry is written to disk, added to the facts, told to the rest of the node, and marked as news for
+those who follow the ledger. Work that it shows to be done leaves this node's holdings.
+"""
+
+from __future__ import annotations
+
+from mesh.model.ids import JobId, NodeId
+from mesh.sched.core import Core
+from mesh.sched.events import (
+    FrameDone,
+    FrameFailed,
+    JobKnown,
+    NodeBlocked,
+    PeerInfo,
+    ResultKnown,
+    UnitFailed,
+)
+from mesh.sched.facts import Facts
+from mesh.sched.job import Job
+from mesh.sched.layout import Layout
+from mesh.sched.life import UnitState
+from mesh.wire.sched import EditName, EditsRecord, Entry, JobRecord, LogRun
+
+
+class Books:
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def open(self, record: JobRecord, job_id: JobId) -> Job:
+        """Starts a job's books; the caller has made sure that it is new."""
+        core = self._core
+        layout = Layout(record.manifest, record.policy.order)
+        facts = Facts(layout, core.config.attempts)
+        job = Job(
+            id=job_id,
+            manifest=record.manifest,
+            policy=record.policy,
+            submitter=record.submitter,
+            signature=record.signature,
+            layout=layout,
+            facts=facts,
+            learned_at=core.now,
+        )
+        core.jobs[job.id] = job
+        core.touch(job)
+        core.notify(JobKnown(job.id, job.manifest, job.submitter))
+        return job
+
+    def write_down(self, job: Job) -> None:
+        """Puts the job itself on disk."""
+        record = JobRecord(job.manifest, job.policy, job.submitter, job.signature)
+        self._core.persist(job.id, ("job",), record)
+
+    def write_edits(self, job: Job) -> None:
+        self._core.persist(job.id, ("edits",), EditsRecord(job.edits.all()))
+
+    def append(self, job: Job, entry: Entry) -> None:
+        """A new entry of this node's own log."""
+        core = self._core
+        run = job.logs.append((core.me, core.boot), entry)
+        self._enter(job, run)
+        self._mark(job, run, for_keepers=True)
+
+    def join(self, job: Job, run: LogRun, sender: NodeId) -> bool:
+        """Entries from another node. False where a gap kept them out."""
+        fresh, gap = job.logs.join(run)
+        if fresh is not None:
+            self._enter(job, fresh)
+            self._mark(job, fresh, for_keepers=sender not in job.keepers)
+        return not gap
+
+    def restore(self, job: Job, run: LogRun) -> None:
+        """Entries from this node's disk. A run that leaves a gap, after a torn write, is left out: others
+        have it, or it was never told to anybody."""
+        fresh, _ = job.logs.join(run)
+        if fresh is not None:
+            for entry in fresh.entries:
+                job.facts.learn(fresh.author, entry)
+
+    def retried(self, job: Job) -> None:
+        """The RETRY register may have grown."""
+        epoch = job.edits.number(EditName.RETRY)
+        if epoch > job.facts.epoch:
+            job.facts.retry(epoch)
+            job.summary_finished = False
+            if not job.finished:
+                job.finished_at, job.told_finished = None, False
+        self.reconsider_blocks(job)
+
+    def reconsider_blocks(self, job: Job) -> None:
+        """Who failed too often takes no more part, unless nobody else would be left to try."""
+        core = self._core
+        many = {node for node, count in job.facts.failed_by.items() if count >= core.config.node_failures}
+        before = job.blocked
+        job.blocked = frozenset()
+        if many:
+            mine = core.capacity
+            me = PeerInfo(core.me, core.boot, engines=mine.engines, tags=mine.tags)
+            able = [info.node for info in core.peers.infos() if core.can_render(job, info)]
+            if core.can_render(job, me):
+                able.append(core.me)
+            if not many.issuperset(able):
+                job.blocked = frozenset(many)
+        for node in sorted(job.blocked - before):
+            core.notify(NodeBlocked(job.id, node))
+
+    def _enter(self, job: Job, run: LogRun) -> None:
+        core = self._core
+        key = ("log", run.author.hex(), f"{run.boot:016x}", f"{run.first:012d}")
+        core.persist(job.id, key, run)
+        core.touch(job)
+        for entry in run.entries:
+            news = job.facts.learn(run.author, entry)
+            if news.result is not None:
+                span = job.layout.span(news.result.unit)
+                job.holdings.release([span], UnitState.PUBLISHED)
+                core.story.tell(core.now, job.id, [span], f"published by {run.author.hex()[:8]}")
+                core.notify(ResultKnown(job.id, job.facts.result(len(job.facts.results) - 1)))
+            for frame in news.frames_done:
+                core.notify(FrameDone(job.id, frame))
+            if news.failure is not None:
+                fact = news.failure
+                core.notify(UnitFailed(job.id, fact.unit, run.author, fact.reason, fact.log))
+                self.reconsider_blocks(job)
+                job.holdings.release(list(job.facts.failed), UnitState.ABSENT)
+            for frame in news.frames_failed:
+                core.notify(FrameFailed(job.id, frame, news.failure.reason if news.failure else ""))
+
+    def _mark(self, job: Job, run: LogRun, for_keepers: bool) -> None:
+        name = (run.author, run.boot)
+        if for_keepers:
+            job.fresh.setdefault(name, run.first)
+        if job.watchers:
+            job.fresh_watch.setdefault(name, run.first)

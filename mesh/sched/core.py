@@ -1,0 +1,132 @@
+"""What all parts of a scheduler share: who and when this is, the jobs, the peers, and the way out."""
+
+from __future__ import annotations
+
+import random
+
+from mesh.model.ids import Boot, JobId, NodeId
+from mesh.sched.config import SchedConfig
+from mesh.sched.events import EngineBuild, PeerInfo, SetCapacity
+from mesh.sched.job import Job
+from mesh.sched.peers import Peers
+from mesh.sched.story import Story
+from mesh.wire.base import Message
+from mesh.wire.effects import Effect, Notify, Persist, Send, SetTimer
+from mesh.wire.sched import EditName
+
+Alarm = tuple[str | bytes | int, ...]
+"""Names something that is to happen: a word, then what it is about."""
+
+
+class Core:
+    def __init__(self, me: NodeId, boot: Boot, config: SchedConfig, rng: random.Random) -> None:
+        self.me = me
+        self.boot = boot
+        self.config = config
+        self.rng = rng
+        self.now = 0.0
+        self.peers = Peers()
+        self.names: dict[NodeId, str] = {}
+        """Of every node ever seen in this life."""
+        self.jobs: dict[JobId, Job] = {}
+        self.dropped: dict[JobId, None] = {}
+        """Jobs forgotten in this life, not to be taken up again."""
+        self.capacity = SetCapacity(units=0, engines=())
+        self.leaving = False
+        self.story = Story()
+        self.out: list[Effect] = []
+        self.touched: dict[JobId, None] = {}
+        """Jobs that something happened to in the event at hand."""
+        self._alarms: dict[Alarm, float] = {}
+
+    def touch(self, job: Job) -> None:
+        self.touched[job.id] = None
+
+    def claims_changed(self, job: Job) -> None:
+        job.claims_dirty = True
+        self.touched[job.id] = None
+
+    # --- the way out --------------------------------------------------------------------------------
+
+    def send(self, to: NodeId, message: Message) -> None:
+        self.out.append(Send(to, message))
+
+    def notify(self, event: object) -> None:
+        self.out.append(Notify(event))
+
+    def persist(self, job: JobId, key: tuple[str, ...], record: object | None) -> None:
+        self.out.append(Persist(job, key, record))
+
+    def wake(self, alarm: Alarm, at: float) -> None:
+        """Asks for `alarm` at time `at`, or earlier where it is set already."""
+        due = self._alarms.get(alarm)
+        if due is None or at < due:
+            self._alarms[alarm] = at
+            self.out.append(SetTimer((*alarm, at), at))
+
+    def due(self, token: object) -> Alarm | None:
+        """The alarm that a timer stands for; None where it is stale."""
+        if not isinstance(token, tuple) or len(token) < 2:
+            return None
+        alarm: Alarm = token[:-1]
+        if self._alarms.get(alarm) != token[-1]:
+            return None
+        del self._alarms[alarm]
+        return alarm
+
+    def waiting_for(self, alarm: Alarm) -> bool:
+        return alarm in self._alarms
+
+    # --- questions ----------------------------------------------------------------------------------
+
+    def alive(self, node: NodeId) -> bool:
+        return node == self.me or node in self.peers
+
+    def keeps(self, job: Job) -> bool:
+        """Whether this node is one of those that keep the job's whole ledger."""
+        return self.me in job.keepers
+
+    def follows(self, job: Job) -> bool:
+        """Whether the whole ledger comes to this node, for now at least."""
+        return self.keeps(job) or job.watching_until > self.now
+
+    def live_keepers(self, job: Job) -> list[NodeId]:
+        """The other keepers that are there."""
+        return [node for node in job.keepers if node != self.me and node in self.peers]
+
+    def i_can_render(self, job: Job) -> bool:
+        mine = self.capacity
+        info = PeerInfo(
+            self.me,
+            self.boot,
+            engines=mine.engines,
+            tags=mine.tags,
+            site=mine.site,
+            memory_bytes=mine.memory_bytes,
+        )
+        return mine.units > 0 and not self.leaving and self.can_render(job, info)
+
+    def can_render(self, job: Job, peer: PeerInfo) -> bool:
+        """Whether the job's constraints let `peer` take part."""
+        manifest, edits = job.manifest, job.edits
+        if EngineBuild(manifest.engine.value, manifest.engine_build) not in peer.engines:
+            return False
+        on = edits.get(EditName.ON)
+        nodes = job.policy.on if on is None else on.nodes
+        if nodes and peer.node not in nodes:
+            return False
+        words = edits.get(EditName.TAGS)
+        tags = job.policy.tags if words is None else words.words
+        if not set(tags) <= set(peer.tags):
+            return False
+        if 0 < peer.memory_bytes < job.policy.memory_bytes:
+            return False
+        if edits.number(EditName.EXCLUDED, subject=peer.node):
+            return False
+        return peer.node not in job.blocked
+
+    def priority(self, job: Job) -> int:
+        return max(1, job.edits.number(EditName.PRIORITY, job.policy.priority))
+
+    def other_able(self, job: Job) -> list[NodeId]:
+        return [info.node for info in self.peers.infos() if self.can_render(job, info)]

@@ -1,0 +1,82 @@
+"""The ends of jobs: noticing that nothing is missing, cancelling, and forgetting after the kept time."""
+
+from __future__ import annotations
+
+from mesh.sched.copies import Copies
+from mesh.sched.core import Core
+from mesh.sched.events import JobChanged, JobDropped, JobFinished
+from mesh.sched.job import Job
+from mesh.sched.life import UnitState
+from mesh.sched.replication import Replication
+from mesh.sched.runner import Runner
+from mesh.wire.effects import Unpin
+
+_MAX_DROPPED = 10_000
+
+
+class Ends:
+    def __init__(self, core: Core, runner: Runner, copies: Copies, replication: Replication) -> None:
+        self._core = core
+        self._runner = runner
+        self._copies = copies
+        self._replication = replication
+
+    def look(self, job: Job) -> None:
+        """Called whenever something happened to the job."""
+        core = self._core
+        if job.cancelled:
+            self._let_go(job)
+        elif not job.finished:
+            return
+        if not job.told_finished:
+            job.told_finished = True
+            job.finished_at = core.now
+            core.wake(("retain", job.id), core.now + core.config.retain_seconds)
+            if not job.cancelled:
+                core.notify(JobFinished(job.id, max(job.facts.frames_failed, 0)))
+                self._runner.prune(job)
+                job.holdings.release([(0, job.layout.total)], UnitState.PUBLISHED)
+                self._tell_workers(job)
+            core.notify(JobChanged(job.id))
+
+    def retain_over(self, job: Job) -> None:
+        core = self._core
+        due = None if job.finished_at is None else job.finished_at + core.config.retain_seconds
+        if due is None:
+            return
+        if core.now < due:
+            core.wake(("retain", job.id), due)
+        else:
+            self.forget(job)
+
+    def forget(self, job: Job) -> None:
+        """Drops everything that this node has of a job."""
+        core = self._core
+        self._runner.stop_all(job, UnitState.ABSENT)
+        self._copies.drop_job(job)
+        del core.jobs[job.id]
+        core.touched.pop(job.id, None)
+        core.dropped[job.id] = None
+        while len(core.dropped) > _MAX_DROPPED:
+            del core.dropped[next(iter(core.dropped))]
+        core.out.append(Unpin(job.id))
+        core.persist(job.id, (), None)
+        core.notify(JobDropped(job.id))
+
+    def _let_go(self, job: Job) -> None:
+        """Of a cancelled job: nothing is rendered, owned or published any more."""
+        self._runner.stop_all(job, UnitState.ABSENT)
+        if job.holdings:
+            self._copies.drop_job(job)
+            job.loans.clear()
+            job.lent_to.clear()
+            job.holdings.release([(0, job.layout.total)])
+            self._core.claims_changed(job)
+
+    def _tell_workers(self, job: Job) -> None:
+        """Those who keep no ledger learn from a keeper that it is over."""
+        core = self._core
+        if core.keeps(job) and job.facts.complete:
+            for node in job.claims:
+                if node in core.peers and node not in job.keepers:
+                    self._replication.tell_summary(job, node)

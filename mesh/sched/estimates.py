@@ -1,0 +1,63 @@
+"""How fast work goes and what is still untouched: estimates from what was measured so far."""
+
+from __future__ import annotations
+
+import math
+
+from mesh.model.ids import NodeId
+from mesh.sched.job import Job, Run
+
+
+def pace_of(job: Job, node: NodeId, now: float) -> float:
+    """Seconds a bucket takes on `node`, which is this node where runs matter; 0 while nobody knows.
+
+    Measured results of the node come first, then its running units, then everybody's results. A unit that
+    shows no progress still says that it takes at least the time that it has taken.
+    """
+    share = job.facts.shares.get(node)
+    if share is not None and share.buckets:
+        return share.seconds / share.buckets
+    for run in job.runs.values():
+        size = run.begun_stop - run.start
+        elapsed = now - run.began
+        if run.fraction > 0:
+            return elapsed / (run.fraction * size)
+        if not job.facts.pace and elapsed > 0:
+            return elapsed / size
+    return job.facts.pace
+
+
+def speed_of(job: Job, node: NodeId, now: float) -> float:
+    """Buckets a second; 0 while unknown."""
+    pace = pace_of(job, node, now)
+    return min(1.0 / pace, 1e9) if pace > 0 else 0.0
+
+
+def untouched_from(run: Run, threads: int) -> int:
+    """The first position of a running unit that its engine has surely not begun: buckets are rendered in
+    ascending order, `threads` of them at once."""
+    size = run.begun_stop - run.start
+    begun = math.ceil(run.fraction * size) + threads
+    return min(run.stop, run.start + begun)
+
+
+def seconds_left(job: Job, run: Run, node: NodeId, now: float) -> float:
+    """Until the unit is rendered; infinite while nobody knows."""
+    size = run.stop - run.start
+    share = job.facts.shares.get(node)
+    if run.fraction > 0:
+        pace = (run.moved - run.began) / (run.fraction * (run.begun_stop - run.start))
+    elif share is not None and share.buckets:
+        pace = share.seconds / share.buckets
+    else:
+        return math.inf
+    return max(0.0, run.began + pace * size - now)
+
+
+def spare_of(job: Job, threads: int, now: float) -> int:
+    """Positions that this node has not begun and might give away."""
+    tails = 0
+    for run in job.runs.values():
+        if run.fraction > 0 or now > run.began:
+            tails += run.stop - untouched_from(run, threads)
+    return job.holdings.owned.size + tails

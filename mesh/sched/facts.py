@@ -1,0 +1,219 @@
+"""What a job's log entries add up to: what is done, who did it, who holds it, what has failed.
+
+A pure function of the set of entries, kept up to date entry by entry; the order in which they come
+changes only the order of `results`. Results may overlap, for two nodes may have cut a frame differently:
+done is what any result covers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from mesh.model.ids import Digest, NodeId
+from mesh.sched.events import JobResult
+from mesh.sched.intervals import IntervalSet
+from mesh.sched.layout import Layout
+from mesh.wire.sched import Entry, FailureFact, HolderFact, ResultFact
+
+
+@dataclass(slots=True)
+class Share:
+    """What one node has done for the job."""
+
+    buckets: int = 0
+    seconds: float = 0.0
+    redone: int = 0
+    frames: int = 0
+    """Frames that it rendered whole."""
+    failures: int = 0
+
+
+@dataclass(slots=True)
+class News:
+    """What one entry changed."""
+
+    result: ResultFact | None = None
+    frames_done: list[int] = field(default_factory=list)
+    failure: FailureFact | None = None
+    frames_failed: list[int] = field(default_factory=list)
+    scene: bool = False
+
+
+class Facts:
+    def __init__(self, layout: Layout, attempts: int) -> None:
+        self._layout = layout
+        self._attempts = attempts
+        self.epoch = 0
+        """Failures of an earlier epoch are forgiven: the RETRY register."""
+        self.done = IntervalSet()
+        self.missing = IntervalSet([(0, layout.total)])
+        """Neither done nor failed."""
+        self.failed = IntervalSet()
+        self.frames_done = 0
+        self.results: list[tuple[NodeId, ResultFact]] = []
+        """In the order in which this node learned of them."""
+        self.shares: dict[NodeId, Share] = {}
+        self.failures: list[tuple[NodeId, FailureFact]] = []
+        self.scene_holders: dict[NodeId, None] = {}
+        self.failed_by: dict[NodeId, int] = {}
+        """Failures of each node in this epoch."""
+        self._moved: dict[Digest, dict[NodeId, bool]] = {}
+        self._tries: dict[int, list[tuple[NodeId, FailureFact]]] = {}
+        self._by_frame: dict[int, list[int]] = {}
+        self._by_pixels: dict[Digest, int] = {}
+        self.seconds = 0.0
+        self.buckets = 0
+
+    @property
+    def pace(self) -> float:
+        """Mean seconds a bucket over all results; 0 while there are none."""
+        return self.seconds / self.buckets if self.buckets else 0.0
+
+    @property
+    def complete(self) -> bool:
+        return not self.missing
+
+    @property
+    def frames_failed(self) -> int:
+        return len({start // self._layout.buckets for start, _ in self._failed_pieces()})
+
+    def _failed_pieces(self) -> list[tuple[int, int]]:
+        size = self._layout.buckets
+        return [
+            (max(start, place * size), min(stop, (place + 1) * size))
+            for start, stop in self.failed
+            for place in range(start // size, (stop - 1) // size + 1)
+        ]
+
+    def learn(self, author: NodeId, entry: Entry) -> News:
+        """Takes in one entry, each exactly once. Entries about frames that the job has not are ignored."""
+        news = News()
+        if entry.result is not None:
+            self._learn_result(author, entry.result, news)
+        elif entry.failure is not None:
+            self._learn_failure(author, entry.failure, news)
+        elif entry.holder is not None:
+            self._learn_holder(author, entry.holder)
+        elif entry.scene is not None:
+            news.scene = True
+            if entry.scene.held:
+                self.scene_holders[author] = None
+            else:
+                self.scene_holders.pop(author, None)
+        return news
+
+    def retry(self, epoch: int) -> None:
+        """Forgives all failures of earlier epochs."""
+        if epoch > self.epoch:
+            self.epoch = epoch
+            self.failed_by.clear()
+            for author, fact in self.failures:
+                self._blame(author, fact)
+            self.missing.add_all(self.failed)
+            self.failed.clear()
+            for place in list(self._tries):
+                self._weigh(place)
+
+    def tried_by(self, start: int, stop: int) -> list[NodeId]:
+        """Who has failed at any of these positions of one frame, in this epoch."""
+        return [
+            author
+            for author, failure in self._tries.get(start // self._layout.buckets, ())
+            if failure.epoch >= self.epoch and self._overlaps(failure, start, stop)
+        ]
+
+    def failures_of(self, node: NodeId) -> int:
+        """In this epoch."""
+        return self.failed_by.get(node, 0)
+
+    def holders(self, author: NodeId, fact: ResultFact) -> tuple[NodeId, ...]:
+        """Who is believed to hold a result's pixels."""
+        holders = dict.fromkeys((author, *fact.holders), True)
+        holders.update(self._moved.get(fact.pixels, {}))
+        return tuple(node for node, held in holders.items() if held)
+
+    def result(self, index: int) -> JobResult:
+        author, fact = self.results[index]
+        holders = self.holders(author, fact)
+        return JobResult(fact.unit, fact.pixels, fact.size, author, fact.seconds, holders)
+
+    def results_of(self, place: int) -> list[int]:
+        """Indices into `results` of one frame."""
+        return self._by_frame.get(place, [])
+
+    def check(self) -> None:
+        total = self._layout.total
+        assert self.done.size + self.failed.size + self.missing.size == total, "the ledger does not add up"
+        assert not self.missing.common(self.done), "done is missing"
+        assert not self.missing.common(self.failed), "failed is missing"
+
+    def result_of(self, pixels: Digest) -> JobResult | None:
+        """The newest result with these pixels."""
+        index = self._by_pixels.get(pixels)
+        return None if index is None else self.result(index)
+
+    def _learn_result(self, author: NodeId, fact: ResultFact, news: News) -> None:
+        try:
+            start, stop = self._layout.span(fact.unit)
+        except KeyError:
+            return
+        new = self.done.add(start, stop)
+        self.missing.remove(start, stop)
+        self.failed.remove(start, stop)
+        share = self.shares.setdefault(author, Share())
+        share.buckets += stop - start
+        share.redone += stop - start - new
+        share.seconds += fact.seconds
+        self.seconds += fact.seconds
+        self.buckets += stop - start
+        place = start // self._layout.buckets
+        self._by_frame.setdefault(place, []).append(len(self.results))
+        self._by_pixels[fact.pixels] = len(self.results)
+        self.results.append((author, fact))
+        news.result = fact
+        if new and self.done.covers(*self._layout.bounds(place)):
+            self.frames_done += 1
+            news.frames_done.append(fact.unit.frame)
+            authors = {self.results[index][0] for index in self._by_frame[place]}
+            if len(authors) == 1:
+                share.frames += 1
+
+    def _learn_failure(self, author: NodeId, fact: FailureFact, news: News) -> None:
+        try:
+            start, _ = self._layout.span(fact.unit)
+        except KeyError:
+            return
+        news.failure = fact
+        self.failures.append((author, fact))
+        self._blame(author, fact)
+        self.shares.setdefault(author, Share()).failures += 1
+        place = start // self._layout.buckets
+        self._tries.setdefault(place, []).append((author, fact))
+        if self._weigh(place):
+            news.frames_failed.append(fact.unit.frame)
+
+    def _blame(self, author: NodeId, fact: FailureFact) -> None:
+        if fact.epoch >= self.epoch:
+            self.failed_by[author] = self.failed_by.get(author, 0) + 1
+
+    def _weigh(self, place: int) -> bool:
+        """Marks as failed what of one frame was tried often enough; says whether that was news."""
+        tries = [(fact, self._layout.span(fact.unit)) for _, fact in self._tries[place]]
+        tries = [(fact, span) for fact, span in tries if fact.epoch >= self.epoch]
+        edges = sorted({edge for _, span in tries for edge in span})
+        found = 0
+        for start, stop in pairwise(edges):
+            over = [fact for fact, (first, last) in tries if first <= start and stop <= last]
+            if len(over) >= self._attempts or any(not fact.retryable for fact in over):
+                for hole in self.done.outside(start, stop):
+                    found += self.failed.add(*hole)
+                    self.missing.remove(*hole)
+        return found > 0
+
+    def _overlaps(self, fact: FailureFact, start: int, stop: int) -> bool:
+        first, last = self._layout.span(fact.unit)
+        return first < stop and start < last
+
+    def _learn_holder(self, author: NodeId, fact: HolderFact) -> None:
+        self._moved.setdefault(fact.pixels, {})[author] = fact.held

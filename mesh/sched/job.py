@@ -1,0 +1,193 @@
+"""All that one node knows of one job. Data with small questions; the parts of the scheduler work on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from mesh.model.ids import Boot, Digest, JobId, NodeId
+from mesh.model.manifest import Manifest
+from mesh.model.policy import JobPolicy
+from mesh.model.status import JobState
+from mesh.sched.edits import Edits
+from mesh.sched.facts import Facts
+from mesh.sched.intervals import IntervalSet
+from mesh.sched.layout import Layout
+from mesh.sched.life import Holdings
+from mesh.sched.logs import LogName, Logs
+from mesh.wire.effects import Attempt
+from mesh.wire.sched import Activity, EditName, StoredRecord
+
+
+class SceneState(Enum):
+    ABSENT = "absent"
+    FETCHING = "fetching"
+    HERE = "here"
+
+
+@dataclass(slots=True)
+class Claim:
+    """What another node vouches for, newest statement."""
+
+    boot: Boot
+    stamp: int
+    spans: IntervalSet
+    spare: int
+    speed: float
+    activities: tuple[Activity, ...]
+    at: float
+    """When it was said, on this node's clock."""
+
+
+@dataclass(slots=True)
+class Run:
+    """A unit that this node's engine is rendering."""
+
+    job: JobId
+    attempt: Attempt
+    start: int
+    begun_stop: int
+    """Where the unit ended when it was begun; `stop` moves down when its back is lent."""
+    stop: int
+    began: float
+    moved: float
+    """When it last made progress."""
+    fraction: float = 0.0
+    """Of the unit as it was begun."""
+
+
+@dataclass(slots=True)
+class Loan:
+    """Work granted to a thief that has not yet said that it has it."""
+
+    thief: NodeId
+    request: int
+    spans: IntervalSet
+    at: float
+
+
+@dataclass(slots=True)
+class Copy:
+    """Pixels on this node's disk: their bytes, and who else is believed to have them."""
+
+    size: int
+    others: set[NodeId]
+
+
+@dataclass(slots=True)
+class Steady:
+    """Finds what stays in a set that is looked at again and again."""
+
+    spans: IntervalSet = field(default_factory=IntervalSet)
+    since: float = 0.0
+
+    def see(self, spans: IntervalSet, now: float) -> None:
+        self.spans = self.spans.common(spans)
+        if not self.spans:
+            self.spans, self.since = spans.copy(), now
+
+    def ripe(self, now: float, wait: float) -> IntervalSet:
+        """What has been there for at least `wait`; it is then forgotten."""
+        if not self.spans or now - self.since < wait:
+            return IntervalSet()
+        ripe, self.spans = self.spans, IntervalSet()
+        return ripe
+
+
+@dataclass(slots=True)
+class Job:
+    id: JobId
+    manifest: Manifest
+    policy: JobPolicy
+    submitter: NodeId
+    signature: bytes
+    layout: Layout
+    facts: Facts
+    learned_at: float
+    edits: Edits = field(default_factory=Edits)
+    logs: Logs = field(default_factory=Logs)
+    holdings: Holdings = field(default_factory=Holdings)
+    claims: dict[NodeId, Claim] = field(default_factory=dict)
+    loans: list[Loan] = field(default_factory=list)
+    lent_to: dict[NodeId, IntervalSet] = field(default_factory=dict)
+    """What each thief took from this node and has not finished, as far as known."""
+    runs: dict[Attempt, Run] = field(default_factory=dict)
+    scene: SceneState = SceneState.ABSENT
+    scene_asked: bool = False
+    """This node is asked to keep the scene, whether or not it can render it."""
+    durable_on: dict[NodeId, None] = field(default_factory=dict)
+    """Other nodes that said they keep manifest and scene; known to the submitter."""
+    durable: bool = False
+    asked_to_keep: dict[NodeId, None] = field(default_factory=dict)
+    scene_askers: dict[NodeId, None] = field(default_factory=dict)
+    told_finished: bool = False
+    finished_at: float | None = None
+    summary_done: int = 0
+    """What a keeper last said, where this node does not keep the ledger itself."""
+    summary_failed: int = 0
+    summary_finished: bool = False
+
+    # replication
+    fresh: dict[LogName, int] = field(default_factory=dict)
+    """Logs with news for the other keepers: first new entry."""
+    fresh_watch: dict[LogName, int] = field(default_factory=dict)
+    """The same for those who watch."""
+    fresh_claims: dict[NodeId, None] = field(default_factory=dict)
+    watchers: dict[NodeId, float] = field(default_factory=dict)
+    """Until when each wants news."""
+    watching_until: float = 0.0
+    home: NodeId | None = None
+    """The keeper that this node reports to where it keeps no ledger itself."""
+    stamp: int = 0
+    claims_dirty: bool = False
+    orphans: Steady = field(default_factory=Steady)
+    clashes: Steady = field(default_factory=Steady)
+    copies: dict[Digest, Copy] = field(default_factory=dict)
+    """Pixels on this node's disk."""
+    unpublished: list[StoredRecord] = field(default_factory=list)
+    """Rendered in an earlier life; to be copied and published soon after the start."""
+    kept_before: bool = False
+    """Whether this node kept the ledger when it last looked."""
+    blocked: frozenset[NodeId] = frozenset()
+    """Nodes that failed too many of its units."""
+    flushed_at: float = -1e9
+
+    @property
+    def cancelled(self) -> bool:
+        return self.edits.number(EditName.CANCELLED) == 1
+
+    @property
+    def paused(self) -> bool:
+        return self.edits.number(EditName.PAUSED, int(self.policy.paused)) == 1
+
+    @property
+    def finished(self) -> bool:
+        return self.facts.complete or self.summary_finished
+
+    @property
+    def ended(self) -> bool:
+        """Nothing is left to do unless somebody says retry."""
+        return self.cancelled or self.finished
+
+    @property
+    def keepers(self) -> tuple[NodeId, ...]:
+        edit = self.edits.get(EditName.KEEPERS)
+        return () if edit is None else edit.nodes
+
+    def frames_in(self, spans: IntervalSet) -> int:
+        size = self.layout.buckets
+        return len({place for a, b in spans for place in range(a // size, (b - 1) // size + 1)})
+
+    @property
+    def state(self) -> JobState:
+        if self.cancelled:
+            return JobState.CANCELLED
+        if self.finished:
+            failed = self.facts.failed or self.summary_failed
+            return JobState.FAILED if failed else JobState.DONE
+        if self.paused:
+            return JobState.PAUSED
+        begun = self.facts.results or self.runs or self.summary_done
+        if begun or any(claim.activities for claim in self.claims.values()):
+            return JobState.RUNNING
+        return JobState.WAITING

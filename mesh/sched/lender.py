@@ -1,0 +1,245 @@
+"""The victim's side of stealing: granting, denying, pushing to parked thieves, taking back.
+
+What is granted is LENT until the thief says that it has it; from then on the thief's own claims speak for
+it. Should the thief die, this node takes back at once what it had lent to it and is still missing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mesh.model.ids import NodeId
+from mesh.sched.core import Core
+from mesh.sched.estimates import pace_of, spare_of, speed_of, untouched_from
+from mesh.sched.events import WorkReassigned
+from mesh.sched.intervals import Interval, IntervalSet, from_numbers
+from mesh.sched.job import Job, Loan
+from mesh.sched.life import UnitState
+from mesh.sched.rules import Stock, grain_of, portion
+from mesh.wire.effects import Shorten
+from mesh.wire.sched import (
+    MAX_SPAN_NUMBERS,
+    Hint,
+    StealDeny,
+    StealGrant,
+    StealRequest,
+    Want,
+    WorkReturned,
+)
+
+_MAX_PARKED = 1024
+_HINTS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    request: StealRequest
+    until: float
+
+
+class Lender:
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._parked: dict[NodeId, Parked] = {}
+        self.steal_seconds = core.config.steal_cost_seconds
+        """What a steal is known to cost here: kept up to date by the thief's side."""
+
+    @property
+    def parked(self) -> list[NodeId]:
+        return list(self._parked)
+
+    def on_request(self, sender: NodeId, request: StealRequest) -> None:
+        core = self._core
+        peer = core.peers.get(sender)
+        if peer is not None and peer.boot > request.boot:
+            return
+        self._parked.pop(sender, None)
+        if self._serve(sender, request):
+            return
+        if request.parked:
+            if len(self._parked) < _MAX_PARKED:
+                until = core.now + 2 * core.config.park_most_seconds
+                self._parked[sender] = Parked(request, until)
+            return
+        core.send(sender, StealDeny(request.request, request.boot, self._hints(sender, request)))
+
+    def serve_parked(self) -> None:
+        """Gives to those who wait what has turned up since."""
+        core = self._core
+        for thief, parked in list(self._parked.items()):
+            if parked.until <= core.now or self._serve(thief, parked.request):
+                del self._parked[thief]
+
+    def on_taken(self, job: Job, sender: NodeId, request: int) -> None:
+        loan = self._loan(job, sender, request)
+        if loan is not None:
+            job.holdings.release(self._still_lent(job, loan))
+            job.lent_to.setdefault(sender, IntervalSet()).add_all(loan.spans)
+            self._core.claims_changed(job)
+
+    def on_returned(self, job: Job, sender: NodeId, returned: WorkReturned) -> None:
+        """Work comes back, or is handed over."""
+        spans = from_numbers(returned.spans, job.layout.total)
+        for loan in [loan for loan in job.loans if loan.thief == sender]:
+            if loan.spans.common(spans):
+                job.loans.remove(loan)
+                self._take_back(job, loan)
+        if sender in job.lent_to:
+            job.lent_to[sender].remove_all(spans)
+        claim = job.claims.get(sender)
+        if claim is not None:
+            claim.spans.remove_all(spans)
+        self.adopt(job, spans)
+
+    def on_grant_failed(self, job: Job, thief: NodeId, request: int) -> None:
+        loan = self._loan(job, thief, request)
+        if loan is not None:
+            self._take_back(job, loan)
+
+    def on_loan_expired(self, job: Job, thief: NodeId, request: int) -> None:
+        self.on_grant_failed(job, thief, request)
+
+    def on_peer_down(self, thief: NodeId) -> None:
+        self._parked.pop(thief, None)
+        for job in self._core.jobs.values():
+            for loan in [loan for loan in job.loans if loan.thief == thief]:
+                job.loans.remove(loan)
+                self._take_back(job, loan)
+            lent = job.lent_to.pop(thief, None)
+            if lent is not None:
+                self.adopt_from(job, thief, lent)
+
+    def adopt_from(self, job: Job, gone: NodeId | None, spans: IntervalSet) -> None:
+        """Takes over what a dead or silent node leaves behind, and says so."""
+        taken = self.adopt(job, spans)
+        if taken:
+            event = WorkReassigned(job.id, gone, taken.size, job.frames_in(taken))
+            self._core.notify(event)
+
+    def adopt(self, job: Job, spans: IntervalSet) -> IntervalSet:
+        """Owns what of `spans` is missing and claimed by no live node; returns that."""
+        core = self._core
+        if job.ended:
+            return IntervalSet()
+        free = job.facts.missing.common(spans)
+        for claim in job.claims.values():
+            free.remove_all(claim.spans)
+        taken = job.holdings.take(free)
+        if taken:
+            core.story.tell(core.now, job.id, list(taken), "adopted")
+            core.claims_changed(job)
+        return taken
+
+    # --- granting -----------------------------------------------------------------------------------
+
+    def _serve(self, thief: NodeId, request: StealRequest) -> bool:
+        core = self._core
+        if thief not in core.peers:
+            return False
+        for want in request.wants:
+            job = core.jobs.get(want.job)
+            if job is None or job.ended or job.paused:
+                continue
+            spans = self._carve(job, thief, want)
+            if spans:
+                self._grant(job, thief, request, spans)
+                return True
+        return False
+
+    def _carve(self, job: Job, thief: NodeId, want: Want) -> list[Interval]:
+        """Decides what `thief` gets and moves it to LENT."""
+        core = self._core
+        info = core.peers.get(thief)
+        if info is None or not core.can_render(job, info):
+            return []
+        if not spare_of(job, core.capacity.threads, core.now):
+            return []
+        owned = job.holdings.owned
+        if job.facts.failures_of(thief):
+            owned = self._not_failed_by(job, thief, owned)
+        run = max(job.runs.values(), key=lambda run: run.stop - run.start, default=None)
+        tail = in_hand = 0
+        if run is not None:
+            edge = untouched_from(run, core.capacity.threads)
+            tail = run.stop - edge
+            # What is rendered already does not count as work left.
+            in_hand = max(0, edge - run.start - round(run.fraction * (run.begun_stop - run.start)))
+        pace = pace_of(job, core.me, core.now)
+        stock = Stock(
+            owned=owned.size,
+            tail=tail,
+            in_hand=in_hand,
+            frame=job.layout.buckets,
+            grain=grain_of(pace, self.steal_seconds, core.config.grain_factor),
+            chunk=job.policy.chunk * job.layout.buckets,
+        )
+        if not stock.owned and not pace:
+            return []  # nobody knows yet whether cutting pays
+        mine = speed_of(job, core.me, core.now)
+        share = portion(stock, mine, want.speed, core.i_can_render(job))
+        if share.owned:
+            spans = owned.back(share.owned)[-MAX_SPAN_NUMBERS // 2 :]
+            job.holdings.move(spans, UnitState.OWNED, UnitState.LENT)
+            return spans
+        if share.tail and run is not None:
+            whole = job.layout.unit(run.start, run.begun_stop)
+            spans = [(run.stop - share.tail, run.stop)]
+            job.holdings.move(spans, UnitState.RUNNING, UnitState.LENT)
+            run.stop -= share.tail
+            stop = whole.start + run.stop - run.start
+            core.out.append(Shorten(job.id, whole, run.attempt, stop))
+            return spans
+        return []
+
+    def _not_failed_by(self, job: Job, thief: NodeId, owned: IntervalSet) -> IntervalSet:
+        """What `thief` may try: what it has not failed at, or what everybody else has failed at as well."""
+        rest = owned.copy()
+        for author, fact in job.facts.failures:
+            if author == thief and fact.epoch >= job.facts.epoch:
+                rest.remove(*job.layout.span(fact.unit))
+        return rest or owned
+
+    def _grant(self, job: Job, thief: NodeId, request: StealRequest, spans: list[Interval]) -> None:
+        core = self._core
+        lent = IntervalSet(spans)
+        job.loans.append(Loan(thief, request.request, lent, core.now))
+        numbers = lent.numbers(MAX_SPAN_NUMBERS)
+        pace = pace_of(job, core.me, core.now)
+        core.send(thief, StealGrant(job.id, request.request, request.boot, numbers, pace))
+        core.wake(("loan", job.id, thief, request.request), core.now + core.config.lease_seconds / 2)
+        core.story.tell(core.now, job.id, spans, f"lent to {thief.hex()[:8]}")
+        core.claims_changed(job)
+
+    def _hints(self, thief: NodeId, request: StealRequest) -> tuple[Hint, ...]:
+        """Who else may have work, as far as this node knows."""
+        core = self._core
+        hints: list[Hint] = []
+        for want in request.wants:
+            job = core.jobs.get(want.job)
+            if job is None or job.ended:
+                continue
+            for node, claim in job.claims.items():
+                if claim.spare and node != thief and node in core.peers:
+                    hints.append(Hint(job.id, node, claim.spare))
+        if len(hints) > _HINTS:
+            hints = core.rng.choices(hints, [hint.spare for hint in hints], k=_HINTS)
+        return tuple(dict.fromkeys(hints))
+
+    # --- taking back --------------------------------------------------------------------------------
+
+    def _loan(self, job: Job, thief: NodeId, request: int) -> Loan | None:
+        for loan in job.loans:
+            if loan.thief == thief and loan.request == request:
+                job.loans.remove(loan)
+                return loan
+        return None
+
+    def _still_lent(self, job: Job, loan: Loan) -> IntervalSet:
+        return job.holdings.lent.common(loan.spans)
+
+    def _take_back(self, job: Job, loan: Loan) -> None:
+        spans = self._still_lent(job, loan)
+        if spans:
+            job.holdings.move(spans, UnitState.LENT, UnitState.OWNED)
+            self._core.story.tell(self._core.now, job.id, list(spans), "taken back")
+            self._core.claims_changed(job)

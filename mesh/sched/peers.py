@@ -1,0 +1,68 @@
+"""The other nodes as gossip tells of them, and fair ways to choose among them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+
+from mesh.model.ids import NodeId
+from mesh.sched.events import PeerInfo
+
+_MASK = 2**64 - 1
+
+
+def mixed(key: bytes, node: NodeId) -> int:
+    """64 bits that look random and that every node computes alike (the finaliser of splitmix64)."""
+    value = int.from_bytes(key[:8], "big") ^ int.from_bytes(node[:8], "big")
+    value = (value + 0x9E3779B97F4A7C15) & _MASK
+    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK
+    return value ^ (value >> 31)
+
+
+def rendezvous(key: bytes, nodes: Iterable[NodeId], count: int) -> list[NodeId]:
+    """The `count` nodes that all agree on for `key` (highest random weight, Thaler and Ravishankar 1998)."""
+    return sorted(nodes, key=lambda node: (mixed(key, node), node), reverse=True)[:count]
+
+
+class Peers:
+    """Live peers, in a fixed order of arrival."""
+
+    def __init__(self) -> None:
+        self._infos: dict[NodeId, PeerInfo] = {}
+        self._order: list[NodeId] = []
+        self._places: dict[NodeId, int] = {}
+
+    def __contains__(self, node: NodeId) -> bool:
+        return node in self._infos
+
+    def __len__(self) -> int:
+        return len(self._infos)
+
+    def get(self, node: NodeId) -> PeerInfo | None:
+        return self._infos.get(node)
+
+    def put(self, peer: PeerInfo) -> None:
+        if peer.node not in self._infos:
+            self._places[peer.node] = len(self._order)
+            self._order.append(peer.node)
+        self._infos[peer.node] = peer
+
+    def drop(self, node: NodeId) -> None:
+        if self._infos.pop(node, None) is not None:
+            place, last = self._places.pop(node), self._order.pop()
+            if last != node:
+                self._order[place] = last
+                self._places[last] = place
+
+    def nodes(self) -> list[NodeId]:
+        return list(self._order)
+
+    def infos(self) -> Iterable[PeerInfo]:
+        return self._infos.values()
+
+    def sample(self, rng: random.Random, count: int) -> list[NodeId]:
+        """Some distinct peers, all with equal chances."""
+        if count >= len(self._order):
+            return list(self._order)
+        return rng.sample(self._order, count)

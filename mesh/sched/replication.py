@@ -1,0 +1,315 @@
+"""How ledgers and claims travel: from workers to a keeper, among keepers, and to those who watch.
+
+A keeper pushes news to the other keepers at once, gathered over a few hundredths of a second. A node that
+keeps no ledger sends its own entries and claims to one keeper, its home, which passes them on. Pushes may
+be lost with their receiver or connection; so keepers compare checksums every second (LedgerPulse), and
+where they differ, or where a home changes, vectors of heights tell what is to be sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mesh.model.ids import NodeId
+from mesh.sched.books import Books
+from mesh.sched.core import Core
+from mesh.sched.estimates import spare_of, speed_of
+from mesh.sched.intervals import from_numbers
+from mesh.sched.job import Claim, Job
+from mesh.sched.life import UnitState
+from mesh.sched.logs import LogName
+from mesh.sched.peers import rendezvous
+from mesh.wire.sched import (
+    MAX_CLAIMS,
+    MAX_HEIGHTS,
+    MAX_RUNS,
+    MAX_SPAN_NUMBERS,
+    Activity,
+    ClaimSet,
+    JobSummary,
+    LedgerDelta,
+    LedgerPulse,
+    LedgerVector,
+    LogHeight,
+    LogRun,
+)
+
+_MAX_ENTRIES = 1000
+"""Entries in one message: well under 256 KiB."""
+_MAX_NUMBERS = 16_384
+"""Span numbers in one message."""
+_CATCH_UP = 2
+"""Keepers that a new keeper asks at once; the pulses do the rest."""
+_EVERYBODY = b"\xff" * 33
+"""Above every NodeId."""
+
+
+class Replication:
+    def __init__(self, core: Core, books: Books) -> None:
+        self._core = core
+        self._books = books
+
+    # --- sending news -------------------------------------------------------------------------------
+
+    def plan_flush(self, job: Job) -> None:
+        """Has news sent: at once after a quiet time, else gathered."""
+        if job.fresh or job.fresh_watch or job.claims_dirty or job.fresh_claims:
+            quiet = job.flushed_at + self._core.config.flush_seconds
+            if quiet <= self._core.now:
+                self.flush(job)
+            else:
+                self._core.wake(("flush", job.id), quiet)
+
+    def flush(self, job: Job) -> None:
+        core = self._core
+        job.flushed_at = core.now
+        claims = self._news_of_claims(job)
+        targets: list[NodeId] = []
+        if core.keeps(job):
+            targets = core.live_keepers(job)
+        else:
+            home = self.home(job)
+            if home is not None:
+                targets = [home]
+        runs = self._runs(job, job.fresh)
+        if targets:
+            # With nobody to tell, news stays news; vectors would find it anyway.
+            job.fresh.clear()
+        for target in targets:
+            self._send(job, target, runs, claims)
+        watchers = [node for node, until in job.watchers.items() if until > core.now and node in core.peers]
+        if watchers:
+            runs = self._runs(job, job.fresh_watch)
+            for target in watchers:
+                self._send(job, target, runs, claims)
+        job.fresh_watch.clear()
+        job.watchers = {node: job.watchers[node] for node in watchers}
+
+    def home(self, job: Job) -> NodeId | None:
+        """The keeper that this node reports to; a new one is first told what this node has."""
+        core = self._core
+        keepers = core.live_keepers(job)
+        chosen = rendezvous(core.me, keepers, 1)
+        home = chosen[0] if chosen else None
+        if home is not None and home != job.home:
+            job.home = home
+            job.claims_dirty = job.claims_dirty or bool(job.holdings)
+            if job.logs.count:
+                self.compare(job, home)
+        return home
+
+    def renew(self, job: Job) -> None:
+        """Says again what this node vouches for, for it makes progress."""
+        if job.holdings:
+            self._core.claims_changed(job)
+
+    def _news_of_claims(self, job: Job) -> list[ClaimSet]:
+        core = self._core
+        claims = []
+        if job.claims_dirty:
+            job.claims_dirty = False
+            claims.append(self.my_claims(job))
+        for node in job.fresh_claims:
+            claim = job.claims.get(node)
+            if claim is not None:
+                claims.append(
+                    ClaimSet(
+                        node,
+                        claim.boot,
+                        claim.stamp,
+                        max(0.0, core.now - claim.at),
+                        claim.spans.numbers(MAX_SPAN_NUMBERS),
+                        claim.spare,
+                        claim.speed,
+                        claim.activities,
+                    )
+                )
+        job.fresh_claims.clear()
+        if job.holdings:
+            core.wake(("renew", job.id), core.now + core.config.lease_seconds / 3)
+        return claims
+
+    def my_claims(self, job: Job) -> ClaimSet:
+        core = self._core
+        job.stamp += 1
+        activities = tuple(
+            Activity(job.layout.unit(run.start, run.stop), run.fraction, max(0.0, core.now - run.began))
+            for run in job.runs.values()
+            if run.start < run.stop
+        )
+        return ClaimSet(
+            core.me,
+            core.boot,
+            job.stamp,
+            0.0,
+            job.holdings.claimed().numbers(MAX_SPAN_NUMBERS),
+            spare_of(job, core.capacity.threads, core.now),
+            speed_of(job, core.me, core.now),
+            activities[:16],
+        )
+
+    def _runs(self, job: Job, fresh: dict[LogName, int]) -> list[LogRun]:
+        return [
+            run for name, first in fresh.items() for run in job.logs.run(name, first, job.logs.height(name))
+        ]
+
+    def _send(self, job: Job, to: NodeId, runs: Iterable[LogRun], claims: Iterable[ClaimSet]) -> None:
+        """Runs and claims that are not the receiver's own, in messages of bounded size."""
+        packed: list[LogRun] = []
+        entries = 0
+        for run in runs:
+            if run.author == to:
+                continue
+            if packed and (entries + len(run.entries) > _MAX_ENTRIES or len(packed) >= MAX_RUNS):
+                self._core.send(to, LedgerDelta(job.id, tuple(packed), ()))
+                packed, entries = [], 0
+            packed.append(run)
+            entries += len(run.entries)
+        said: list[ClaimSet] = []
+        numbers = 0
+        for claim in claims:
+            if claim.node == to:
+                continue
+            if numbers + len(claim.spans) > _MAX_NUMBERS or len(said) >= MAX_CLAIMS:
+                self._core.send(to, LedgerDelta(job.id, tuple(packed), tuple(said)))
+                packed, said, numbers = [], [], 0
+            said.append(claim)
+            numbers += len(claim.spans) + 16
+        if packed or said:
+            self._core.send(to, LedgerDelta(job.id, tuple(packed), tuple(said)))
+
+    # --- receiving ----------------------------------------------------------------------------------
+
+    def on_delta(self, job: Job, sender: NodeId, delta: LedgerDelta) -> None:
+        core = self._core
+        whole = True
+        for run in delta.runs:
+            whole = self._books.join(job, run, sender) and whole
+        if not whole:
+            self.compare(job, sender)
+        for claim in delta.claims:
+            self._hear_claim(job, sender, claim)
+        if core.keeps(job) and sender not in job.keepers:
+            self._sum_up(job, sender, delta)
+
+    def _hear_claim(self, job: Job, sender: NodeId, said: ClaimSet) -> None:
+        core = self._core
+        if said.node == core.me:
+            return
+        peer = core.peers.get(said.node)
+        if peer is not None and peer.boot > said.boot:
+            return  # words of an earlier life
+        known = job.claims.get(said.node)
+        if known is not None and (known.boot, known.stamp) >= (said.boot, said.stamp):
+            return
+        spans = from_numbers(said.spans, job.layout.total)
+        at = core.now - said.age
+        job.claims[said.node] = Claim(
+            said.boot, said.stamp, spans, said.spare, said.speed, said.activities, at
+        )
+        core.touch(job)
+        if (core.keeps(job) and sender not in job.keepers) or job.watchers:
+            job.fresh_claims[said.node] = None
+
+    def _sum_up(self, job: Job, worker: NodeId, delta: LedgerDelta) -> None:
+        """Tells a worker how the job stands, and what of its claims is done already."""
+        claim = job.claims.get(worker)
+        redundant = () if claim is None else job.facts.done.common(claim.spans).numbers(MAX_SPAN_NUMBERS)
+        if redundant or delta.runs or job.finished:
+            self.tell_summary(job, worker, redundant)
+
+    def tell_summary(self, job: Job, worker: NodeId, redundant: tuple[int, ...] = ()) -> None:
+        facts = job.facts
+        message = JobSummary(job.id, facts.done.size, facts.failed.size, facts.complete, redundant)
+        self._core.send(worker, message)
+
+    # --- comparing ----------------------------------------------------------------------------------
+
+    def pulse(self, job: Job) -> None:
+        """A keeper compares notes with one other, chosen at random."""
+        core = self._core
+        others = core.live_keepers(job)
+        if core.keeps(job) and others:
+            other = core.rng.choice(others)
+            core.send(other, LedgerPulse(job.id, job.logs.count, job.logs.checksum))
+
+    def on_pulse(self, job: Job, sender: NodeId, pulse: LedgerPulse) -> None:
+        if (pulse.count, pulse.checksum) != (job.logs.count, job.logs.checksum):
+            self.compare(job, sender)
+
+    def compare(self, job: Job, other: NodeId, watch: bool = False) -> None:
+        """Tells `other` what this node has, so that both send what the other lacks."""
+        heights = job.logs.heights()
+        everything = self._core.follows(job) or watch
+        low = b""
+        while True:
+            part, heights = heights[:MAX_HEIGHTS], heights[MAX_HEIGHTS:]
+            high = heights[0].author if heights else _EVERYBODY
+            bounds = (low, high) if everything else (b"", b"")
+            self._core.send(other, LedgerVector(job.id, tuple(part), *bounds, answer=True, watch=watch))
+            if not heights:
+                return
+            low = high
+
+    def on_vector(self, job: Job, sender: NodeId, vector: LedgerVector) -> None:
+        core = self._core
+        claims: list[ClaimSet] = []
+        if vector.watch:
+            job.watchers[sender] = core.now + core.config.watch_seconds
+        if vector.low < vector.high:
+            job.fresh_claims.update(dict.fromkeys(job.claims))
+            claims = self._news_of_claims(job)
+            if job.holdings:
+                claims.append(self.my_claims(job))
+        self._send(job, sender, job.logs.missing(vector.heights, vector.low, vector.high), claims)
+        if vector.answer:
+            lacking: list[LogHeight] = job.logs.lacking(vector.heights)
+            if lacking:
+                answer = LedgerVector(job.id, tuple(lacking), b"", b"", answer=False, watch=False)
+                core.send(sender, answer)
+
+    # --- who follows --------------------------------------------------------------------------------
+
+    def look(self, job: Job) -> None:
+        """Makes a new keeper catch up, and a node that keeps no ledger find its home."""
+        core = self._core
+        keeps = core.keeps(job)
+        if keeps and not job.kept_before:
+            for other in core.live_keepers(job)[:_CATCH_UP]:
+                self.compare(job, other)
+            job.claims_dirty = True
+        elif not keeps:
+            if job.kept_before:
+                job.home = None
+            self.home(job)
+        job.kept_before = keeps
+
+    def watch(self, job: Job) -> None:
+        """Somebody here looks at the job: have its ledger sent here for a while."""
+        core = self._core
+        if core.keeps(job):
+            return
+        fresh = job.watching_until - core.now < core.config.watch_seconds * 2 / 3
+        keepers = core.live_keepers(job)
+        if fresh and keepers:
+            job.watching_until = core.now + core.config.watch_seconds
+            self.compare(job, rendezvous(core.me, keepers, 1)[0], watch=True)
+
+    def on_summary(self, job: Job, summary: JobSummary) -> None:
+        job.summary_done = summary.done
+        job.summary_failed = summary.failed
+        job.summary_finished = summary.finished
+        elsewhere = from_numbers(summary.done_spans, job.layout.total)
+        job.holdings.release(elsewhere, UnitState.PUBLISHED)
+
+    def on_peer_down(self, job: Job, node: NodeId) -> None:
+        job.watchers.pop(node, None)
+        job.fresh_claims.pop(node, None)
+        if job.home == node:
+            job.home = None
+            job.watching_until = 0.0
+            self._core.touch(job)
+
+    def on_send_failed(self, job: Job, to: NodeId) -> None:
+        """News did not arrive: ask again soon what `to` lacks, if it is still there."""
+        self._core.wake(("compare", job.id, to), self._core.now + self._core.config.pulse_seconds)

@@ -1,0 +1,89 @@
+"""Rules of stealing as pure functions: how much a thief gets, and whom it asks."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mesh.model.ids import NodeId
+
+_LEAST_PART = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """What a lender has of a job, in buckets."""
+
+    owned: int
+    """Not begun."""
+    tail: int
+    """The untouched back of the unit being rendered."""
+    in_hand: int
+    """Being rendered, and not to be taken."""
+    frame: int
+    """Buckets of a whole frame."""
+    grain: int
+    """No piece smaller than this is worth a steal."""
+    chunk: int
+    """At most so much at once; 0 for no bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """What a thief gets: from the back of what is owned, or else from the back of the running unit."""
+
+    owned: int = 0
+    tail: int = 0
+
+
+def portion(stock: Stock, mine: float, thief: float, i_render: bool) -> Portion:
+    """How much a thief of speed `thief` gets from a lender of speed `mine` (buckets a second; 0 unknown).
+
+    Half, or so that both would finish at the same time where both speeds are known; in whole frames as
+    long as two are left, then in buckets, never less than the grain. A lender that renders nothing itself
+    still keeps half of many frames, for other thieves will come.
+    """
+    part = thief / (thief + mine) if thief > 0 and mine > 0 else 0.5
+    part = min(max(part, _LEAST_PART), 1 - _LEAST_PART)
+    most = stock.chunk or stock.owned + stock.tail
+    if stock.owned:
+        if not i_render and stock.owned <= stock.frame:
+            return Portion(owned=min(stock.owned, most))
+        wish = part * (stock.owned + stock.tail + stock.in_hand)
+        if stock.owned >= 2 * stock.frame:
+            frames = min(max(1, round(wish / stock.frame)), stock.owned // stock.frame)
+            return Portion(owned=min(frames * stock.frame, most))
+        count = min(round(wish), stock.owned)
+        if count < stock.grain or stock.owned - count < stock.grain:
+            # Too small to cut: whoever is idle has the better claim to all of it.
+            count = stock.owned if stock.in_hand or not i_render else 0
+        return Portion(owned=min(count, most))
+    count = min(round(part * (stock.tail + stock.in_hand)), stock.tail)
+    return Portion(tail=min(count, most)) if count >= max(1, stock.grain) else Portion()
+
+
+@dataclass(frozen=True, slots=True)
+class Victim:
+    node: NodeId
+    spare: int
+    """Work it was last known to have to give, in buckets; 0 unknown."""
+    rtt: float
+    """Seconds."""
+
+
+def choose_victim(victims: Sequence[Victim], rng: random.Random) -> Victim | None:
+    """Two samples weighted by work, the better by work for the way there: near optimal balance without
+    everybody asking the same node (the power of two choices, Mitzenmacher 2001)."""
+    if not victims:
+        return None
+    weights = [victim.spare + 1 for victim in victims]
+    pair = rng.choices(victims, weights, k=2)
+    return max(pair, key=lambda victim: (victim.spare + 1) / (victim.rtt + 0.001))
+
+
+def grain_of(pace: float, steal_seconds: float, factor: float) -> int:
+    """Buckets that take at least `factor` steals to render; 0 where the pace is not known."""
+    if pace <= 0:
+        return 0
+    return max(1, round(factor * steal_seconds / pace))

@@ -1,0 +1,220 @@
+"""The rendering slots of this node: which unit goes next, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mesh.sched.books import Books
+from mesh.sched.core import Core
+from mesh.sched.estimates import seconds_left
+from mesh.sched.events import UnitStarted
+from mesh.sched.intervals import Interval, IntervalSet
+from mesh.sched.job import Job, Run, SceneState
+from mesh.sched.life import UnitState
+from mesh.sched.sharing import Sharing
+from mesh.wire.effects import (
+    Attempt,
+    Effect,
+    Render,
+    RenderDone,
+    RenderFailed,
+    RenderProgress,
+    StopRender,
+)
+from mesh.wire.sched import MAX_SPAN_NUMBERS, Entry, FailureFact, WorkReturned
+
+_SAY_PROGRESS = 1.0
+"""Seconds between two statements of progress to the keepers."""
+
+
+class Runner:
+    def __init__(
+        self, core: Core, books: Books, sharing: Sharing, stored: Callable[[Job, RenderDone], None]
+    ) -> None:
+        """`stored` is called for every unit whose pixels are on this disk."""
+        self._core = core
+        self._books = books
+        self._sharing = sharing
+        self._stored = stored
+        self._attempts = 0
+
+    # --- questions ----------------------------------------------------------------------------------
+
+    def ready(self, job: Job) -> bool:
+        """Whether this node could render a unit of the job right now."""
+        core = self._core
+        return (
+            job.scene is SceneState.HERE
+            and not job.ended
+            and not job.paused
+            and self._sharing.may_start(job)
+            and core.i_can_render(job)
+        )
+
+    def hungry(self, ahead: float) -> bool:
+        """Whether a slot is free, or will be within `ahead` seconds, and nothing is here to fill it."""
+        core = self._core
+        if core.capacity.units <= 0:
+            return False
+        owned = sum(1 for job in core.jobs.values() if self.ready(job) and self._next(job) is not None)
+        if owned:
+            return False
+        runs = [(job, run) for job in core.jobs.values() for run in job.runs.values()]
+        if len(runs) < core.capacity.units:
+            return True
+        return any(seconds_left(job, run, core.me, core.now) <= ahead for job, run in runs)
+
+    # --- starting -----------------------------------------------------------------------------------
+
+    def fill(self) -> None:
+        """Starts units while slots are free and there is work here."""
+        core = self._core
+        running = sum(len(job.runs) for job in core.jobs.values())
+        while running < core.capacity.units:
+            for job in self._sharing.ranked():
+                if job.holdings.owned and self.ready(job):
+                    span = self._next(job)
+                    if span is not None:
+                        self._start(job, span)
+                        break
+            else:
+                return
+            running += 1
+
+    def _next(self, job: Job) -> Interval | None:
+        """The first piece of a frame that is owned and may be tried here."""
+        for start, stop in job.holdings.owned:
+            first = start
+            while first < stop:
+                last = min(stop, job.layout.frame_end(first))
+                if not self._tried_enough(job, first, last):
+                    return first, last
+                first = last
+        return None
+
+    def _tried_enough(self, job: Job, start: int, stop: int) -> bool:
+        """Whether this node failed at it, and somebody is left who did not."""
+        tried = job.facts.tried_by(start, stop)
+        if self._core.me not in tried:
+            return False
+        return any(node not in tried for node in self._core.other_able(job))
+
+    def _start(self, job: Job, span: Interval) -> None:
+        core = self._core
+        self._attempts += 1
+        attempt = Attempt(self._attempts)
+        job.holdings.move([span], UnitState.OWNED, UnitState.RUNNING)
+        run = Run(job.id, attempt, span[0], span[1], span[1], core.now, core.now)
+        job.runs[attempt] = run
+        unit = job.layout.unit(*span)
+        core.out.append(Render(job.id, job.manifest, unit, attempt))
+        core.notify(UnitStarted(job.id, unit))
+        core.story.tell(core.now, job.id, [span], "started here")
+        core.wake(("stall", job.id, attempt), core.now + core.config.progress_seconds)
+        self._plan_next(job, run)
+        core.claims_changed(job)
+
+    def _plan_next(self, job: Job, run: Run) -> None:
+        """Wakes the thief shortly before the unit ends, also where the engine reports no progress."""
+        core = self._core
+        left = seconds_left(job, run, core.me, core.now)
+        if left < 3600 and not job.holdings.owned:
+            core.wake(("ahead", run.attempt), core.now + max(0.0, left - 2 * core.config.prefetch_seconds))
+
+    # --- what the engine says -----------------------------------------------------------------------
+
+    def on_progress(self, job: Job, event: RenderProgress) -> None:
+        core = self._core
+        run = job.runs.get(event.attempt)
+        if run is None or event.fraction <= run.fraction:
+            return
+        size = event.unit.stop - event.unit.start
+        run.fraction = min(1.0, event.fraction * size / (run.begun_stop - run.start))
+        run.moved = core.now
+        core.touch(job)
+        if core.now - job.flushed_at >= _SAY_PROGRESS:
+            core.claims_changed(job)
+
+    def on_done(self, job: Job, event: RenderDone) -> None:
+        core = self._core
+        run = job.runs.pop(event.attempt, None)
+        if run is None:
+            return
+        start, stop = job.layout.span(event.unit)
+        mine = (run.start, min(run.stop, stop))
+        job.holdings.move([mine], UnitState.RUNNING, UnitState.STORED)
+        if mine[1] < run.stop:
+            job.holdings.move([(mine[1], run.stop)], UnitState.RUNNING, UnitState.OWNED)
+        # A unit shortened too late covers more than this node still held; the result says so.
+        core.story.tell(core.now, job.id, [(start, stop)], "rendered here")
+        core.claims_changed(job)
+        self._stored(job, event)
+
+    def on_failed(self, job: Job, event: RenderFailed) -> None:
+        run = job.runs.pop(event.attempt, None)
+        if run is not None:
+            self._fail(job, run, event.reason, event)
+
+    def on_stall(self, job: Job, attempt: Attempt) -> None:
+        """No progress for too long is a failure; otherwise look again later."""
+        core = self._core
+        run = job.runs.get(attempt)
+        if run is None:
+            return
+        limit = core.config.progress_seconds
+        if core.now - run.moved < limit:
+            core.wake(("stall", job.id, attempt), run.moved + limit)
+            return
+        del job.runs[attempt]
+        unit = job.layout.unit(run.start, run.begun_stop)
+        core.out.append(StopRender(job.id, unit, attempt))
+        self._fail(job, run, f"no progress for {limit:.0f} s", None)
+
+    def _fail(self, job: Job, run: Run, reason: str, event: RenderFailed | None) -> None:
+        core = self._core
+        span = (run.start, run.stop)
+        job.holdings.move([span], UnitState.RUNNING, UnitState.OWNED)
+        fact = FailureFact(
+            job.layout.unit(*span),
+            reason.encode()[:1000].decode(errors="ignore"),
+            None if event is None else event.log,
+            True if event is None else event.retryable,
+            job.facts.epoch,
+        )
+        core.story.tell(core.now, job.id, [span], f"failed here: {fact.reason[:80]}")
+        core.claims_changed(job)
+        self._books.append(job, Entry(failure=fact))
+        self._hand_over(job, span)
+
+    def _hand_over(self, job: Job, span: Interval) -> None:
+        """Gives what failed here to somebody who has not tried it, if there is one."""
+        core = self._core
+        rest = IntervalSet(job.holdings.owned.within(*span))
+        if not rest:
+            return
+        tried = job.facts.tried_by(*span)
+        fresh = [node for node in core.other_able(job) if node not in tried]
+        if fresh:
+            job.holdings.release(rest)
+            core.send(core.rng.choice(fresh), WorkReturned(job.id, rest.numbers(MAX_SPAN_NUMBERS)))
+
+    # --- stopping -----------------------------------------------------------------------------------
+
+    def prune(self, job: Job) -> None:
+        """Stops units that somebody else has finished, or that nobody wants any more."""
+        for run in list(job.runs.values()):
+            if job.ended or not job.facts.missing.within(run.start, run.stop):
+                target = UnitState.ABSENT if job.cancelled else UnitState.PUBLISHED
+                self._stop(job, run, target)
+
+    def stop_all(self, job: Job, target: UnitState) -> None:
+        for run in list(job.runs.values()):
+            self._stop(job, run, target)
+
+    def _stop(self, job: Job, run: Run, target: UnitState) -> None:
+        del job.runs[run.attempt]
+        job.holdings.move([(run.start, run.stop)], UnitState.RUNNING, target)
+        unit = job.layout.unit(run.start, run.begun_stop)
+        stop: Effect = StopRender(job.id, unit, run.attempt)
+        self._core.out.append(stop)
+        self._core.claims_changed(job)

@@ -1,0 +1,173 @@
+"""How jobs and edits reach every node, and who keeps a job's ledger.
+
+Offers and edits are passed on by each node that learns something from them, to all of a small mesh and to
+a few at random of a large one; lists of known jobs, compared with a random peer every few seconds and with
+every newcomer, mend what that misses (Demers et al. 1987: rumours backed by anti-entropy).
+"""
+
+from __future__ import annotations
+
+from mesh.model.ids import JobId, NodeId
+from mesh.sched.books import Books
+from mesh.sched.core import Core
+from mesh.sched.events import JobChanged, JobEdited
+from mesh.sched.job import Job
+from mesh.sched.peers import rendezvous
+from mesh.wire.sched import (
+    Edit,
+    EditName,
+    JobBrief,
+    JobEdits,
+    JobOffer,
+    JobRecord,
+    JobsKnown,
+    JobWanted,
+)
+
+_MAX_BRIEFS = 4096
+
+
+class Spread:
+    def __init__(self, core: Core, books: Books) -> None:
+        self._core = core
+        self._books = books
+
+    # --- jobs ---------------------------------------------------------------------------------------
+
+    def announce(self, job: Job) -> None:
+        """Tells others of a job that is new here."""
+        offer = self._offer(job)
+        for node in self._audience(job, None):
+            self._core.send(node, offer)
+
+    def on_offer(self, sender: NodeId, offer: JobOffer) -> Job | None:
+        """Returns the job if it is new."""
+        core = self._core
+        job = core.jobs.get(offer.job)
+        if job is not None:
+            self.on_edits(job, sender, offer.edits)
+            return None
+        record = JobRecord(offer.manifest, offer.policy, offer.submitter, offer.signature)
+        job = self._books.open(record, offer.job)
+        job.edits.join(offer.edits)
+        self._books.write_down(job)
+        self._books.write_edits(job)
+        self._books.retried(job)
+        news = self._offer(job)
+        for node in self._audience(job, sender):
+            core.send(node, news)
+        return job
+
+    def roll_call(self) -> None:
+        """Compares the list of jobs with one random peer."""
+        for node in self._core.peers.sample(self._core.rng, 1):
+            self._core.send(node, self._known(answer=True))
+
+    def greet(self, node: NodeId) -> None:
+        """A node has come: it may know jobs, or need to."""
+        self._core.send(node, self._known(answer=len(self._core.peers) <= self._core.config.spread_all))
+
+    def on_known(self, sender: NodeId, known: JobsKnown) -> None:
+        core = self._core
+        theirs = {brief.job: brief.edits for brief in known.jobs}
+        for job in core.jobs.values():
+            if job.id not in theirs:
+                core.send(sender, self._offer(job))
+            elif theirs[job.id] != job.edits.brief():
+                core.send(sender, JobEdits(job.id, job.edits.all()))
+        unknown = [job_id for job_id in theirs if job_id not in core.jobs]
+        for job_id in unknown:
+            self.ask_for(sender, job_id)
+        if known.answer and (
+            unknown
+            or any(
+                brief.job in core.jobs and core.jobs[brief.job].edits.brief() != brief.edits
+                for brief in known.jobs
+            )
+        ):
+            core.send(sender, self._known(answer=False))
+
+    def ask_for(self, node: NodeId, job_id: JobId) -> None:
+        if job_id not in self._core.dropped:
+            self._core.send(node, JobWanted(job_id))
+
+    def on_wanted(self, sender: NodeId, job: Job) -> None:
+        self._core.send(sender, self._offer(job))
+
+    def _offer(self, job: Job) -> JobOffer:
+        return JobOffer(job.id, job.manifest, job.policy, job.submitter, job.signature, job.edits.all())
+
+    def _known(self, answer: bool) -> JobsKnown:
+        jobs = list(self._core.jobs.values())[-_MAX_BRIEFS:]
+        return JobsKnown(tuple(JobBrief(job.id, job.edits.brief()) for job in jobs), answer)
+
+    def _audience(self, job: Job, sender: NodeId | None) -> list[NodeId]:
+        """Whom to pass news on to: everybody in a small mesh; else the keepers and a few at random."""
+        core = self._core
+        if len(core.peers) <= core.config.spread_all:
+            nodes = core.peers.nodes() if sender is None else []
+        else:
+            nodes = core.peers.sample(core.rng, core.config.spread)
+            if sender is None:
+                nodes = list(dict.fromkeys([*core.live_keepers(job), *nodes]))
+        return [node for node in nodes if node != sender]
+
+    # --- edits --------------------------------------------------------------------------------------
+
+    def write(
+        self,
+        job: Job,
+        name: EditName,
+        subject: bytes = b"",
+        number: int = 0,
+        words: tuple[str, ...] = (),
+        nodes: tuple[NodeId, ...] = (),
+    ) -> None:
+        """Writes a register here and has everybody told."""
+        edit = job.edits.write(self._core.me, name, subject, number, words, nodes)
+        self._edited(job, None, [edit])
+
+    def on_edits(self, job: Job, sender: NodeId, edits: tuple[Edit, ...]) -> None:
+        news = job.edits.join(edits)
+        if news:
+            self._edited(job, sender, news)
+
+    def _edited(self, job: Job, sender: NodeId | None, news: list[Edit]) -> None:
+        core = self._core
+        self._books.write_edits(job)
+        self._books.retried(job)
+        core.touch(job)
+        for edit in news:
+            if edit.name is not EditName.KEEPERS:
+                core.notify(JobEdited(job.id, edit))
+                core.notify(JobChanged(job.id))
+        message = JobEdits(job.id, job.edits.all())
+        for node in self._audience(job, sender):
+            core.send(node, message)
+
+    # --- keepers ------------------------------------------------------------------------------------
+
+    def appoint(self, job: Job) -> None:
+        """Sees to it that enough live nodes keep the ledger. The first live keeper does that; where none
+        is left, everybody who notices, and the newest word wins."""
+        core = self._core
+        old = job.keepers
+        first = next((node for node in old if core.alive(node)), None)
+        if first not in (None, core.me):
+            return
+        best = self._best_keepers(job)
+        if set(best) != set(old):
+            self.write(job, EditName.KEEPERS, nodes=tuple(best))
+
+    def _best_keepers(self, job: Job) -> list[NodeId]:
+        core = self._core
+        count = core.config.keepers
+        chosen = [node for node in job.keepers if core.alive(node)]
+        if core.alive(job.submitter) and job.submitter not in chosen:
+            chosen.insert(0, job.submitter)
+        if not chosen:
+            chosen.append(core.me)
+        if len(chosen) < count:
+            free = [node for node in core.peers.nodes() if node not in chosen]
+            chosen += rendezvous(job.id, free, count - len(chosen))
+        return chosen[: max(count, 1)]

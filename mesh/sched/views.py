@@ -1,0 +1,212 @@
+"""What can be asked of the scheduler without changing anything: for the control API and the live view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mesh.model.ids import Digest, JobId, NodeId
+from mesh.model.manifest import Manifest
+from mesh.model.policy import JobPolicy
+from mesh.model.status import JobState
+from mesh.model.units import Unit
+from mesh.sched.core import Core
+from mesh.sched.estimates import speed_of
+from mesh.sched.events import JobResult
+from mesh.sched.job import Job
+
+_FAILURES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityView:
+    """A unit being rendered, as last heard."""
+
+    job: JobId
+    node: NodeId
+    unit: Unit
+    buckets: int
+    """Of the whole frame."""
+    fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class ShareView:
+    node: NodeId
+    frames: int
+    buckets: int
+    seconds: float
+    redone: int
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class FailureView:
+    node: NodeId
+    unit: Unit
+    reason: str
+    log: Digest | None
+
+
+@dataclass(frozen=True, slots=True)
+class FrameView:
+    frame: int
+    done: bool
+    failed: bool
+    fraction: float
+    nodes: tuple[NodeId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    job: JobId
+    manifest: Manifest
+    policy: JobPolicy
+    submitter: NodeId
+    state: JobState
+    frames_done: int
+    frames_failed: int
+    buckets_total: int
+    buckets_done: int
+    buckets_failed: int
+    elapsed: float
+    """Seconds since this node learned of the job, until its end."""
+    eta: float | None
+    """Seconds, at the pace of the nodes that render now."""
+    durable_on: tuple[NodeId, ...]
+    durable: bool
+    """As the submitter knows it; elsewhere, as the ledger tells."""
+    shares: tuple[ShareView, ...]
+    activities: tuple[ActivityView, ...]
+    failures: tuple[FailureView, ...]
+    """Newest last, the last twenty."""
+    complete_view: bool
+    """Whether this node follows the ledger; otherwise counts are what a keeper said lately."""
+    scene_here: bool
+    priority: int
+    blocked: tuple[NodeId, ...]
+    keepers: tuple[NodeId, ...]
+
+
+class Views:
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def jobs(self) -> tuple[JobId, ...]:
+        """Newest first."""
+        jobs = sorted(self._core.jobs.values(), key=lambda job: (-job.manifest.submitted_ms, job.id))
+        return tuple(job.id for job in jobs)
+
+    def name(self, node: NodeId) -> str:
+        """What a node was last called; empty where it was never seen."""
+        return self._core.names.get(node, "")
+
+    def job(self, job_id: JobId) -> JobView | None:
+        job = self._core.jobs.get(job_id)
+        return None if job is None else self._view(job)
+
+    def frames(self, job_id: JobId) -> tuple[FrameView, ...]:
+        """Every frame of the job, in the order of its manifest."""
+        job = self._core.jobs.get(job_id)
+        if job is None:
+            return ()
+        return tuple(self._frame(job, frame) for frame in job.manifest.frames)
+
+    def results(self, job_id: JobId, after: int, most: int = 1000) -> tuple[int, tuple[JobResult, ...]]:
+        """Results in the order in which this node learned of them, and the cursor to ask after next."""
+        job = self._core.jobs.get(job_id)
+        if job is None:
+            return after, ()
+        until = min(len(job.facts.results), after + most)
+        return max(after, until), tuple(job.facts.result(index) for index in range(after, until))
+
+    def frame_results(self, job_id: JobId, frame: int) -> tuple[JobResult, ...]:
+        """What is known of one frame, in learned order."""
+        job = self._core.jobs.get(job_id)
+        if job is None or frame not in job.manifest.frames:
+            return ()
+        return tuple(job.facts.result(index) for index in job.facts.results_of(job.layout.place(frame)))
+
+    def result_of(self, job_id: JobId, pixels: Digest) -> JobResult | None:
+        """The job's result with these pixels, and who holds them."""
+        job = self._core.jobs.get(job_id)
+        return None if job is None else job.facts.result_of(pixels)
+
+    def activities(self) -> tuple[ActivityView, ...]:
+        """Everything being rendered, here and elsewhere, as far as known."""
+        return tuple(activity for job in self._core.jobs.values() for activity in self._activities(job))
+
+    def story(self, job_id: JobId, unit: Unit) -> tuple[tuple[float, str], ...]:
+        """(time, what happened here) to a unit, oldest first."""
+        job = self._core.jobs.get(job_id)
+        if job is None:
+            return ()
+        return tuple(self._core.story.of(job_id, job.layout.span(unit)))
+
+    def _view(self, job: Job) -> JobView:
+        core, facts = self._core, job.facts
+        follows = core.follows(job)
+        done = facts.done.size if follows else max(facts.done.size, job.summary_done)
+        whole_frames = facts.frames_done if follows else done // job.layout.buckets
+        ended = core.now if job.finished_at is None else job.finished_at
+        holders = [node for node in facts.scene_holders if node != job.submitter]
+        durable_on = tuple(job.durable_on) if job.submitter == core.me else tuple(holders)
+        return JobView(
+            job=job.id,
+            manifest=job.manifest,
+            policy=job.policy,
+            submitter=job.submitter,
+            state=job.state,
+            frames_done=whole_frames,
+            frames_failed=facts.frames_failed,
+            buckets_total=job.layout.total,
+            buckets_done=done,
+            buckets_failed=facts.failed.size if follows else max(facts.failed.size, job.summary_failed),
+            elapsed=ended - job.learned_at,
+            eta=self._eta(job, job.layout.total - done - facts.failed.size),
+            durable_on=durable_on,
+            durable=job.durable or len(holders) >= min(core.config.scene_copies, len(core.peers)),
+            shares=tuple(
+                ShareView(node, share.frames, share.buckets, share.seconds, share.redone, share.failures)
+                for node, share in facts.shares.items()
+            ),
+            activities=tuple(self._activities(job)),
+            failures=tuple(
+                FailureView(node, fact.unit, fact.reason, fact.log)
+                for node, fact in facts.failures[-_FAILURES:]
+            ),
+            complete_view=follows,
+            scene_here=job.scene.value == "here",
+            priority=core.priority(job),
+            blocked=tuple(sorted(job.blocked)),
+            keepers=job.keepers,
+        )
+
+    def _eta(self, job: Job, missing: int) -> float | None:
+        core = self._core
+        speeds = [claim.speed for claim in job.claims.values() if claim.activities]
+        if job.runs:
+            speeds.append(speed_of(job, core.me, core.now))
+        total = sum(speeds)
+        return missing / total if total > 0 and not job.ended else None
+
+    def _activities(self, job: Job) -> list[ActivityView]:
+        core, size = self._core, job.layout.buckets
+        here = [
+            ActivityView(job.id, core.me, job.layout.unit(run.start, run.stop), size, run.fraction)
+            for run in job.runs.values()
+            if run.start < run.stop
+        ]
+        there = [
+            ActivityView(job.id, node, activity.unit, size, activity.fraction)
+            for node, claim in job.claims.items()
+            for activity in claim.activities
+        ]
+        return here + there
+
+    def _frame(self, job: Job, frame: int) -> FrameView:
+        start, stop = job.layout.bounds(job.layout.place(frame))
+        done = sum(b - a for a, b in job.facts.done.within(start, stop))
+        indices = job.facts.results_of(start // job.layout.buckets)
+        nodes = dict.fromkeys(job.facts.results[index][0] for index in indices)
+        failed = bool(job.facts.failed.within(start, stop))
+        return FrameView(frame, done == stop - start, failed, done / (stop - start), tuple(nodes))

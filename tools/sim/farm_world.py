@@ -1,0 +1,242 @@
+"""Disks and engines of simulated render nodes: what Fetch, Render, Persist and their kin do.
+
+Pixels are a hash of what was rendered, so that a result can be held against the frame rendered alone. A
+disk outlives its node's lives; a kill may tear off the last records written. Engines render buckets in
+ascending order and say how far they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from mesh.model.ids import Digest, JobId
+from mesh.model.units import Unit
+from mesh.sched.events import Record
+from mesh.wire.effects import (
+    Attempt,
+    BlobFailed,
+    BlobReady,
+    Effect,
+    Fetch,
+    Persist,
+    Pin,
+    Render,
+    RenderDone,
+    RenderFailed,
+    RenderProgress,
+    Shorten,
+    StopRender,
+    Unpin,
+)
+from tools.sim.host import Host
+from tools.sim.simulation import Simulation
+
+PIXEL_BYTES = 100_000
+
+
+def pixels_of(job: JobId, unit: Unit) -> Digest:
+    """What rendering `unit` gives, on whatever node."""
+    text = f"{job.hex()} {unit.frame} {unit.start} {unit.stop}"
+    return Digest(hashlib.blake2b(text.encode(), digest_size=32).digest())
+
+
+@dataclass(slots=True)
+class Disk:
+    """What survives a kill."""
+
+    records: dict[tuple[JobId, tuple[str, ...]], object] = field(default_factory=dict)
+    blobs: dict[Digest, None] = field(default_factory=dict)
+    full: bool = False
+
+
+@dataclass(slots=True)
+class Rendering:
+    effect: Render
+    stop: int
+    began: float
+    done: int = 0
+    """Buckets."""
+
+
+@dataclass(slots=True)
+class FarmWorld:
+    """`bucket_seconds` says how long one bucket takes on a host; `fails` whether a unit fails there."""
+
+    rng: random.Random
+    bucket_seconds: Callable[[int, JobId, int], float]
+    """(host, job, frame) -> seconds."""
+    fails: Callable[[int, Unit], str | None] = lambda _host, _unit: None
+    steps: int = 10
+    """Progress reports of a unit; 0 for an engine that says nothing until it is done."""
+    fetch_seconds: float = 0.005
+    torn: float = 0.0
+    """Probability that a kill tears off the last few records."""
+    rendered: int = 0
+    """Buckets, whether they were needed or not."""
+    started: list[tuple[float, int, Unit]] = field(default_factory=list)
+    disks: dict[int, Disk] = field(default_factory=dict)
+    busy: dict[int, float] = field(default_factory=dict)
+    """Seconds each host has spent rendering."""
+    _running: dict[tuple[int, Attempt], Rendering] = field(default_factory=dict)
+    _written: dict[int, list[tuple[JobId, tuple[str, ...]]]] = field(default_factory=dict)
+
+    def disk(self, host: Host) -> Disk:
+        return self.disks.setdefault(host.place.index, Disk())
+
+    def records(self, host: Host) -> tuple[Record, ...]:
+        """What a new life of `host` is given back, in key order."""
+        found = sorted(self.disk(host).records.items(), key=lambda item: item[0])
+        return tuple(Record(job, key, record) for (job, key), record in found)
+
+    def booted(self, simulation: Simulation, host: Host) -> None:
+        pass
+
+    def killed(self, simulation: Simulation, host: Host) -> None:  # noqa: ARG002  # the World's signature
+        index = host.place.index
+        for key in [key for key in self._running if key[0] == index]:
+            del self._running[key]
+        if self.torn and self.rng.random() < self.torn:
+            for written in self._written.get(index, [])[-self.rng.randrange(1, 6) :]:
+                self.disk(host).records.pop(written, None)
+
+    def perform(self, simulation: Simulation, host: Host, effect: Effect) -> None:
+        match effect:
+            case Fetch():
+                self._fetch(simulation, host, effect)
+            case Render():
+                self._render(simulation, host, effect)
+            case Shorten(_, unit, attempt, stop):
+                rendering = self._running.get((host.place.index, attempt))
+                if rendering is not None:
+                    rendering.stop = min(rendering.stop, max(stop, unit.start + rendering.done))
+            case StopRender():
+                self._running.pop((host.place.index, effect.attempt), None)
+            case Persist():
+                self._persist(host, effect)
+            case Pin() | Unpin():
+                pass
+            case _:
+                raise TypeError(f"{effect} is not of this world")
+
+    # --- disks --------------------------------------------------------------------------------------
+
+    def _persist(self, host: Host, effect: Persist) -> None:
+        records = self.disk(host).records
+        if not effect.key:
+            for key in [key for key in records if key[0] == effect.job]:
+                del records[key]
+        elif effect.record is None:
+            records.pop((effect.job, effect.key), None)
+        else:
+            records[effect.job, effect.key] = effect.record
+            if self.torn:
+                self._written.setdefault(host.place.index, []).append((effect.job, effect.key))
+
+    def _fetch(self, simulation: Simulation, host: Host, effect: Fetch) -> None:
+        disk = self.disk(host)
+        if effect.root in disk.blobs:
+            simulation.deliver(host, BlobReady(effect.root))
+            return
+        life = host.life
+
+        def arrive() -> None:
+            if host.life != life or not host.running:
+                return
+            source = self._source(simulation, host, effect)
+            if disk.full:
+                simulation.deliver(host, BlobFailed(effect.root, "the disk is full"))
+            elif source:
+                disk.blobs[effect.root] = None
+                simulation.deliver(host, BlobReady(effect.root))
+            else:
+                simulation.deliver(host, BlobFailed(effect.root, "nobody has it"))
+
+        simulation.at(simulation.now + self.fetch_seconds, arrive)
+
+    def _source(self, simulation: Simulation, host: Host, effect: Fetch) -> bool:
+        """Whether a live holder can be reached that has it."""
+        by_node = {other.place.node: other for other in simulation.hosts} if effect.holders else {}
+        for node in effect.holders:
+            other = by_node[node]
+            reachable = simulation.network.connectable(host.place.index, other.place.index)
+            if other.running and reachable and effect.root in self.disk(other).blobs:
+                return True
+        return False
+
+    # --- engines ------------------------------------------------------------------------------------
+
+    def _render(self, simulation: Simulation, host: Host, effect: Render) -> None:
+        self.started.append((simulation.now, host.place.index, effect.unit))
+        rendering = Rendering(effect, effect.unit.stop, simulation.now)
+        self._running[host.place.index, effect.attempt] = rendering
+        reason = self.fails(host.place.index, effect.unit)
+        if reason is not None:
+            failed = RenderFailed(effect.job, effect.unit, effect.attempt, reason)
+            self._after(
+                simulation, host, rendering, 0.05, lambda: self._end(simulation, host, rendering, failed)
+            )
+            return
+        self._go_on(simulation, host, rendering)
+
+    def _go_on(self, simulation: Simulation, host: Host, rendering: Rendering) -> None:
+        """Renders the next few buckets."""
+        effect = rendering.effect
+        unit = effect.unit
+        chunk = max(1, unit.size // self.steps) if self.steps else unit.size
+        count = min(chunk, rendering.stop - unit.start - rendering.done)
+        seconds = count * self.bucket_seconds(host.place.index, effect.job, unit.frame)
+
+        def step() -> None:
+            now_count = min(count, rendering.stop - unit.start - rendering.done)
+            rendering.done += now_count
+            self.rendered += now_count
+            self.busy[host.place.index] = self.busy.get(host.place.index, 0.0) + seconds
+            if unit.start + rendering.done >= rendering.stop:
+                self._finish(simulation, host, rendering)
+                return
+            fraction = rendering.done / unit.size
+            simulation.deliver(host, RenderProgress(effect.job, unit, effect.attempt, fraction))
+            self._go_on(simulation, host, rendering)
+
+        self._after(simulation, host, rendering, seconds, step)
+
+    def _finish(self, simulation: Simulation, host: Host, rendering: Rendering) -> None:
+        effect = rendering.effect
+        unit = Unit(effect.unit.frame, effect.unit.start, effect.unit.start + rendering.done)
+        if self.disk(host).full:
+            failed = RenderFailed(effect.job, unit, effect.attempt, "the disk is full")
+            self._end(simulation, host, rendering, failed)
+            return
+        pixels = pixels_of(effect.job, unit)
+        self.disk(host).blobs[pixels] = None
+        seconds = simulation.now - rendering.began
+        done = RenderDone(effect.job, unit, effect.attempt, pixels, PIXEL_BYTES, seconds)
+        self._end(simulation, host, rendering, done)
+
+    def _end(self, simulation: Simulation, host: Host, rendering: Rendering, event: object) -> None:
+        del self._running[host.place.index, rendering.effect.attempt]
+        simulation.deliver(host, event)
+
+    def _after(
+        self,
+        simulation: Simulation,
+        host: Host,
+        rendering: Rendering,
+        seconds: float,
+        action: Callable[[], None],
+    ) -> None:
+        """Does it if the rendering is still wanted then, and waits while its host is stopped."""
+        key = (host.place.index, rendering.effect.attempt)
+
+        def later() -> None:
+            if self._running.get(key) is not rendering:
+                return
+            if host.paused:
+                simulation.at(simulation.now + 0.5, later)
+            else:
+                action()
+
+        simulation.at(simulation.now + seconds, later)
