@@ -189,8 +189,9 @@ class NodeConfig:
     tags: tuple[str, ...] = _setting((), _tuple_of(_tag))
     threads: int = _setting(0, _integer(0, 4096))
     """Render threads in all; 0 for one per core."""
-    slots: int = _setting(1, _integer(1, 256))
-    """Units rendered at the same time; they share the threads."""
+    slots: int = _setting(1, _integer(0, 256))
+    """Units rendered at the same time; they share the threads. 0 renders nothing here: a desk that
+    submits, collects and keeps copies."""
     headless: bool = _setting(False, _flag)
     """Log lines instead of a live view, and no question to anybody."""
     seeds: tuple[tuple[str, int], ...] = _setting((), _tuple_of(read_endpoint))

@@ -10,8 +10,10 @@ from typing import Any
 
 import click
 
+from mesh.cli.admission import Wanted, admit
 from mesh.config import NodeConfig, Paths, load_config, read_endpoint
 from mesh.control.client import Client
+from mesh.control.daemon import Life, Ready, run_node
 from mesh.control.errors import NoNode
 from mesh.errors import BadConfig, MeshError
 
@@ -43,6 +45,7 @@ class _Endpoint(click.ParamType[str]):
 @click.option("--site", metavar="PATH", help="Where it stands, such as paris/floor2.")
 @click.option("--tags", metavar="A,B", help="What it is good for.")
 @click.option("--threads", type=int, metavar="N", help="Render threads. Default: one per core.")
+@click.option("--no-render", is_flag=True, help="Submit and collect only; render nothing here.")
 @click.option("--listen", metavar="HOST", help="Address to listen on. Default: 0.0.0.0, all.")
 @click.option("--port", type=int, metavar="N", help="TCP and UDP port; 0 for any. Default: 7401.")
 @click.option("--advertise", type=_Endpoint(), help="Where others reach it, if that differs.")
@@ -53,7 +56,7 @@ class _Endpoint(click.ParamType[str]):
     "--config", "config_file", type=click.Path(path_type=Path), help="Default: mesh.toml, see below."
 )
 @click.option("--solo", is_flag=True, hidden=True)
-@click.option("--parent", type=int, default=0, hidden=True)
+@click.option("--ephemeral", is_flag=True, hidden=True)
 def join(
     code: str | None,
     at: str | None,
@@ -62,6 +65,7 @@ def join(
     site: str | None,
     tags: str | None,
     threads: int | None,
+    no_render: bool,
     listen: str | None,
     port: int | None,
     advertise: str | None,
@@ -70,7 +74,7 @@ def join(
     headless: bool,
     config_file: Path | None,
     solo: bool,
-    parent: int,
+    ephemeral: bool,
 ) -> None:
     """Run a node on this machine: found a mesh, or join one.
 
@@ -94,6 +98,7 @@ def join(
             "site.path": site,
             "tags": tags,
             "threads": threads,
+            "slots": 0 if no_render else None,
             "headless": headless or None,
             "listen.host": "127.0.0.1" if loopback else listen,
             "listen.port": port,
@@ -104,7 +109,8 @@ def join(
         },
     )
     _start_logging(config, paths)
-    _run(config, paths, code, None if at is None else read_endpoint(at), found, solo, parent)
+    life = Life(solo=solo, ephemeral=ephemeral)
+    _run(config, paths, code, None if at is None else read_endpoint(at), found, life)
 
 
 def _run(
@@ -113,15 +119,11 @@ def _run(
     code: str | None,
     at: tuple[str, int] | None,
     found: bool,
-    solo: bool,
-    parent: int,
+    life: Life,
 ) -> None:
     """Become a member, then be a node until told to stop."""
-    from mesh.cli.admission import Wanted, admit
-    from mesh.control.daemon import Life, Ready, run_node
-
     can_ask = sys.stdin.isatty() and not config.headless
-    admitted = admit(paths, config, Wanted(code, at, found, solo, _ask if can_ask else None))
+    admitted = admit(paths, config, Wanted(code, at, found, life.solo, _ask if can_ask else None))
     peers = (*admitted.peers, *((at,) if at else ()))
 
     def say_ready(ready: Ready) -> None:
@@ -130,7 +132,7 @@ def _run(
         hint = "Watch the mesh with `mesh status`; stop with Ctrl-C."
         _say(config, f"{news}This node is {config.name} at {where}. {hint}")
 
-    run_node(config, paths, admitted.identity, peers, Life(solo=solo, parent=parent), say_ready)
+    run_node(config, paths, admitted.identity, peers, life, say_ready)
     _say(config, f"{config.name} has stopped; `mesh join` brings it back.")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -45,8 +44,8 @@ def any_node(paths: Paths) -> Iterator[tuple[Client, bool]]:
 def _own_node(paths: Paths) -> Iterator[Client]:
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "mesh.cli", "join", "--headless", "--solo", "--parent", str(os.getpid())],
-            stdin=subprocess.DEVNULL,
+            [sys.executable, "-m", "mesh.cli", "join", "--headless", "--solo", "--ephemeral"],
+            stdin=subprocess.PIPE,  # the node ends when this closes, which also our death does
             stdout=subprocess.DEVNULL,
             stderr=log,
             start_new_session=True,  # Ctrl-C is for us; we end the node in our own time
