@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -9,6 +10,10 @@ from typing import Protocol
 from mesh.engines.protocol import Open
 from mesh.model.manifest import EngineName
 from mesh.model.units import Unit
+from mesh.render.cachekey import kernel_environment
+
+KERNEL_CACHE = "MESH_KERNEL_CACHE"
+"""The environment variable that names the folder of compiled kernels to renderer processes."""
 
 
 class UnitStopped(Exception):
@@ -46,6 +51,8 @@ OpenSession = Callable[[Open], EngineSession]
 def opener(engine: EngineName) -> OpenSession:
     """The adapter of `engine`, loaded only now: adapters pull in heavy libraries."""
     if engine is EngineName.BUILTIN:
+        # numba reads its settings when it is first imported, which is on the next line.
+        os.environ.update(kernel_environment(Path(os.environ[KERNEL_CACHE])))
         from mesh.engines.builtin import BuiltinSession
 
         return BuiltinSession
@@ -54,7 +61,3 @@ def opener(engine: EngineName) -> OpenSession:
 
         return SleepSession
     raise NotImplementedError(engine)
-
-
-def scene_file(request: Open) -> Path:
-    return Path(request.scene_dir) / request.entry

@@ -27,7 +27,7 @@ from mesh.render.film import render_rect
 from mesh.render.filter import make_filter
 from mesh.render.pixels import CHANNELS, Payload, encode
 from mesh.render.sampler import make_sequence
-from mesh.render.world import World
+from mesh.render.world import Limits, Shade, Tables, World
 from mesh.scenes import open_scene
 
 _STRIP_SAMPLES = 32768
@@ -79,25 +79,19 @@ class BuiltinRenderer:
         settings = self._settings
         snapshot = self._scene.at((frame - 1) / settings.fps)
         placed = self._keeper.place(snapshot)
-        pose = choose_pose(snapshot, placed, settings, self._frames, frame)
+        pose = choose_pose(snapshot, placed, settings, frame)
         return World(
             placed.everything,
-            placed.solid,
-            placed.sheer,
-            placed.sheer_ids,
-            int(placed.has_sheer),
+            Shade(placed.solid, placed.sheer, placed.sheer_ids, int(placed.has_sheer)),
             placed.geometry,
             self._materials,
             self._environment,
             gather_lights(snapshot, placed, self._environment),
             make_sequence(settings.seed, frame, settings.samples, settings.max_depth),
-            camera_record(pose, settings.width, settings.height),
-            self._filter,
-            albedo_table(),
-            settings.max_depth,
-            np.float32(settings.clamp),
-            settings.samples,
-            np.float32(settings.noise),
+            Tables(camera_record(pose, settings.width, settings.height), self._filter, albedo_table()),
+            Limits(
+                settings.max_depth, np.float32(settings.clamp), settings.samples, np.float32(settings.noise)
+            ),
         )
 
     def render(
@@ -139,7 +133,7 @@ class BuiltinRenderer:
             thread = self._threads.get()
             rect, whole = strip.rect, grid.rect(strip.bucket)
             out = buckets[strip.bucket][rect.y0 - whole.y0 : rect.y1 - whole.y0]
-            render_rect(world, rect.x0, rect.y0, rect.x1, rect.y1, out, *thread)
+            render_rect(*world, rect.x0, rect.y0, rect.x1, rect.y1, out, *thread)
             self._threads.put(thread)
             return True
 

@@ -83,14 +83,14 @@ def _punctual(light: Light, disc: float) -> tuple[list[float], float]:
     return record, bright * 4.0 * math.pi
 
 
-def choose_pose(
-    snapshot: Snapshot, placed: Placed, settings: RenderSettings, frames: tuple[int, ...], frame: int
-) -> Pose:
+def choose_pose(snapshot: Snapshot, placed: Placed, settings: RenderSettings, frame: int) -> Pose:
     """The camera the settings name, the first, or one that frames the scene; turned for a turntable."""
     pose = _pose(snapshot, placed, settings)
     if settings.turntable:
         centre = tuple((a + b) / 2.0 for a, b in zip(placed.low, placed.high, strict=True))
-        pose = turned(pose, (centre[0], centre[1], centre[2]), frames.index(frame) / len(frames))
+        pose = turned(
+            pose, (centre[0], centre[1], centre[2]), (frame - 1) % settings.turntable / settings.turntable
+        )
     return pose
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Annotated, BinaryIO
+from typing import IO, Annotated
 
 from mesh.model.manifest import EngineName, RenderSettings
 from mesh.model.units import Unit
@@ -179,6 +179,10 @@ def frame(message: Message) -> bytes:
     return _PREFIX.pack(len(body), _NUMBERS[type(message)]) + body
 
 
+def _decode(number: int, body: bytes) -> Message:
+    return decode_record(_TYPES[number], body)
+
+
 class Unframer:
     """Cuts a stream of bytes back into messages. Raises BadMessage on anything else."""
 
@@ -198,11 +202,11 @@ class Unframer:
                 break
             body = bytes(self._buffer[_PREFIX.size : end])
             del self._buffer[:end]
-            messages.append(decode_record(_TYPES[number], body))
+            messages.append(_decode(number, body))
         return messages
 
 
-def read_message(stream: BinaryIO) -> Message | None:
+def read_message(stream: IO[bytes]) -> Message | None:
     """The next message from a blocking stream; None when the other side has closed it."""
     prefix = stream.read(_PREFIX.size)
     if len(prefix) < _PREFIX.size:
@@ -213,4 +217,4 @@ def read_message(stream: BinaryIO) -> Message | None:
     body = stream.read(length)
     if len(body) < length:
         return None
-    return decode_record(_TYPES[number], body)
+    return _decode(number, body)

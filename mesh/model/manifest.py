@@ -45,8 +45,8 @@ class RenderSettings:
     scene's own light, and the sky where it has none."""
     environment_rotation: float = 0.0
     environment_strength: float = 1.0
-    turntable: bool = False
-    """Turn the camera once around the scene over the job's frames."""
+    turntable: int = 0
+    """Turn the camera once around the scene in so many frames, beginning at frame 1; 0 leaves it still."""
     scene: str = ""
     clip: str = ""
     variant: str = ""

@@ -16,6 +16,7 @@ from mesh.blocks import events as blocks
 from mesh.blocks.fetcher import Fetcher
 from mesh.gossip import events as gossip
 from mesh.gossip.membership import Membership
+from mesh.model.ids import NodeId
 from mesh.sched import events as sched
 from mesh.sched.scheduler import Scheduler
 from mesh.wire.blocks import BLOCK_MESSAGES
@@ -148,6 +149,23 @@ class NodeCore:
         if isinstance(event, MessageReceived | SendFailed):
             return _ROOM_OF_MESSAGE[type(event.message)], event
         return _ROOM_OF_EVENT[type(event)], event
+
+    def _peer(self, node: NodeId) -> sched.PeerInfo:
+        """What the scheduler needs to know of a member."""
+        member = self.membership.view(node)
+        assert member is not None, "membership told of a node that it does not know"
+        meta = member.meta
+        return sched.PeerInfo(
+            member.node,
+            member.boot,
+            member.name,
+            tuple(sched.EngineBuild(engine.name, engine.build) for engine in meta.engines),
+            meta.slots,
+            meta.load / 255,
+            meta.tags,
+            meta.site,
+            member.rtt,
+        )
 
     def _pass_on(self, news: object) -> None:
         """Queues what one machine's news means to the others."""

@@ -6,7 +6,7 @@ are written in the order in which they came, many at a time.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,6 +30,8 @@ SERVING = 64
 
 READ_CHUNK = 1 << 20
 
+Answer = Callable[[BlockData | BlockMissing], Awaitable[None]]
+
 
 class NodeDisk:
     """`answer(event)` hands an event to the node's machines; `complain(sentence)` reaches the event log."""
@@ -42,7 +44,7 @@ class NodeDisk:
         complain: Callable[[str], None],
     ) -> None:
         self.store = store
-        self._records = records
+        self.records = records
         self._answer = answer
         self._complain = complain
         self._limiter = trio.CapacityLimiter(THREADS)
@@ -84,7 +86,7 @@ class NodeDisk:
             self._write_batch(batch)
 
     def _write_batch(self, batch: list[Persist]) -> None:
-        self._records.write(
+        self.records.write(
             (one.job, one.key, None if one.record is None else encode_record(one.record)) for one in batch
         )
 
@@ -102,12 +104,8 @@ class NodeDisk:
     def unpin(self, job: JobId) -> None:
         self._start(self._in_thread, lambda: self.store.unpin(job))
 
-    def serve(self, request: BlockRequest, send: Callable[[BlockData | BlockMissing], None]) -> None:
-        """Answer a peer's request, block by block."""
-        if self._serving >= SERVING:
-            send(BlockMissing(request.digests))
-            return
-        self._serving += 1
+    def serve(self, request: BlockRequest, send: Answer) -> None:
+        """Answer a peer's request, block by block, as fast as the peer takes them."""
         self._start(self._serve, request, send)
 
     def _start(self, task: Callable[..., object], *args: object) -> None:
@@ -138,18 +136,24 @@ class NodeDisk:
         else:
             self._answer(blocks.BlockStored(part.digest, missing))
 
-    async def _serve(self, request: BlockRequest, send: Callable[[BlockData | BlockMissing], None]) -> None:
+    async def _serve(self, request: BlockRequest, send: Answer) -> None:
+        if self._serving >= SERVING:
+            await send(BlockMissing(request.digests))
+            return
         missing: list[Digest] = []
+        self._serving += 1
         try:
             for digest in request.digests:
                 try:
-                    send(await trio.to_thread.run_sync(self.store.get_data, digest, limiter=self._limiter))
+                    data = await trio.to_thread.run_sync(self.store.get_data, digest, limiter=self._limiter)
                 except (BlockAbsent, BlockCorrupt):
                     missing.append(digest)
+                else:
+                    await send(data)
         finally:
             self._serving -= 1
         if missing:
-            send(BlockMissing(tuple(missing)))
+            await send(BlockMissing(tuple(missing)))
 
     # --- whole blobs ----------------------------------------------------------------------------------
 
@@ -190,4 +194,3 @@ class NodeDisk:
             if chunk is None:
                 return
             yield chunk
-

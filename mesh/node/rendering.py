@@ -60,7 +60,7 @@ class Rendering:
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled. Whatever an earlier life left in the spool is removed first."""
         for folder in (self._scenes, self._scenes.with_name("pixels")):
-            await trio.to_thread.run_sync(lambda folder=folder: shutil.rmtree(folder, ignore_errors=True))
+            await trio.to_thread.run_sync(shutil.rmtree, folder, True)
             folder.mkdir(parents=True)
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
@@ -84,10 +84,12 @@ class Rendering:
             if running.started:
                 self.host.shorten(effect.attempt, effect.stop)
 
-    def forget_scene(self, root: Digest) -> None:
-        """Remove the unpacked files of a scene that no job needs any more."""
-        folder = self._folder(root)
-        self._start(trio.to_thread.run_sync, lambda: shutil.rmtree(folder, ignore_errors=True))
+    def keep_scenes(self, needed: set[Digest]) -> None:
+        """Remove the unpacked files of all other scenes."""
+        for root in [root for root in self._unpacking if root not in needed]:
+            del self._unpacking[root]
+            folder = self._folder(root)
+            self._start(trio.to_thread.run_sync, shutil.rmtree, folder, True)
 
     def _folder(self, root: Digest) -> Path:
         return self._scenes / root.hex()

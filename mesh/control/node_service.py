@@ -1,0 +1,188 @@
+"""`MeshService` for a real node: what a client may ask, in terms of the node's machines."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+
+import trio
+
+from mesh.blocks.tree import TreeEntry
+from mesh.control.service import (
+    JobAction,
+    JobDetail,
+    ResultEntry,
+    ResultPage,
+    SubmitReceipt,
+    SubmitRequest,
+)
+from mesh.identity.certificates import Role
+from mesh.identity.errors import NotIssuer
+from mesh.model.ids import Digest, JobId, NodeId, short
+from mesh.model.manifest import Manifest
+from mesh.model.status import EventStatus, MeshStatus
+from mesh.node.errors import (
+    AmbiguousJob,
+    AmbiguousNode,
+    BlobUnavailable,
+    EngineMissing,
+    UnknownJob,
+    UnknownNode,
+)
+from mesh.node.report import failures, frame_statuses, job_status, mesh_status
+from mesh.node.runtime import Node
+from mesh.sched import events as sched
+from mesh.sched.views import JobView
+from mesh.wire.codec import job_id
+from mesh.wire.sched import EditName
+
+
+class NodeService:
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    # --- looking --------------------------------------------------------------------------------------
+
+    def status(self) -> MeshStatus:
+        return mesh_status(self._node)
+
+    async def wait_status(self, revision: int, seconds: float) -> MeshStatus:
+        """The status as soon as its revision differs from `revision`, or after `seconds`."""
+        with trio.move_on_after(seconds):
+            while self._node.revision == revision:
+                await self._node.changed.wait()
+        return mesh_status(self._node)
+
+    def find_node(self, text: str) -> NodeId:
+        """By name, short id or hex prefix. Raises UnknownNode, AmbiguousNode."""
+        members = self._node.core.membership.members()
+        found = [one.node for one in members if one.name == text]
+        found = found or [one.node for one in members if _begins(one.node, text)]
+        if not found:
+            raise UnknownNode(text=text)
+        if len(found) > 1:
+            raise AmbiguousNode(text=text, candidates=", ".join(map(short, found)))
+        return found[0]
+
+    def find_job(self, text: str) -> JobId:
+        """By short id, hex prefix or exact name. Raises UnknownJob, AmbiguousJob."""
+        jobs = self._node.core.scheduler.views.jobs()
+        found = [job for job in jobs if _begins(job, text)]
+        found = found or [job for job in jobs if self._node.job_name(job) == text]
+        if not found:
+            raise UnknownJob(text=text)
+        if len(found) > 1:
+            raise AmbiguousJob(text=text, candidates=", ".join(map(short, found)))
+        return found[0]
+
+    def job(self, job: JobId) -> JobDetail:
+        view = self._view(job)
+        self._node.feed(sched.Watch(job))
+        return JobDetail(
+            job_status(self._node, view), frame_statuses(self._node, job), failures(self._node, view)
+        )
+
+    def results(self, job: JobId, after: int) -> ResultPage:
+        self._view(job)
+        self._node.feed(sched.Watch(job))
+        cursor, results = self._node.core.scheduler.views.results(job, after)
+        entries = tuple(
+            ResultEntry(
+                result.unit.frame,
+                result.unit.start,
+                result.unit.stop,
+                result.pixels,
+                result.size,
+                self._node.node_name(result.renderer),
+            )
+            for result in results
+        )
+        return ResultPage(cursor, entries, job_status(self._node, self._view(job)))
+
+    def events(self, after: int) -> tuple[EventStatus, ...]:
+        return self._node.journal.after(after)
+
+    async def wait_events(self, after: int) -> tuple[EventStatus, ...]:
+        """At least one event newer than number `after`."""
+        return await self._node.journal.wait_after(after)
+
+    # --- blobs ----------------------------------------------------------------------------------------
+
+    async def put_blob(self, chunks: AsyncIterator[bytes], name: str) -> tuple[Digest, int]:
+        """Cut a file's bytes into blocks and store them durably; the format shows in the bytes, so `name`
+        is for people only. Returns (root, bytes). Raises DiskFull."""
+        del name
+        return await self._node.disk.put_stream(chunks)
+
+    async def get_blob(self, root: Digest, job: JobId) -> AsyncIterator[bytes]:
+        """A result's bytes, fetched from its holders first where not here. Raises BlobUnavailable."""
+        views = self._node.core.scheduler.views
+        result = views.result_of(job, root)
+        if result is None:
+            raise BlobUnavailable(what=f"Blob {short(root)}", reason="it is no result of this job")
+        holders = tuple(holder for holder in result.holders if holder != self._node.me)
+        reason = await self._node.fetch(root, holders)
+        if reason is not None:
+            raise BlobUnavailable(what=f"Frame {result.unit.frame}", reason=reason)
+        async for chunk in self._node.disk.read_blob(root):
+            yield chunk
+
+    # --- acting ---------------------------------------------------------------------------------------
+
+    async def submit(self, request: SubmitRequest) -> SubmitReceipt:
+        """Open a job whose files are stored here. Raises EngineMissing, BadTree, DiskFull."""
+        node = self._node
+        build = node.engines.get(request.engine)
+        if build is None:
+            raise EngineMissing(engine=request.engine.value, engines=", ".join(node.engines))
+        entries = tuple(TreeEntry(file.path, file.blob, file.size) for file in request.files)
+        manifest = Manifest(
+            name=request.name,
+            submitter=request.submitter,
+            submitted_ms=time.time_ns() // 1_000_000,
+            scene_root=await node.disk.put_tree(entries),
+            entry=request.entry,
+            frames=request.frames,
+            engine=request.engine,
+            engine_build=build,
+            settings=request.settings,
+        )
+        job = job_id(manifest)
+        node.feed(sched.SubmitJob(job, manifest, node.me, node.identity.sign(job)))
+        return SubmitReceipt(job, tuple(map(node.node_name, self._view(job).durable_on)))
+
+    async def act(self, job: JobId, action: JobAction) -> None:
+        match action:
+            case JobAction.CANCEL:
+                event: object = sched.ActOnJob(job, EditName.CANCELLED, number=1)
+            case JobAction.PAUSE:
+                event = sched.ActOnJob(job, EditName.PAUSED, number=1)
+            case JobAction.RESUME:
+                event = sched.ActOnJob(job, EditName.PAUSED, number=0)
+            case JobAction.RETRY:
+                event = sched.RetryJob(job)
+        self._node.feed(event)
+
+    def invite(self, uses: int, hours: float) -> str:
+        """A code that lets `uses` machines join within `hours`. Raises NotIssuer."""
+        book = self._node.book
+        if book is None:
+            raise NotIssuer()
+        expires_ms = time.time_ns() // 1_000_000 + round(hours * 3_600_000)
+        return str(book.invite(Role.MEMBER, uses, expires_ms))
+
+    async def leave(self) -> None:
+        """Hand back claimed work, tell the others, and stop the node."""
+        await self._node.leave()
+
+    def _view(self, job: JobId) -> JobView:
+        view = self._node.core.scheduler.views.job(job)
+        if view is None:
+            raise UnknownJob(text=short(job))
+        return view
+
+
+def _begins(name: bytes, text: str) -> bool:
+    """Whether `text` is the beginning of an id in hex, with or without the dash of its short form."""
+    typed = text.replace("-", "").lower()
+    return len(typed) >= 2 and name.hex().startswith(typed)

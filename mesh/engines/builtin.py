@@ -1,0 +1,28 @@
+"""The built-in path tracer as an engine session. Importing this loads numba."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mesh.engines.adapter import UnitControl, UnitStopped
+from mesh.engines.builtin_frame import BuiltinRenderer
+from mesh.engines.protocol import Open
+from mesh.model.units import Unit
+
+
+class BuiltinSession:
+    def __init__(self, request: Open) -> None:
+        """Raises MeshError where the scene or the settings are wrong."""
+        self._renderer = BuiltinRenderer(
+            Path(request.scene_dir), request.entry, request.settings, request.frames, request.threads
+        )
+        self.warnings = self._renderer.warnings
+
+    def render(self, unit: Unit, control: UnitControl) -> tuple[Unit, bytes]:
+        covered, payload = self._renderer.render(unit, control.progress, control.limit)
+        if covered.size == 0:
+            raise UnitStopped
+        return covered, payload
+
+    def close(self) -> None:
+        self._renderer.close()

@@ -1,0 +1,51 @@
+"""What can go wrong with this machine's node as a whole, and with what people call things by."""
+
+from __future__ import annotations
+
+from mesh.errors import ExitCode, MeshError
+
+
+class AlreadyRunning(MeshError):
+    """A node already runs with the data folder {home} (process {pid}). Use that one, or set MESH_HOME to
+    another folder to run a second node here."""
+
+
+class HomeUnwritable(MeshError):
+    """The node cannot keep its data in {home}: {reason}. Make the folder writable, or set MESH_HOME to one
+    that is."""
+
+
+class UnknownNode(MeshError):
+    """No node is called {text!r}. `mesh nodes` lists those there are."""
+
+    exit_code = ExitCode.USAGE
+
+
+class AmbiguousNode(MeshError):
+    """{text!r} may mean several nodes: {candidates}. Use a longer part of the id."""
+
+    exit_code = ExitCode.USAGE
+
+
+class UnknownJob(MeshError):
+    """No job is called {text!r}. `mesh jobs` lists those this node knows."""
+
+    exit_code = ExitCode.USAGE
+
+
+class AmbiguousJob(MeshError):
+    """{text!r} may mean several jobs: {candidates}. Use the id instead."""
+
+    exit_code = ExitCode.USAGE
+
+
+class BlobUnavailable(MeshError):
+    """{what} is on no node that can be reached now: {reason}. Bring the nodes that had it back, or run
+    `mesh retry` to render it again."""
+
+
+class EngineMissing(MeshError):
+    """This node cannot tell the build of the engine {engine!r}: it is not installed here. Choose one of
+    {engines} with --engine."""
+
+    exit_code = ExitCode.USAGE

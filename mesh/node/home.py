@@ -1,0 +1,64 @@
+"""The node's data folder: one node at a time, and what survives from one life to the next."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mesh.identity.files import write_private
+from mesh.model.ids import Boot
+from mesh.node.errors import AlreadyRunning, HomeUnwritable
+from mesh.wire.effects import Address
+
+MAX_REMEMBERED = 64
+
+
+@contextmanager
+def occupied(home: Path) -> Iterator[None]:
+    """Holds the folder for this process. Raises AlreadyRunning, HomeUnwritable."""
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise HomeUnwritable(home=home, reason=error.strerror) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
+            raise AlreadyRunning(home=home, pid=pid) from None
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def next_boot(home: Path) -> Boot:
+    """The number of the life that begins now: larger than all before it, also where the clock went back."""
+    file = home / "boot"
+    try:
+        last = int(file.read_text("ascii"))
+    except (FileNotFoundError, ValueError):
+        last = 0
+    boot = max(last + 1, time.time_ns() // 1_000_000)
+    write_private(file, f"{boot}\n".encode())
+    return Boot(boot)
+
+
+def remembered_peers(home: Path) -> tuple[Address, ...]:
+    """Where other nodes were when this one last ran; none where the file is missing or damaged."""
+    try:
+        listed = json.loads((home / "peers.json").read_text("utf-8"))
+        return tuple((str(host), int(port)) for host, port in listed[:MAX_REMEMBERED])
+    except (OSError, ValueError, TypeError):
+        return ()
+
+
+def remember_peers(home: Path, peers: tuple[Address, ...]) -> None:
+    write_private(home / "peers.json", json.dumps(peers[:MAX_REMEMBERED]).encode())

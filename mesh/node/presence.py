@@ -1,0 +1,90 @@
+"""What this node says of itself: to its scheduler (capacity), and by gossip to everyone (metadata)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import psutil
+
+from mesh.blocks.records import RecordStore
+from mesh.config import NodeConfig
+from mesh.model.manifest import EngineName
+from mesh.sched import events as sched
+from mesh.sched.views import ActivityView
+from mesh.wire.codec import decode_record
+from mesh.wire.gossip import Activity, EngineBuild, Meta
+from mesh.wire.sched import CopyRecord, EditsRecord, JobRecord, LogRun, StoredRecord
+
+MOST_ACTIVITIES = 4
+
+_RECORDS: dict[str, type[object]] = {
+    "job": JobRecord,
+    "edits": EditsRecord,
+    "log": LogRun,
+    "stored": StoredRecord,
+    "copy": CopyRecord,
+}
+"""The class of each kind of record, by the first word of its key."""
+
+
+class Presence:
+    """Keeps the newest metadata; `refresh` looks again."""
+
+    def __init__(self, config: NodeConfig, engines: Mapping[EngineName, str]) -> None:
+        self._config = config
+        self._engines = dict(engines) if config.slots else {}
+        self._memory = psutil.virtual_memory().total
+        self._doing: tuple[Activity, ...] = ()
+        self._load = 0
+        self._buckets_done = 0
+        self._frames_done = 0.0
+
+    def capacity(self) -> sched.SetCapacity:
+        config = self._config
+        return sched.SetCapacity(
+            units=config.slots,
+            engines=tuple(sched.EngineBuild(name.value, build) for name, build in self._engines.items()),
+            tags=config.tags,
+            site=config.site.path,
+            memory_bytes=self._memory,
+            threads=config.render_threads,
+        )
+
+    def rendered(self, buckets: int, of_frame: int) -> None:
+        """Counts a finished unit."""
+        self._buckets_done += buckets
+        self._frames_done += buckets / of_frame
+
+    def refresh(self, mine: list[ActivityView]) -> bool:
+        """Look at the machine and at what is being rendered here; whether anything is new."""
+        before = self.meta()
+        self._load = round(psutil.cpu_percent() / 100 * 255)
+        self._doing = tuple(
+            Activity(view.job, view.unit.frame, view.unit.start, view.unit.stop, round(view.fraction * 255))
+            for view in mine[:MOST_ACTIVITIES]
+        )
+        after = self.meta()
+        # A load that wavers by a few percent is no news.
+        return (after.doing, after.buckets_done) != (before.doing, before.buckets_done) or (
+            abs(after.load - before.load) > 16
+        )
+
+    def meta(self) -> Meta:
+        config = self._config
+        return Meta(
+            site=config.site.path,
+            tags=config.tags[:8],
+            engines=tuple(EngineBuild(name.value, build) for name, build in self._engines.items()),
+            slots=config.render_threads if self._engines else 0,
+            load=self._load,
+            doing=self._doing,
+            frames_done=int(self._frames_done + 1e-9),
+            buckets_done=self._buckets_done,
+        )
+
+
+def restored(records: RecordStore) -> Iterator[sched.Record]:
+    """Everything the scheduler wrote in earlier lives."""
+    for job in records.jobs():
+        for key, data in records.read(job):
+            yield sched.Record(job, key, decode_record(_RECORDS[key[0]], data))

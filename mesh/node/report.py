@@ -1,0 +1,143 @@
+"""Builds the status snapshots that people and programs see from what the machines know."""
+
+from __future__ import annotations
+
+from mesh.gossip.events import Member
+from mesh.model.frames import format_frames
+from mesh.model.ids import JobId, NodeId, short
+from mesh.model.status import (
+    ActivityStatus,
+    FrameStatus,
+    JobStatus,
+    MeshStatus,
+    NodeState,
+    NodeStatus,
+    ShareStatus,
+)
+from mesh.node.narrator import describe
+from mesh.node.runtime import Node
+from mesh.sched.views import ActivityView, FailureView, JobView
+
+SHOWN_EVENTS = 50
+SHOWN_FAILURES = 5
+
+
+def mesh_status(node: Node) -> MeshStatus:
+    """Everything at once, for the live view."""
+    views = node.core.scheduler.views
+    usage = node.disk.store.usage()
+    return MeshStatus(
+        mesh=short(node.identity.fingerprint),
+        me=node.me.hex(),
+        revision=node.revision,
+        nodes=node_statuses(node),
+        jobs=tuple(job_status(node, view) for view in map(views.job, views.jobs()) if view is not None),
+        events=node.journal.newest(SHOWN_EVENTS),
+        cache_bytes=usage.bytes,
+        cache_limit_bytes=usage.capacity,
+    )
+
+
+def node_statuses(node: Node) -> tuple[NodeStatus, ...]:
+    """This node first, the others by name."""
+    doing: dict[NodeId, list[ActivityView]] = {}
+    for view in node.core.scheduler.views.activities():
+        doing.setdefault(view.node, []).append(view)
+    members = sorted(
+        node.core.membership.members(), key=lambda one: (one.node != node.me, one.name, one.node)
+    )
+    return tuple(_node_status(node, member, doing.get(member.node, [])) for member in members)
+
+
+def _node_status(node: Node, member: Member, doing: list[ActivityView]) -> NodeStatus:
+    meta = member.meta
+    here = member.state in (NodeState.ALIVE, NodeState.SUSPECT)
+    return NodeStatus(
+        node=member.node.hex(),
+        short=short(member.node),
+        name=member.name,
+        state=member.state,
+        is_me=member.node == node.me,
+        address=f"{member.address[0]}:{member.address[1]}",
+        site=meta.site,
+        tags=meta.tags,
+        engines=tuple(f"{engine.name} {engine.build}" for engine in meta.engines),
+        slots=meta.slots,
+        load=meta.load / 255,
+        rtt_ms=None if member.rtt is None else member.rtt * 1000,
+        seen_seconds=member.seen or 0.0,
+        activities=tuple(_activity(node, view) for view in doing) if here else (),
+        frames_done=meta.frames_done,
+        buckets_done=meta.buckets_done,
+    )
+
+
+def _activity(node: Node, view: ActivityView) -> ActivityStatus:
+    return ActivityStatus(
+        job=view.job.hex(),
+        job_name=node.job_name(view.job),
+        frame=view.unit.frame,
+        buckets=(view.unit.start, view.unit.stop),
+        of_buckets=view.buckets,
+        fraction=view.fraction,
+        what=describe(view.unit, view.buckets),
+    )
+
+
+def job_status(node: Node, view: JobView) -> JobStatus:
+    manifest, settings = view.manifest, view.manifest.settings
+    return JobStatus(
+        job=view.job.hex(),
+        short=short(view.job),
+        name=manifest.name,
+        submitter=manifest.submitter,
+        submitted_ms=manifest.submitted_ms,
+        state=view.state,
+        engine=manifest.engine.value,
+        frames=format_frames(manifest.frames),
+        frames_total=len(manifest.frames),
+        frames_done=view.frames_done,
+        frames_failed=view.frames_failed,
+        buckets_total=view.buckets_total,
+        buckets_done=view.buckets_done,
+        fraction=view.buckets_done / view.buckets_total,
+        elapsed_seconds=view.elapsed,
+        eta_seconds=view.eta,
+        durable=view.durable,
+        shares=tuple(
+            ShareStatus(
+                share.node.hex(),
+                node.node_name(share.node),
+                share.frames,
+                share.buckets,
+                share.seconds,
+                share.redone,
+            )
+            for share in view.shares
+        ),
+        width=settings.width,
+        height=settings.height,
+        samples=settings.samples,
+        failures=tuple(
+            _failure(node, view, failure) for failure in reversed(view.failures[-SHOWN_FAILURES:])
+        ),
+    )
+
+
+def frame_statuses(node: Node, job: JobId) -> tuple[FrameStatus, ...]:
+    return tuple(
+        FrameStatus(
+            frame.frame, frame.done, frame.failed, tuple(map(node.node_name, frame.nodes)), frame.fraction
+        )
+        for frame in node.core.scheduler.views.frames(job)
+    )
+
+
+def failures(node: Node, view: JobView) -> tuple[str, ...]:
+    """Every failure that is still remembered, newest first, a sentence each."""
+    return tuple(_failure(node, view, failure) for failure in reversed(view.failures))
+
+
+def _failure(node: Node, view: JobView, failure: FailureView) -> str:
+    what = describe(failure.unit, view.manifest.grid.count)
+    return f"{what} on {node.node_name(failure.node)}: {failure.reason}"

@@ -1,0 +1,394 @@
+"""The node's interpreter: carries the machines' effects out with sockets, disks and processes, under trio.
+
+`feed` is the one way in: every datagram, message, timer and answer becomes an event for the core, and the
+effects that come back are started at once, in order. Nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import secrets
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+import trio
+
+from mesh.blocks import events as blocks
+from mesh.blocks.fetcher import Fetcher
+from mesh.blocks.records import RecordStore
+from mesh.blocks.store import BlockStore
+from mesh.blocks.swarm import FetchConfig
+from mesh.config import NodeConfig, Paths
+from mesh.engines.adapter import KERNEL_CACHE
+from mesh.gossip import events as gossip
+from mesh.gossip.config import GossipConfig
+from mesh.gossip.membership import Membership
+from mesh.identity.identity import Identity, verify
+from mesh.identity.invites import InviteBook
+from mesh.model.ids import Boot, Digest, JobId, NodeId, short
+from mesh.net.beacons import FINGERPRINT_SIZE, Beacon, Beacons, Heard
+from mesh.net.door import Door
+from mesh.net.endpoint import Datagrams, Endpoint
+from mesh.net.links import Links
+from mesh.node.core import NodeCore
+from mesh.node.disk import NodeDisk
+from mesh.node.home import remember_peers
+from mesh.node.installed import installed_engines
+from mesh.node.journal import Journal
+from mesh.node.narrator import Narrator
+from mesh.node.presence import Presence, restored
+from mesh.node.rendering import Rendering
+from mesh.node.timers import Timers
+from mesh.sched import events as sched
+from mesh.sched.config import SchedConfig
+from mesh.sched.scheduler import Scheduler
+from mesh.wire.admission import Peer
+from mesh.wire.base import Message
+from mesh.wire.blocks import BLOCK_MESSAGES, BlockData, BlockMissing, BlockRequest
+from mesh.wire.codec import BadMessage, decode_all, encode_all
+from mesh.wire.effects import (
+    Address,
+    BlobFailed,
+    BlobReady,
+    DatagramReceived,
+    Fetch,
+    MessageReceived,
+    Notify,
+    Persist,
+    Pin,
+    Render,
+    Send,
+    SendDatagram,
+    SendFailed,
+    SetTimer,
+    Shorten,
+    StopRender,
+    TimerFired,
+    Unpin,
+)
+from mesh.wire.seal import BadSeal, Sealer
+
+logger = logging.getLogger(__name__)
+
+MAX_DATAGRAM = 2048
+"""Bytes of one datagram's messages; gossip keeps far below."""
+
+WAKE_SECONDS = 5.0
+"""The wall clock running ahead of ours by this much in a second means that the machine slept."""
+
+REMEMBER_SECONDS = 30.0
+
+
+class Keys:
+    """A node's signature for the membership machine."""
+
+    def __init__(self, identity: Identity) -> None:
+        self.public_key = identity.public_key
+        self.sign = identity.sign
+
+    def verify(self, node: NodeId, public_key: bytes, data: bytes, signature: bytes) -> bool:
+        return verify(public_key, node, data, signature)
+
+    def admitted(self, node: NodeId) -> bool:  # noqa: ARG002 - a protocol's signature
+        """Only members can seal a datagram or open a connection, so whoever is heard was admitted."""
+        return True
+
+
+class Node:
+    """Everything one node is. Make it, then `run` it once."""
+
+    def __init__(
+        self,
+        config: NodeConfig,
+        paths: Paths,
+        identity: Identity,
+        boot: Boot,
+        endpoint: Endpoint,
+        advertised: Address,
+        resources: ExitStack,
+    ) -> None:
+        """`resources` closes the stores once the node has stopped."""
+        rng = random.Random(secrets.randbits(64))
+        self.config = config
+        self.paths = paths
+        self.identity = identity
+        self.me = identity.node_id
+        self.advertised = advertised
+        self.stopping = trio.Event()
+        self.changed = trio.Event()
+        self.revision = 0
+        self._endpoint = endpoint
+        self._waiting: dict[Digest, list[trio.Event]] = {}
+        self._failed_blobs: dict[Digest, str] = {}
+
+        self.disk = NodeDisk(
+            resources.enter_context(BlockStore(paths.blocks, config.cache.limit)),
+            resources.enter_context(RecordStore(paths.home / "records.sqlite")),
+            self.feed,
+            lambda sentence: self.journal.say("disk", sentence),
+        )
+        self.rendering = Rendering(
+            self.disk,
+            paths.spool,
+            config.render_threads,
+            {KERNEL_CACHE: str(paths.kernels)},
+            self.feed,
+            self._warn,
+        )
+        self.engines = installed_engines()
+        self.presence = Presence(config, self.engines)
+        self.core = NodeCore(
+            Membership(
+                self.me,
+                config.name,
+                advertised,
+                boot,
+                self.presence.meta(),
+                GossipConfig(),
+                rng,
+                Keys(identity),
+            ),
+            Scheduler(self.me, boot, SchedConfig(), rng),
+            Fetcher(self.me, FetchConfig(), rng),
+        )
+        self.journal = Journal()
+        self.narrator = Narrator(self.journal, self.node_name, self.job_name, self._buckets_of)
+        self.book = InviteBook(identity) if identity.can_issue else None
+        self._links = Links(
+            identity,
+            self._on_message,
+            self._on_send_failed,
+            self._resolve,
+            bulk=BLOCK_MESSAGES.values(),
+            door=Door(lambda: identity, self.book, self._peers_for_joiner),
+        )
+        self._sealer = Sealer(identity.gossip_keys)
+        self._datagrams = Datagrams(endpoint.datagrams, self._sealer.seal, self._unseal, self._on_datagram)
+        self._timers = Timers(lambda token: self.feed(TimerFired(token)))
+        self._outbox: tuple[trio.MemorySendChannel[SendDatagram], trio.MemoryReceiveChannel[SendDatagram]]
+        self._outbox = trio.open_memory_channel(4096)
+
+    # --- names ----------------------------------------------------------------------------------------
+
+    def node_name(self, node: NodeId) -> str:
+        if node == self.me:
+            return self.config.name
+        member = self.core.membership.view(node)
+        return short(node) if member is None else member.name
+
+    def job_name(self, job: JobId) -> str:
+        view = self.core.scheduler.views.job(job)
+        return short(job) if view is None else view.manifest.name
+
+    def _warn(self, job: JobId, sentence: str) -> None:
+        self.narrator.warn(job, sentence)
+
+    def _buckets_of(self, job: JobId) -> int:
+        view = self.core.scheduler.views.job(job)
+        return 1 if view is None else view.manifest.grid.count
+
+    # --- life -----------------------------------------------------------------------------------------
+
+    async def run(
+        self,
+        seeds: Sequence[Address],
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Serve until `stopping` is set, or cancelled. `seeds` are asked for until somebody is there."""
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self.disk.run)
+            await nursery.start(self.rendering.run)
+            await nursery.start(self._links.serve, self._endpoint)
+            nursery.start_soon(self._datagrams.serve)
+            nursery.start_soon(self._send_datagrams)
+            nursery.start_soon(self._timers.run)
+            self._begin(seeds)
+            nursery.start_soon(self._beacons().serve)
+            nursery.start_soon(self._watch_clock)
+            nursery.start_soon(self._keep_presence)
+            nursery.start_soon(self._keep_peers)
+            task_status.started()
+            await self.stopping.wait()
+            nursery.cancel_scope.cancel()
+
+    def _begin(self, seeds: Sequence[Address]) -> None:
+        self.feed(sched.Restore(tuple(restored(self.disk.records))))
+        self.feed(self.presence.capacity())
+        self.feed(gossip.Start())
+        self.feed(sched.Start())
+        if seeds:
+            self.feed(gossip.Heard(tuple(seeds), keep=True))
+
+    def _beacons(self) -> Beacons:
+        identity = self.identity
+        beacon = Beacon(
+            identity.fingerprint[:FINGERPRINT_SIZE],
+            self.me,
+            self._endpoint.port,
+            identity.mesh_name,
+            self.config.name,
+        )
+
+        async def heard(news: Heard) -> None:
+            self.feed(gossip.Heard((news.address,), news.beacon.node))
+
+        return Beacons(self.config.discovery, beacon, heard)
+
+    async def leave(self) -> None:
+        """Hand work back, say goodbye, and stop."""
+        self.feed(sched.Leave())
+        self.feed(gossip.Leave())
+        await self.stopping.wait()
+
+    # --- events in, effects out -----------------------------------------------------------------------
+
+    def feed(self, event: object) -> None:
+        """Hand an event to the machines and carry out what they want. Never waits."""
+        for effect in self.core.handle(event, trio.current_time()):
+            self._carry_out(effect)
+
+    def _carry_out(self, effect: object) -> None:
+        match effect:
+            case Send(to=to, message=message):
+                self._links.send(to, message)
+            case SendDatagram():
+                # A full queue is a lost datagram, which gossip is made for.
+                if self._outbox[0].statistics().current_buffer_used < 4096:
+                    self._outbox[0].send_nowait(effect)
+            case SetTimer(token=token, at=at):
+                self._timers.set(token, at)
+            case Notify(event=news):
+                self._notice(news)
+            case Render():
+                self.rendering.render(effect)
+            case StopRender():
+                self.rendering.stop(effect)
+            case Shorten():
+                self.rendering.shorten(effect)
+            case Persist():
+                self.disk.persist(effect)
+            case Pin(job=job, root=root):
+                self.disk.pin(job, root)
+            case Unpin(job=job):
+                self.disk.unpin(job)
+            case blocks.AskLocal():
+                self.disk.ask_local(effect)
+            case blocks.SaveBlock():
+                self.disk.save_block(effect)
+            case _:
+                raise AssertionError(f"nobody carries out {effect}")
+
+    def _forget_scenes(self) -> None:
+        """Remove unpacked scenes that no job needs any more."""
+        views = self.core.scheduler.views
+        needed = {view.manifest.scene_root for job in views.jobs() if (view := views.job(job)) is not None}
+        self.rendering.keep_scenes(needed)
+
+    def _notice(self, news: object) -> None:
+        match news:
+            case BlobReady(root=root) | BlobFailed(root=root):
+                if isinstance(news, BlobFailed):
+                    self._failed_blobs[root] = news.reason
+                for event in self._waiting.pop(root, ()):
+                    event.set()
+                return
+            case gossip.LeftMesh():
+                self.stopping.set()
+            case gossip.MemberDown(node=node):
+                self._links.drop(node)
+            case sched.JobDropped():
+                self._forget_scenes()
+        self.narrator.tell(news)
+        self.touch()
+
+    def touch(self) -> None:
+        """Something changed that people may be watching."""
+        self.revision += 1
+        self.changed.set()
+        self.changed = trio.Event()
+
+    async def fetch(self, root: Digest, holders: Sequence[NodeId]) -> str | None:
+        """Have the whole blob on this disk. Returns None, or the reason why it cannot be had."""
+        event = trio.Event()
+        self._waiting.setdefault(root, []).append(event)
+        self._failed_blobs.pop(root, None)
+        self.feed(Fetch(root, tuple(holders)))
+        await event.wait()
+        return self._failed_blobs.pop(root, None)
+
+    # --- the network ----------------------------------------------------------------------------------
+
+    async def _on_message(self, sender: NodeId, message: Message) -> None:
+        if isinstance(message, BlockRequest):
+
+            async def answer(data: BlockData | BlockMissing) -> None:
+                await self._links.send_when_room(sender, data)
+
+            self.disk.serve(message, answer)
+        else:
+            self.feed(MessageReceived(sender, message))
+        await trio.lowlevel.checkpoint()
+
+    async def _on_send_failed(self, to: NodeId, message: Message) -> None:
+        if not isinstance(message, BlockData | BlockMissing):
+            self.feed(SendFailed(to, message))
+        await trio.lowlevel.checkpoint()
+
+    def _unseal(self, sealed: bytes) -> bytes | None:
+        try:
+            return self._sealer.unseal(sealed)
+        except BadSeal:
+            return None
+
+    async def _on_datagram(self, source: Address, data: bytes) -> None:
+        try:
+            messages = decode_all(data, MAX_DATAGRAM)
+        except BadMessage as error:
+            logger.debug("A datagram from %s:%d makes no sense: %s.", *source, error)
+            return
+        self.feed(DatagramReceived(source, messages))
+        await trio.lowlevel.checkpoint()
+
+    async def _send_datagrams(self) -> None:
+        async for effect in self._outbox[1]:
+            await self._datagrams.send(effect.to, encode_all(effect.messages))
+
+    def _resolve(self, node: NodeId) -> Address | None:
+        member = self.core.membership.view(node)
+        return None if member is None else member.address
+
+    def _peers_for_joiner(self) -> tuple[Peer, ...]:
+        members = (self.core.membership.view(node) for node in self.core.membership.alive())
+        others = [Peer(m.node, m.address[0], m.address[1]) for m in members if m and m.node != self.me]
+        return (Peer(self.me, *self.advertised), *others[:15])
+
+    # --- housekeeping ---------------------------------------------------------------------------------
+
+    async def _watch_clock(self) -> None:
+        """Tells the machines when the machine slept: the wall clock then runs ahead of the steady one."""
+        ahead = time.time() - trio.current_time()
+        while True:
+            await trio.sleep(1)
+            now_ahead = time.time() - trio.current_time()
+            if now_ahead - ahead > WAKE_SECONDS:
+                self.journal.say("woke", f"this machine slept for {now_ahead - ahead:.0f} s")
+                self.feed(gossip.Woke())
+                self.feed(sched.Woke(now_ahead - ahead))
+            ahead = now_ahead
+
+    async def _keep_presence(self) -> None:
+        """Tells the mesh what this node is doing, as it changes."""
+        while True:
+            await trio.sleep(1)
+            mine = [view for view in self.core.scheduler.views.activities() if view.node == self.me]
+            if self.presence.refresh(mine):
+                self.feed(gossip.UpdateMeta(self.presence.meta()))
+                self.touch()
+
+    async def _keep_peers(self) -> None:
+        while True:
+            await trio.sleep(REMEMBER_SECONDS)
+            addresses = [m.address for m in self.core.membership.members() if m.node != self.me]
+            remember_peers(self.paths.home, tuple(addresses))
