@@ -1,7 +1,7 @@
 """Rays in bulk for the tests of the acceleration structure, and brute force to hold it against.
 
 The reference is scalar float32 code that looks at every triangle of every instance. It takes from the
-product only the definition of a triangle's box and of the rays' forms, none of the trees or vectors.
+product only the definition of a triangle's box, which triangles share a packet, and the rays' forms.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mesh.render.accel import assemble, build_mesh, world_bounds
 from mesh.render.accel_bounds import triangle_box
-from mesh.render.accel_layout import LANES, Accel, make_scratch
+from mesh.render.accel_layout import LANES, PACKET_FLOATS, Accel, MeshTree, make_scratch
 from mesh.render.accel_traverse import closest, occluded, shear_ray, slab_ray
 from mesh.render.kernel import kernel
 
@@ -113,7 +113,35 @@ def _span(box, ray, tmin):
 
 
 @kernel
-def _brute(positions, triangles, instance, to_object, world_box, rays, tmin, tmax, box, ids, tuv):
+def _fill_boxes(positions, triangles, packet, boxes):
+    """The boxes (n, 6) around the padded boxes of each packet's triangles."""
+    for number in range(len(triangles)):
+        if packet[number] >= 0:
+            a, b, c = (
+                positions[triangles[number, 0]],
+                positions[triangles[number, 1]],
+                positions[triangles[number, 2]],
+            )
+            own = triangle_box(a[0], a[1], a[2], b[0], b[1], b[2], c[0], c[1], c[2])
+            row = boxes[packet[number]]
+            for k in range(3):
+                row[k] = min(row[k], own[k])
+                row[k + 3] = max(row[k + 3], own[k + 3])
+
+
+def _packets(mesh: tuple[F32, I32], tree: MeshTree) -> tuple[NDArray[np.int64], F32]:
+    """Each triangle's packet, -1 for one that cannot be hit; and the packets' boxes."""
+    numbers = tree.packets.view(np.int32).reshape(-1, PACKET_FLOATS)[:, 9 * LANES :]
+    packet = np.full(len(mesh[1]), -1, np.int64)
+    where, lane = np.nonzero(numbers >= 0)
+    packet[numbers[where, lane]] = where
+    boxes = np.tile(np.array([np.inf] * 3 + [-np.inf] * 3, np.float32), (len(numbers), 1))
+    _fill_boxes(*mesh, packet, boxes)
+    return packet, boxes
+
+
+@kernel
+def _brute(positions, triangles, packet, boxes, instance, to_object, world_box, rays, tmin, ids, tuv):
     """Lower the best hits of all rays by one instance's triangles."""
     m = to_object
     for i in range(len(rays)):
@@ -128,9 +156,11 @@ def _brute(positions, triangles, instance, to_object, world_box, rays, tmin, tma
         ey = (m[4] * dx + m[5] * dy) + m[6] * dz
         ez = (m[8] * dx + m[9] * dy) + m[10] * dz
         slab = slab_ray(qx, qy, qz, ex, ey, ez)
-        shear = shear_ray(qx, qy, qz, ex, ey, ez)
+        shear = shear_ray(slab, ex, ey, ez)
         kx, ky, kz = shear.row_x // LANES, shear.row_y // LANES, shear.row_z // LANES
         for number in range(len(triangles)):
+            if packet[number] < 0:
+                continue
             a, b, c = (
                 positions[triangles[number, 0]],
                 positions[triangles[number, 1]],
@@ -149,10 +179,7 @@ def _brute(positions, triangles, instance, to_object, world_box, rays, tmin, tma
             t = (((wa * az + wb * bz) + wc * cz) * shear.scale_z) * inverse
             if not t > tmin[i]:
                 continue
-            row = triangle_box(a[0], a[1], a[2], b[0], b[1], b[2], c[0], c[1], c[2])
-            for k in range(6):
-                box[k] = row[k]
-            entry, leave = _span(box, slab, tmin[i])
+            entry, leave = _span(boxes[packet[number]], slab, tmin[i])
             if not entry <= leave:
                 continue
             t = max(t, entry, world_entry)
@@ -171,10 +198,12 @@ def brute_force(world: World, rays: F32, tmin: object = 0.0, tmax: object = INFI
     trees = [build_mesh(*mesh) for mesh in world.meshes]
     bounds = np.array([tree.bounds for tree in trees], np.float64)[world.instance_tree]
     lows, highs = world_bounds(bounds, world.object_to_world)
+    if len(lows) == 1:  # a lone instance has no tree above it, and so no box of its own
+        lows, highs = np.full((1, 3), -INFINITY), np.full((1, 3), INFINITY)
     for instance, which in enumerate(world.instance_tree):
         to_object = np.linalg.inv(world.object_to_world[instance])[:3].astype(np.float32).reshape(-1)
         box = np.concatenate([lows[instance], highs[instance]])
-        positions, triangles = world.meshes[which]
-        own = np.empty(6, np.float32)
-        _brute(positions, triangles, instance, to_object, box, rays, near, far, own, ids, tuv)
+        mesh = world.meshes[which]
+        groups = _packets(mesh, trees[which])
+        _brute(*mesh, *groups, instance, to_object, box, rays, near, ids, tuv)
     return Hits(ids, tuv)

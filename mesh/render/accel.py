@@ -78,14 +78,14 @@ def assemble(trees: Sequence[MeshTree], instance_tree: I32, object_to_world: F64
         children += offsets.astype(np.int32)
         node_at += tree.nodes.size
         packet_at += tree.packets.size
-    top, roots, to_object = _instances(trees, instance_tree, object_to_world)
-    return Accel(top, nodes, packets, packets.view(np.int32), roots, to_object)
+    start, top, roots, to_object = _instances(trees, instance_tree, object_to_world)
+    return Accel(start, top, nodes, packets, roots, to_object)
 
 
 def move(accel: Accel, trees: Sequence[MeshTree], instance_tree: I32, object_to_world: F64) -> Accel:
     """`assemble` for the same trees with other instances: shares `accel`'s memory of the meshes."""
-    top, roots, to_object = _instances(trees, instance_tree, object_to_world)
-    return accel._replace(top=top, roots=roots, to_object=to_object)
+    start, top, roots, to_object = _instances(trees, instance_tree, object_to_world)
+    return accel._replace(start=start, top=top, roots=roots, to_object=to_object)
 
 
 def _instances(trees: Sequence[MeshTree], instance_tree: I32, object_to_world: F64) -> tuple[F32, I64, F32]:
@@ -104,7 +104,7 @@ def _instances(trees: Sequence[MeshTree], instance_tree: I32, object_to_world: F
         to_object[usable] = np.linalg.inv(matrices[usable])[:, :3]
     usable &= np.isfinite(to_object).all(axis=(1, 2))
     if not usable.any():
-        return _EMPTY, roots, to_object.reshape(-1)
+        return -1, _EMPTY, roots, to_object.reshape(-1)
 
     lows, highs = world_bounds(bounds[usable], matrices[usable])
     boxes = np.zeros((len(lows), 8), np.float32)
@@ -115,7 +115,8 @@ def _instances(trees: Sequence[MeshTree], instance_tree: I32, object_to_world: F
     words = top.view(np.int32).reshape(-1, NODE_FLOATS)[:, CHILD_ROW : CHILD_ROW + WIDTH]
     leaf = words < 0
     words[leaf] = ~ids[binary.first[leaves[~words[leaf]]]]
-    return top, roots, to_object.reshape(-1)
+    start = int(~ids[0]) & 0xFFFFFFFF if len(ids) == 1 else 0
+    return start, top, roots, to_object.reshape(-1)
 
 
 def world_bounds(bounds: F64, matrices: F64) -> tuple[F32, F32]:

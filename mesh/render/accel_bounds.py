@@ -1,8 +1,7 @@
-"""The box of a triangle and where a ray enters a box: one rule for the builder and for the traversal.
+"""The box of a triangle, and how much the box test is widened.
 
-Both must use the same rounded numbers: a hit counts only if the ray meets the triangle's own box, and its
-distance is never less than the ray's entry into it. Rounding is monotone, so a box around that box is
-entered no later and left no earlier: no culled node can hide a hit, whatever the order of traversal.
+Boxes are padded and the test leans outward so that what the triangle test calls a hit, rounding and
+all, is not lost to a box that just misses: edges between two boxes, floors without thickness.
 """
 
 from __future__ import annotations

@@ -33,6 +33,10 @@ def _data(context, builder, array_type, array):
     return context.make_array(array_type)(context, builder, array).data
 
 
+def _floats(builder, address):
+    return builder.bitcast(address, _FLOAT.as_pointer())
+
+
 def _address(builder, base, offset, kind):
     return builder.bitcast(builder.gep(base, [offset]), kind.as_pointer())
 
@@ -80,27 +84,32 @@ def hit_boxes(_context, nodes, node, ray, tmin, tmax, keys):
     negative, keys order as distances do. Slabs after Ize, "Robust BVH Ray Traversal" (JCGT 2013): the
     far reciprocals come enlarged, and a lane where 0 * inf gives NaN is not restricted by that slab.
     """
-    signature = types.int64(nodes, types.int64, ray, types.float32, types.float32, keys)
+    signature = types.int64(types.voidptr, types.int64, ray, types.float32, types.float32, types.voidptr)
 
     def codegen(context, builder, signature, args):
         node_data, node_index, ray_value, low, high, key_data = args
-        base = _data(context, builder, signature.args[0], node_data)
-        out = _data(context, builder, signature.args[5], key_data)
+        base = _floats(builder, node_data)
+        out = _floats(builder, key_data)
         start = builder.mul(node_index, _index(NODE_FLOATS))
         fields = [builder.extract_value(ray_value, i) for i in range(12)]
         origin = [_splat(builder, f) for f in fields[0:3]]
         near_inverse = [_splat(builder, f) for f in fields[3:6]]
         far_inverse = [_splat(builder, f) for f in fields[6:9]]
-        entry, leave = _splat(builder, low), _splat(builder, high)
+        nears, fars = [_splat(builder, low)], [_splat(builder, high)]
         for axis in range(3):
             near_row = fields[9 + axis]
             far_row = builder.sub(_index((2 * axis + 3) * WIDTH), near_row)
             near = _load(builder, base, builder.add(start, near_row))
             far = _load(builder, base, builder.add(start, far_row))
-            near = builder.fmul(builder.fsub(near, origin[axis]), near_inverse[axis])
-            far = builder.fmul(builder.fsub(far, origin[axis]), far_inverse[axis])
-            entry = _larger(builder, near, entry)
-            leave = _smaller(builder, far, leave)
+            nears.append(builder.fmul(builder.fsub(near, origin[axis]), near_inverse[axis]))
+            fars.append(builder.fmul(builder.fsub(far, origin[axis]), far_inverse[axis]))
+        # NaN plane values (first operands) fall out pairwise: x with the limit, y with a z made free of NaN.
+        entry = _larger(builder, nears[1], nears[0])
+        leave = _smaller(builder, fars[1], fars[0])
+        entry = _larger(builder, _larger(builder, nears[2], nears[0]), entry)
+        leave = _smaller(builder, _smaller(builder, fars[2], fars[0]), leave)
+        entry = _larger(builder, nears[3], entry)
+        leave = _smaller(builder, fars[3], leave)
         children = _load(builder, base, builder.add(start, _index(6 * WIDTH)), _INTS)
         distance = builder.zext(builder.bitcast(entry, _INTS), _LONGS)
         shifted = builder.shl(distance, ir.Constant(_LONGS, [32] * WIDTH))
@@ -120,12 +129,12 @@ def hit_triangles(_context, packets, packet, ray, tmin, tmax, out):
     products, so its sign is never wrong, at worst zero, and zero counts as inside on both sides of an
     edge: no ray slips between two triangles that share it. A triangle seen exactly edge-on is not met.
     """
-    signature = types.int64(packets, types.int64, ray, types.float32, types.float32, out)
+    signature = types.int64(types.voidptr, types.int64, ray, types.float32, types.float32, types.voidptr)
 
     def codegen(context, builder, signature, args):
         packet_data, packet_index, ray_value, low, high, out_data = args
-        base = _data(context, builder, signature.args[0], packet_data)
-        target = _data(context, builder, signature.args[5], out_data)
+        base = _floats(builder, packet_data)
+        target = _floats(builder, out_data)
         start = builder.mul(packet_index, _index(PACKET_FLOATS))
         fields = [builder.extract_value(ray_value, i) for i in range(9)]
         origin = [_splat(builder, f, _LANES) for f in fields[0:3]]
@@ -222,25 +231,45 @@ def entry_of(_context, key):
 
 
 @intrinsic
-def item(_context, array, index):
-    """array[index] for a contiguous array and a non-negative index, without Python's index rules."""
-    signature = array.dtype(array, types.int64)
+def address(_context, array, offset):
+    """The address of element `offset` of a contiguous array, as kernels pass memory among themselves.
+
+    An array is seven values to numba, all copied in every call that is not inlined; this is one.
+    """
+    signature = types.voidptr(array, types.int64)
 
     def codegen(context, builder, signature, args):
         base = _data(context, builder, signature.args[0], args[0])
-        return builder.load(builder.gep(base, [args[1]]))
+        return builder.bitcast(builder.gep(base, [args[1]]), _I8.as_pointer())
 
     return signature, codegen
+
+
+def _loader(name, kind, numba_kind, meaning):
+    @intrinsic
+    def load(_context, base, index):
+        def codegen(_context, builder, _signature, args):
+            typed = builder.bitcast(args[0], kind.as_pointer())
+            return builder.load(builder.gep(typed, [args[1]]))
+
+        return numba_kind(types.voidptr, types.int64), codegen
+
+    load.__doc__, load.__name__ = meaning, name
+    return load
+
+
+load_float = _loader("load_float", _FLOAT, types.float32, "The float32 at an index from an address.")
+load_word = _loader("load_word", _I32, types.int32, "The int32 at an index from an address.")
+load_key = _loader("load_key", _I64, types.int64, "The int64 at an index from an address.")
 
 
 @intrinsic
-def put(_context, array, index, value):
-    """array[index] = value for a contiguous array and a non-negative index."""
-    signature = types.void(array, types.int64, array.dtype)
+def store_key(_context, base, index, key):
+    """Write an int64 at an index from an address."""
 
-    def codegen(context, builder, signature, args):
-        base = _data(context, builder, signature.args[0], args[0])
-        builder.store(args[2], builder.gep(base, [args[1]]))
+    def codegen(context, builder, _signature, args):
+        typed = builder.bitcast(args[0], _I64.as_pointer())
+        builder.store(args[2], builder.gep(typed, [args[1]]))
         return context.get_dummy_value()
 
-    return signature, codegen
+    return types.void(types.voidptr, types.int64, types.int64), codegen

@@ -19,7 +19,10 @@ from numba import njit
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile `function` as a kernel, kept in numba's cache between processes."""
-    return njit(nogil=True, cache=True, error_model="numpy", fastmath=False, _nrt=False)(function)
+    # Said to be inlined or not, for else numba takes over what its first caller is.
+    return njit(nogil=True, cache=True, error_model="numpy", fastmath=False, _nrt=False, forceinline=False)(
+        function
+    )
 
 
 def inlined(function: Callable[..., Any]) -> Any:
