@@ -88,8 +88,10 @@ def move(accel: Accel, trees: Sequence[MeshTree], instance_tree: I32, object_to_
     return accel._replace(start=start, top=top, roots=roots, to_object=to_object)
 
 
-def _instances(trees: Sequence[MeshTree], instance_tree: I32, object_to_world: F64) -> tuple[F32, I64, F32]:
-    """The top tree, the root node of each instance, and the rows of the world to object matrices."""
+def _instances(
+    trees: Sequence[MeshTree], instance_tree: I32, object_to_world: F64
+) -> tuple[int, F32, I64, F32]:
+    """Where to start, the top tree, each instance's root node, and the rows of its world to object matrix."""
     sizes = np.array([tree.nodes.size // NODE_FLOATS for tree in trees], np.int64)
     starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
     which = np.asarray(instance_tree, np.int64).reshape(-1)
