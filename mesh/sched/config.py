@@ -14,6 +14,8 @@ class SchedConfig:
     """News is gathered this long before it is sent on."""
     pulse_seconds: float = 1.0
     """How often a keeper compares its ledger with another's while the job runs."""
+    pulse_most_seconds: float = 60.0
+    """The same for a job that has ended: the pauses double up to this."""
     watch_seconds: float = 30.0
     """How long somebody who watches is sent news without asking again."""
     spread: int = 4

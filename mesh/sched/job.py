@@ -151,6 +151,8 @@ class Job:
     blocked: frozenset[NodeId] = frozenset()
     """Nodes that failed too many of its units."""
     flushed_at: float = -1e9
+    pulse_pause: float = 0.0
+    """Seconds between comparisons of a ledger whose job has ended: grows while nothing changes."""
 
     @property
     def cancelled(self) -> bool:

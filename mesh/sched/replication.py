@@ -183,6 +183,8 @@ class Replication:
     def on_delta(self, job: Job, sender: NodeId, delta: LedgerDelta) -> None:
         core = self._core
         whole = True
+        if delta.runs:
+            self.stir(job)
         for run in delta.runs:
             whole = self._books.join(job, run, sender) and whole
         if not whole:
@@ -225,9 +227,18 @@ class Replication:
 
     # --- comparing ----------------------------------------------------------------------------------
 
-    def pulse(self, job: Job) -> None:
-        """A keeper compares notes with one other, chosen at random."""
+    def plan_pulse(self, job: Job) -> None:
+        """A keeper compares notes every second while the job runs, and ever more rarely after its end."""
         core = self._core
+        if core.keeps(job):
+            pause = job.pulse_pause if job.ended else 0.0
+            core.wake(("pulse", job.id), core.now + max(pause, core.config.pulse_seconds))
+
+    def pulse(self, job: Job) -> None:
+        """Compares with one other keeper, chosen at random."""
+        core = self._core
+        longer = max(2 * job.pulse_pause, core.config.pulse_seconds)
+        job.pulse_pause = min(longer, core.config.pulse_most_seconds)
         others = core.live_keepers(job)
         if core.keeps(job) and others:
             other = core.rng.choice(others)
@@ -236,6 +247,12 @@ class Replication:
     def on_pulse(self, job: Job, sender: NodeId, pulse: LedgerPulse) -> None:
         if (pulse.count, pulse.checksum) != (job.logs.count, job.logs.checksum):
             self.compare(job, sender)
+            self.stir(job)
+
+    def stir(self, job: Job) -> None:
+        """Something may differ: compare soon."""
+        job.pulse_pause = 0.0
+        self._core.touch(job)
 
     def compare(self, job: Job, other: NodeId, watch: bool = False) -> None:
         """Tells `other` what this node has, so that both send what the other lacks."""

@@ -228,7 +228,7 @@ class Scheduler:
         core.names[peer.node] = peer.name
         self._spread.greet(peer.node)
         for job in core.jobs.values():
-            core.touch(job)
+            self._replication.stir(job)
             core.wake(("appoint", job.id), core.now + core.config.rescue_seconds)
             if job.facts.failed_by:
                 self._books.reconsider_blocks(job)
@@ -380,12 +380,12 @@ class Scheduler:
     def _settle_job(self, job: Job) -> None:
         core = self._core
         self._ends.look(job)
+        self._replication.look(job)
+        self._replication.plan_pulse(job)
         if job.ended:
             return
         self._runner.prune(job)
         self._scenes.want(job)
         self._scenes.make_durable(job)
-        self._replication.look(job)
         if core.keeps(job):
             core.wake(("patrol", job.id), core.now + core.config.settle_seconds / 2)
-            core.wake(("pulse", job.id), core.now + core.config.pulse_seconds)

@@ -142,6 +142,16 @@ class Views:
             return ()
         return tuple(self._core.story.of(job_id, job.layout.span(unit)))
 
+    def keeps(self, job_id: JobId) -> bool:
+        """Whether this node keeps the job's whole ledger."""
+        job = self._core.jobs.get(job_id)
+        return job is not None and self._core.keeps(job)
+
+    def ledger_sum(self, job_id: JobId) -> tuple[int, int]:
+        """(entries, checksum): equal where two nodes have the same ledger."""
+        job = self._core.jobs.get(job_id)
+        return (0, 0) if job is None else (job.logs.count, job.logs.checksum)
+
     def _view(self, job: Job) -> JobView:
         core, facts = self._core, job.facts
         follows = core.follows(job)

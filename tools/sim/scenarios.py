@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tools.sim import gossip_scenarios
+from tools.sim import farm_scenarios, gossip_scenarios
 from tools.sim.log import Log
 
 Figures = dict[str, float]
@@ -26,7 +26,9 @@ class Scenario:
 
 
 SCENARIOS: dict[str, Scenario] = {
-    name: Scenario(name, nodes, story) for name, (nodes, story) in gossip_scenarios.STORIES.items()
+    name: Scenario(name, nodes, story)
+    for stories in (gossip_scenarios.STORIES, farm_scenarios.STORIES)
+    for name, (nodes, story) in stories.items()
 }
 
 
