@@ -47,21 +47,20 @@ class Wanted:
 class Admitted:
     """`news` is a sentence where something changed; `peers` are members to talk to first."""
 
+    identity: Identity
     news: str | None = None
     peers: tuple[Address, ...] = ()
 
 
 def admit(paths: Paths, config: NodeConfig, wanted: Wanted) -> Admitted:
-    """See to it that `paths.identity` holds an identity.
+    """See to it that `paths.identity` holds an identity, and load it.
 
     Raises CodeNeeded, AlreadyInMesh, BadInviteCode, and all that can go wrong with joining and with an
     identity folder.
     """
     identity = _identity(paths.identity)
     if wanted.solo:
-        if identity is None:
-            found_mesh(paths.identity, SOLO_MESH, config.name)
-        return Admitted()
+        return Admitted(identity or found_mesh(paths.identity, SOLO_MESH, config.name))
     code = None if wanted.code is None else parse_code(wanted.code)
     if identity is not None and identity.mesh_name == SOLO_MESH:
         shutil.rmtree(paths.identity)
@@ -69,7 +68,7 @@ def admit(paths: Paths, config: NodeConfig, wanted: Wanted) -> Admitted:
     if identity is not None:
         if code is not None or wanted.found:
             raise AlreadyInMesh(folder=paths.identity)
-        return Admitted()
+        return Admitted(identity)
     if code is None and not wanted.found:
         heard = trio.run(listen_for_meshes, config.discovery, _LISTEN_SECONDS, lambda _one: True)
         if heard:
@@ -77,10 +76,10 @@ def admit(paths: Paths, config: NodeConfig, wanted: Wanted) -> Admitted:
     if code is None:
         identity = found_mesh(paths.identity, f"{config.name}-mesh", config.name)
         news = f"founded the mesh {identity.mesh_name}; to let another machine in, run `mesh invite` here"
-        return Admitted(news)
+        return Admitted(identity, news)
     joined = trio.run(join_mesh, paths.identity, code, config.name, wanted.at, config.discovery)
     peers = tuple((peer.host, peer.port) for peer in joined.peers)
-    return Admitted(f"joined the mesh {joined.identity.mesh_name}", peers)
+    return Admitted(joined.identity, f"joined the mesh {joined.identity.mesh_name}", peers)
 
 
 def _identity(folder: Path) -> Identity | None:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
 import sys
-import threading
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
@@ -16,7 +13,7 @@ import click
 from mesh.cli.admission import Wanted, admit
 from mesh.config import NodeConfig, Paths, load_config, read_endpoint
 from mesh.control.client import Client
-from mesh.control.daemon import run_node
+from mesh.control.daemon import Life, Ready, run_node
 from mesh.control.errors import NoNode
 from mesh.errors import BadConfig, MeshError
 
@@ -103,18 +100,17 @@ def join(
             "threads": threads,
             "slots": 0 if no_render else None,
             "headless": headless or None,
-            "listen.host": "127.0.0.1" if loopback or solo else listen,
-            "listen.port": 0 if solo else port,
+            "listen.host": "127.0.0.1" if loopback else listen,
+            "listen.port": port,
             "listen.advertise": advertise,
-            "discovery.enabled": False if solo or no_discovery else None,
+            "discovery.enabled": False if no_discovery else None,
             "discovery.loopback_only": loopback or None,
             "control.port": 0 if solo else None,
         },
     )
     _start_logging(config, paths)
-    if ephemeral:
-        _stop_with_parent()
-    _run(config, paths, code, None if at is None else read_endpoint(at), found, solo)
+    life = Life(solo=solo, ephemeral=ephemeral)
+    _run(config, paths, code, None if at is None else read_endpoint(at), found, life)
 
 
 def _run(
@@ -123,20 +119,20 @@ def _run(
     code: str | None,
     at: tuple[str, int] | None,
     found: bool,
-    solo: bool,
+    life: Life,
 ) -> None:
     """Become a member, then be a node until told to stop."""
     can_ask = sys.stdin.isatty() and not config.headless
-    admitted = admit(paths, config, Wanted(code, at, found, solo, _ask if can_ask else None))
-    seeds = (*admitted.peers, *((at,) if at else ()))
+    admitted = admit(paths, config, Wanted(code, at, found, life.solo, _ask if can_ask else None))
+    peers = (*admitted.peers, *((at,) if at else ()))
 
-    def say_ready() -> None:
+    def say_ready(ready: Ready) -> None:
         news = f"{admitted.news}. " if admitted.news else ""
-        _say(
-            config, f"{news}This node is {config.name}. Watch the mesh with `mesh status`; stop with Ctrl-C."
-        )
+        where = f"{ready.address[0]}:{ready.address[1]}"
+        hint = "Watch the mesh with `mesh status`; stop with Ctrl-C."
+        _say(config, f"{news}This node is {config.name} at {where}. {hint}")
 
-    run_node(config, paths, seeds, say_ready)
+    run_node(config, paths, admitted.identity, peers, life, say_ready)
     _say(config, f"{config.name} has stopped; `mesh join` brings it back.")
 
 
@@ -170,17 +166,6 @@ def _existing(config_file: Path | None) -> Path | None:
             hint="Check the path.",
         )
     return config_file
-
-
-def _stop_with_parent() -> None:
-    """Stop when the standard input closes, as it does when the command that started this ends in any way."""
-
-    def wait() -> None:
-        while os.read(sys.stdin.fileno(), 4096):
-            pass
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=wait, name="parent", daemon=True).start()
 
 
 def _start_logging(config: NodeConfig, paths: Paths) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from functools import partial
 
 import trio
@@ -12,7 +14,7 @@ import trio
 from mesh.config import NodeConfig, Paths
 from mesh.control.node_service import NodeService
 from mesh.control.server import serve_control
-from mesh.identity.folder import load
+from mesh.identity.identity import Identity
 from mesh.net.endpoint import open_endpoint
 from mesh.net.interfaces import own_address
 from mesh.node.home import next_boot, occupied, remembered_peers
@@ -20,39 +22,72 @@ from mesh.node.runtime import Node
 from mesh.wire.effects import Address
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Where a node that has started can be found."""
+
+    address: Address
+    control: str
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """How this node lives."""
+
+    solo: bool = False
+    """Talks to nobody."""
+    ephemeral: bool = False
+    """Ends when its standard input closes, so that it never outlives the command it was started for."""
+
+
 def run_node(
     config: NodeConfig,
     paths: Paths,
-    seeds: tuple[Address, ...] = (),
-    on_ready: Callable[[], None] = lambda: None,
+    identity: Identity,
+    peers: tuple[Address, ...] = (),
+    life: Life | None = None,
+    ready: Callable[[Ready], None] = lambda _ready: None,
 ) -> None:
     """Run a node until it leaves, or SIGINT or SIGTERM makes it leave; a second one ends it at once.
 
-    Raises AlreadyRunning, HomeUnwritable, PortInUse, CannotListen, ControlPortInUse, DiskFull, and what
-    can be wrong with the identity.
+    `peers` are asked for until somebody is there. Raises AlreadyRunning, HomeUnwritable, PortInUse,
+    CannotListen, ControlPortInUse, DiskFull.
     """
+    life = life or Life()
+    if life.solo:
+        listen = replace(config.listen, host="127.0.0.1", port=0, advertise=None)
+        discovery = replace(config.discovery, enabled=False)
+        config = replace(config, listen=listen, discovery=discovery, seeds=())
+        peers = ()
+    elif not peers:
+        peers = remembered_peers(paths.home)
     with occupied(paths.home):
-        trio.run(partial(_run, config, paths, seeds, on_ready))
+        trio.run(partial(_run, config, paths, identity, peers, life, ready))
 
 
 async def _run(
-    config: NodeConfig, paths: Paths, seeds: tuple[Address, ...], on_ready: Callable[[], None]
+    config: NodeConfig,
+    paths: Paths,
+    identity: Identity,
+    peers: tuple[Address, ...],
+    life: Life,
+    ready: Callable[[Ready], None],
 ) -> None:
-    identity = load(paths.identity)
     endpoint = await open_endpoint(config.listen.host, config.listen.port)
-    advertised = config.listen.advertise or (
-        own_address(config.listen.host, config.discovery),
-        endpoint.port,
-    )
+    address = config.listen.advertise
+    if address is None:
+        address = (own_address(config.listen.host, config.discovery), endpoint.port)
     with ExitStack() as resources:
-        node = Node(config, paths, identity, next_boot(paths.home), endpoint, advertised, resources)
-        known = dict.fromkeys((*seeds, *config.seeds, *remembered_peers(paths.home)))
-        known.pop(advertised, None)
+        node = Node(config, paths, identity, next_boot(paths.home), endpoint, address, resources)
+        known = dict.fromkeys((*peers, *config.seeds))
+        known.pop(address, None)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_leave_on_signal, node, nursery.cancel_scope)
+            if life.ephemeral:
+                nursery.start_soon(_stop_when_orphaned, node)
             await nursery.start(node.run, tuple(known))
-            await nursery.start(serve_control, NodeService(node), paths, config)
-            on_ready()
+            control = await nursery.start(serve_control, NodeService(node), paths, config)
+            ready(Ready(address, control))
             await node.stopping.wait()
             nursery.cancel_scope.cancel()
 
@@ -64,3 +99,11 @@ async def _leave_on_signal(node: Node, scope: trio.CancelScope) -> None:
                 if nursery.child_tasks:
                     scope.cancel()
                 nursery.start_soon(node.leave)
+
+
+async def _stop_when_orphaned(node: Node) -> None:
+    while True:
+        await trio.lowlevel.wait_readable(0)
+        if not os.read(0, 4096):
+            break
+    node.stopping.set()
