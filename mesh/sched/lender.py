@@ -29,6 +29,8 @@ from mesh.wire.sched import (
 
 _MAX_PARKED = 1024
 _HINTS = 4
+_LOOK_AGAIN = 0.05
+"""Seconds until a lender to whom somebody waits looks again whether its units may be cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,10 @@ class Lender:
         for thief, parked in list(self._parked.items()):
             if parked.until <= core.now or self._serve(thief, parked.request):
                 del self._parked[thief]
+        began = [run.began for job in core.jobs.values() for run in job.runs.values()]
+        if self._parked and began:
+            # Even an engine that reports nothing tells by its silence that its unit is worth cutting.
+            core.wake(("serve",), core.now + max(_LOOK_AGAIN, (core.now - min(began)) / 2))
 
     def on_taken(self, job: Job, sender: NodeId, request: int) -> None:
         loan = self._loan(job, sender, request)

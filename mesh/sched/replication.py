@@ -154,11 +154,16 @@ class Replication:
         ]
 
     def _send(self, job: Job, to: NodeId, runs: Iterable[LogRun], claims: Iterable[ClaimSet]) -> None:
-        """Runs and claims that are not the receiver's own, in messages of bounded size."""
+        """Runs and claims that the receiver has not made in its present life, in messages of bounded size.
+
+        A node may have lost the end of a log of an earlier life, in a torn write: it is told of that.
+        """
+        peer = self._core.peers.get(to)
+        life = (to, None if peer is None else peer.boot)
         packed: list[LogRun] = []
         entries = 0
         for run in runs:
-            if run.author == to:
+            if (run.author, run.boot) == life:
                 continue
             if packed and (entries + len(run.entries) > _MAX_ENTRIES or len(packed) >= MAX_RUNS):
                 self._core.send(to, LedgerDelta(job.id, tuple(packed), ()))

@@ -300,6 +300,8 @@ class Scheduler:
                 core.wake(alarm, core.now + core.config.roll_call_seconds * core.rng.uniform(0.75, 1.25))
             case ("park",) | ("ahead", _):
                 pass  # settling is all that is wanted
+            case ("serve",):
+                self._lender.serve_parked()
             case ("steal", int(request)):
                 self._thief.on_timeout(request)
             case ("copies",):

@@ -76,7 +76,16 @@ class Network:
 
     def connectable(self, source: int, to: int) -> bool:
         """Whether a reliable connection works: both ways open, and losing less than TCP can bear."""
-        return min(self.survival(source, to), self.survival(to, source)) > 0.1
+        return min(self.survival(source, to), self.survival(to, source)) > 0.4
+
+    def segment(self, source: int, to: int) -> float:
+        """The delay of one segment of a connection, with what its loss costs: a fifth of a second for
+        the first repetition, and twice as long for each after it."""
+        delay, repeat = self.latency(source, to), 0.2
+        kept = self.survival(source, to)
+        while kept < 1.0 and repeat < 10.0 and self.rng.random() >= kept:
+            delay, repeat = delay + repeat, 2 * repeat
+        return delay
 
     def latency(self, source: int, to: int) -> float:
         """One-way delay of one packet."""

@@ -286,7 +286,7 @@ class Simulation:
             return
         connection, dialled = self._connections.between(source, to, (host.life, target.life))
         packets = 4 if dialled else 1
-        arrival = self.now + sum(self.network.latency(source, to) for _ in range(packets))
+        arrival = self.now + sum(self.network.segment(source, to) for _ in range(packets))
         if self.network.bandwidth is not None:
             arrival = max(arrival, connection.free_at) + size / self.network.bandwidth
         connection.free_at = max(arrival, connection.free_at)
