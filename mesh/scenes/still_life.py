@@ -45,7 +45,7 @@ def still_life() -> bytes:
         palette,
         times,
         translation=[0.225, 0.0, 0.06],
-        rotation=_turn((0.0, 1.0, 0.0), -22.0),
+        rotation=_turn((0.0, 1.0, 0.0), -30.0),
         scale=[1.12, 1.12, 1.12],
     )
     roots = [*_room(file, palette), *_vessels(file, palette), *_fruit(file, palette), cradle.root]
@@ -59,15 +59,16 @@ def _room(file: GlbWriter, palette: Palette) -> list[int]:
     table = _quad((-1.6, 0.0, 1.6), (3.2, 0.0, 0.0), (0.0, 0.0, -2.2), repeats=(2.4, 1.65))
     wall = _quad((-2.4, -0.4, -0.6), (4.8, 0.0, 0.0), (0.0, 2.4, 0.0), repeats=(4.0, 2.0))
     panel = _quad((-0.5, -0.5, 0.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), repeats=(1.0, 1.0))
-    square = {"soft box": palette.soft_box, "rim light": palette.rim_light}
-    meshes = {name: file.add_mesh(name, panel, material) for name, material in square.items()}
+    lights = {"soft box": palette.soft_box, "rim light": palette.rim_light, "window": palette.window}
+    meshes = {name: file.add_mesh(name, panel, material) for name, material in lights.items()}
     cloth = sheet(56, 72, _cloth)
     return [
         file.add_node("sideboard", mesh=file.add_mesh("sideboard", table, palette.table)),
         file.add_node("wall", mesh=file.add_mesh("wall", wall, palette.wall)),
         file.add_node("cloth", mesh=file.add_mesh("cloth", cloth, palette.velvet)),
-        _facing(file, "soft box", meshes["soft box"], (-1.25, 1.05, 0.75), (0.0, 0.1, 0.0), 1.0),
-        _facing(file, "rim light", meshes["rim light"], (1.35, 0.75, -0.05), (0.0, 0.12, 0.0), 0.55),
+        _facing(file, "soft box", meshes["soft box"], (-1.45, 1.25, 0.75), (0.0, 0.1, 0.0), 1.4),
+        _facing(file, "rim light", meshes["rim light"], (1.5, 0.8, 0.0), (0.0, 0.12, 0.0), 0.9),
+        _facing(file, "window", meshes["window"], (0.5, 1.2, 2.6), (0.0, 0.2, 0.0), 2.2),
     ]
 
 
@@ -145,7 +146,7 @@ def _vessels(file: GlbWriter, palette: Palette) -> list[int]:
             translation=[-0.178, 0.0, -0.03],
         ),
         file.add_node(
-            "cup", mesh=file.add_mesh("cup", cup, palette.copper), translation=[-0.015, 0.0, -0.20]
+            "cup", mesh=file.add_mesh("cup", cup, palette.copper), translation=[-0.055, 0.0, -0.22]
         ),
     ]
 

@@ -87,7 +87,7 @@ def _frame() -> Shape:
     for z in (-_RAIL_DEPTH, _RAIL_DEPTH):
         parts.append(tube([(x, y, z) for x, y in path], 0.0042, around=16))
         for x in (-_POST, _POST):
-            collar = lathe([(0.0042, 0.010), (0.0062, 0.0095), (0.0078, 0.006), (0.0080, 0.0)], around=24)
+            collar = lathe([(0.0080, 0.0), (0.0078, 0.006), (0.0062, 0.0095), (0.0042, 0.010)], around=24)
             parts.append(collar.moved((x, foot, z)))
     return merge(parts)
 

@@ -33,6 +33,7 @@ class Palette:
     velvet: int
     soft_box: int
     rim_light: int
+    window: int
 
 
 def add_materials(file: GlbWriter) -> Palette:
@@ -50,8 +51,9 @@ def add_materials(file: GlbWriter) -> Palette:
         orange=_orange(file),
         stem=_paint(file, "stem", (0.11, 0.14, 0.04), 0.7),
         velvet=_velvet(file),
-        soft_box=_light(file, "soft box", (1.0, 0.86, 0.70), 17.0),
-        rim_light=_light(file, "rim light", (0.62, 0.78, 1.0), 11.0),
+        soft_box=_light(file, "soft box", (1.0, 0.85, 0.68), 8.5),
+        rim_light=_light(file, "rim light", (0.62, 0.78, 1.0), 4.5),
+        window=_light(file, "window", (0.80, 0.90, 1.0), 0.9),
     )
 
 
