@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import random
 import struct
+import subprocess
+import sys
+from itertools import accumulate
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +16,8 @@ from hypothesis import strategies as st
 from mesh.blocks.cut import cut
 from mesh.blocks.errors import WrongBytes
 from mesh.blocks.form import from_form, to_form
+from mesh.blocks.formats import Grain, Segment, head_wanted, plan
+from mesh.blocks.gear import _GEAR, WINDOW, find_candidates
 from mesh.blocks.recipe import BLOCK_MAX
 from mesh.wire.blocks import BlockForm
 
@@ -99,6 +104,45 @@ def test_a_glb_shares_its_buffer_views_with_one_that_has_them_elsewhere() -> Non
     after = list(cut([scene(views=5)]))
     shared = sum(len(block) for block in after if block in before)
     assert shared > 5 * 300_000 * 0.99
+
+
+def test_a_glb_is_planned_by_its_runs_and_short_ones_share_a_segment() -> None:
+    views = [0, 100_000, 100_100, 100_200, 200_000, 300_000]
+    document = {
+        "images": [{"bufferView": 4}, {"uri": "elsewhere.png"}],
+        "bufferViews": [{"buffer": 0, "byteOffset": at} for at in views]
+        + [{"buffer": 1, "byteOffset": 50_000}],
+    }
+    data = glb(document, noise(400_000))
+    base = len(data) - 400_000
+    assert plan(data[: head_wanted(data)]) == (
+        Segment(base, Grain.FINE),
+        Segment(base + 100_000, Grain.PLAIN),
+        Segment(base + 200_000, Grain.PLAIN),
+        Segment(base + 300_000, Grain.WHOLE),
+        Segment(None, Grain.PLAIN),
+    )
+    ends = set(accumulate(len(block) for block in cut([data])))
+    assert {base, base + 100_000, base + 200_000, base + 300_000} <= ends
+
+
+def test_candidates_are_where_the_gear_hash_is_nothing_whatever_the_pieces() -> None:
+    data = bytearray(noise(300_000))
+    gear, expected = 0, []
+    for end, byte in enumerate(data, 1):
+        gear = (2 * gear + _GEAR[byte]) & 255
+        if gear == 0 and end >= WINDOW:
+            expected.append(end)
+    ends, hashes = find_candidates(data)
+    assert ends.tolist() == expected
+    later, their_hashes = find_candidates(data[100_000:])
+    assert later.tolist() == [end - 100_000 for end in expected if end >= 100_000 + WINDOW]
+    assert their_hashes.tolist() == hashes.tolist()[-len(later) :]
+
+
+def test_a_node_that_never_cuts_never_loads_numpy() -> None:
+    program = "import sys, mesh.blocks.store, mesh.blocks.fetcher; sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 @pytest.mark.parametrize("head", [b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0"])

@@ -237,6 +237,15 @@ def test_the_work_is_spread_over_the_holders() -> None:
     assert min(shares) > 0.6 * max(shares)
 
 
+def test_even_a_few_blocks_are_spread() -> None:
+    full = Shelf()
+    root = blob_of(full, 12)
+    world = World({node(n): Holder(full) for n in range(1, 5)})
+    world.fetch(root)
+    assert world.run() == [BlobReady(root)]
+    assert max(holder.served.total() for holder in world.holders.values()) <= FetchConfig().batch + 1
+
+
 def test_blobs_that_share_blocks_fetch_them_once() -> None:
     full = Shelf()
     rng = random.Random(1)
@@ -470,4 +479,10 @@ def test_a_small_window_grows_with_every_block_and_is_never_passed() -> None:
     config = replace(FetchConfig(), window_first=2, window_most=10)
     world = World({node(1): Holder(full)}, config=config)
     world.fetch(root)
-    assert world.run() == [BlobReady(root)]
+    most = []
+    while world.heap:
+        world.run(world.heap[0][0])
+        most.append(len(world.fetcher._peers[node(1)].asked) if world.fetcher._peers else 0)
+    assert world.ended == [BlobReady(root)]
+    assert max(most[:5]) <= 4
+    assert max(most) == 10

@@ -16,6 +16,7 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -37,6 +38,7 @@ SMALL = 8192
 _GATHER = 8 << 20
 """Bytes of blocks that are held before they are handed to the index together."""
 _TOUCHES = 1000
+_SYNC_THREADS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +119,8 @@ class BlockShelf:
             with self._lock:
                 paths, self._unsynced = list(self._unsynced), {}
             try:
-                for path in paths:
-                    self._disk.sync(path)
-                for folder in dict.fromkeys(path.parent for path in paths):
-                    self._disk.sync(folder)
+                self._sync_all(paths)
+                self._sync_all(list(dict.fromkeys(path.parent for path in paths)))
                 if paths:
                     self._disk.sync(self._files)
                 self._disk.sync(self._index.sync_path)
@@ -228,6 +228,16 @@ class BlockShelf:
                 self._guarded = +self._guarded
                 self._touch(guarded)
 
+    def _sync_all(self, paths: Sequence[Path]) -> None:
+        """Many at once, so that the file system can commit them together."""
+        if len(paths) <= _SYNC_THREADS:
+            for path in paths:
+                self._disk.sync(path)
+            return
+        with ThreadPoolExecutor(_SYNC_THREADS) as pool:
+            for _ in pool.map(self._disk.sync, paths):
+                pass
+
     def _row(self, digest: Digest, data: bytes) -> Row:
         if len(data) > BLOCK_MAX:
             raise ValueError(f"a block of {len(data)} bytes")
@@ -324,7 +334,7 @@ class BlockShelf:
 
     def _path(self, digest: Digest) -> Path:
         name = digest.hex()
-        return self._files / name[:2] / name
+        return self._files / name[0] / name
 
     def _next_serial(self) -> int:
         with self._lock:
