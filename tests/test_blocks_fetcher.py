@@ -482,7 +482,7 @@ def test_a_small_window_grows_with_every_block_and_is_never_passed() -> None:
     most = []
     while world.heap:
         world.run(world.heap[0][0])
-        most.append(len(world.fetcher._peers[node(1)].asked) if world.fetcher._peers else 0)
+        most.append(len(world.fetcher._swarm.peers[node(1)].asked) if world.fetcher._swarm.peers else 0)
     assert world.ended == [BlobReady(root)]
     assert max(most[:5]) <= 4
     assert max(most) == 10

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
 from random import Random
 
 from mesh.blocks.events import (
@@ -28,7 +27,7 @@ from mesh.blocks.events import (
     SaveBlock,
 )
 from mesh.blocks.recipe import Part
-from mesh.blocks.swarm import Blob, BlobState, FetchConfig, Peer, Want, WantState
+from mesh.blocks.swarm import Blob, BlobState, FetchConfig, Peer, Swarm, Want, WantState
 from mesh.model.ids import Digest, NodeId, short
 from mesh.wire.base import Message
 from mesh.wire.blocks import REQUEST_MAX, BlockData, BlockMissing, BlockRequest
@@ -61,12 +60,7 @@ class Fetcher:
         self._me = me
         self._config = config
         self._rng = rng
-        self._blobs: dict[Digest, Blob] = {}
-        self._wants: dict[Digest, Want] = {}
-        self._peers: dict[NodeId, Peer] = {}
-        self._saving: dict[Digest, NodeId] = {}
-        self._doubted: dict[Digest, None] = {}
-        """Blocks that may have lost their last holder in the event under way."""
+        self._swarm = Swarm()
         self._serial = 0
 
     def handle(self, event: FetcherEvent, now: float) -> list[FetcherEffect]:
@@ -75,7 +69,7 @@ class Fetcher:
             case Fetch(root, holders):
                 effects += self._want_blob(root, holders)
             case DropBlob(root):
-                self._forget(root)
+                self._swarm.forget(root)
             case LocalAnswer(root, missing):
                 effects += self._looked(root, missing)
             case LocalFailed(root, reason):
@@ -100,20 +94,20 @@ class Fetcher:
 
     def _want_blob(self, root: Digest, holders: Iterable[NodeId]) -> Iterator[FetcherEffect]:
         others = {holder: None for holder in holders if holder != self._me}
-        blob = self._blobs.get(root)
+        blob = self._swarm.blobs.get(root)
         if blob is not None:
             blob.holders |= others
             return
-        blob = self._blobs[root] = Blob(root, others)
+        blob = self._swarm.blobs[root] = Blob(root, others)
         blob.story.append(f"wanted, with {len(others)} holders")
         yield AskLocal(root)
 
     def _looked(self, root: Digest, missing: tuple[Part, ...]) -> Iterator[FetcherEffect]:
-        blob = self._blobs.get(root)
+        blob = self._swarm.blobs.get(root)
         if blob is None or blob.state is not BlobState.LOOKING:
             return
         if not missing:
-            self._forget(root)
+            self._swarm.forget(root)
             yield Notify(BlobReady(root))
         elif blob.looks > self._config.looks_most:
             yield from self._fail([root], "blocks vanish from this node's disk as fast as they come")
@@ -126,94 +120,72 @@ class Fetcher:
         shuffled = list(parts)
         self._rng.shuffle(shuffled)
         for part in shuffled:
-            want = self._wants.get(part.digest)
+            want = self._swarm.wants.get(part.digest)
             if want is None:
-                want = self._wants[part.digest] = Want(part, {})
-                if part.digest in self._saving:
+                want = self._swarm.wants[part.digest] = Want(part, {})
+                if part.digest in self._swarm.saving:
                     want.move(WantState.SAVING)
             want.blobs[blob.root] = None
             blob.open[part.digest] = None
             if want.state is WantState.WAITING:
                 blob.queue(want.part)
-                self._doubted[part.digest] = None
+                self._swarm.doubted[part.digest] = None
 
     def _fail(self, roots: Iterable[Digest], reason: str) -> Iterator[FetcherEffect]:
         for root in list(roots):
-            if root in self._blobs:
-                self._forget(root)
+            if root in self._swarm.blobs:
+                self._swarm.forget(root)
                 yield Notify(BlobFailed(root, reason))
-
-    def _forget(self, root: Digest) -> None:
-        blob = self._blobs.pop(root, None)
-        if blob is None:
-            return
-        for digest in blob.open:
-            want = self._wants[digest]
-            del want.blobs[root]
-            if not want.blobs:
-                self._unask(want)
-                del self._wants[digest]
-        for peer in list(self._peers):
-            state = self._peers[peer]
-            if not (
-                state.asked or state.saving or any(peer in other.holders for other in self._blobs.values())
-            ):
-                del self._peers[peer]
 
     def _give_up_hopeless(self) -> list[FetcherEffect]:
         """Fails the blobs of which a waiting block is asked of nobody and on none of the holders."""
         effects: list[FetcherEffect] = []
-        doubted, self._doubted = self._doubted, {}
+        doubted, self._swarm.doubted = self._swarm.doubted, {}
         for digest in doubted:
-            want = self._wants.get(digest)
+            want = self._swarm.wants.get(digest)
             for root in list(want.blobs) if want else ():
-                blob = self._blobs[root]
-                if want and not self._is_hopeful(want, blob):
+                blob = self._swarm.blobs[root]
+                if want and not self._swarm.is_hopeful(want, blob):
                     reason = f"block {short(digest)} of it is on none of the {len(blob.holders)} nodes that should have it"
                     effects += self._fail(
                         [root], reason if blob.holders else "no node in reach is known to have it"
                     )
         return effects
 
-    def _is_hopeful(self, want: Want, blob: Blob) -> bool:
-        if want.state is not WantState.WAITING or want.asked:
-            return True
-        return any(blob.serves(holder) and holder not in want.lacking for holder in blob.holders)
-
     # --- blocks ---------------------------------------------------------------------------------------
 
     def _heard(self, sender: NodeId, message: Message, now: float) -> Iterator[FetcherEffect]:
-        peer = self._peers.get(sender)
+        peer = self._swarm.peers.get(sender)
         if peer is None:
             return
         if isinstance(message, BlockData):
-            want = self._wants.get(message.digest)
+            want = self._swarm.wants.get(message.digest)
             if message.digest in peer.asked and want is not None:
                 peer.heard = now
                 peer.strikes = 0
-                self._unask(want)
+                self._swarm.unask(want)
                 if want.state is WantState.WAITING:
-                    self._unqueue(want)
+                    self._swarm.unqueue(want)
                 want.move(WantState.SAVING)
-                self._saving[message.digest] = sender
+                self._swarm.saving[message.digest] = sender
                 peer.saving += 1
                 yield SaveBlock(want.part, sender, message)
         elif isinstance(message, BlockMissing):
             peer.heard = now
             for digest in message.digests:
                 if digest in peer.asked:
-                    self._wants[digest].lacking.add(sender)
-                    self._take_back(sender, digest)
+                    self._swarm.wants[digest].lacking.add(sender)
+                    self._swarm.take_back(sender, digest)
 
     def _stored(self, digest: Digest, missing: tuple[Part, ...]) -> Iterator[FetcherEffect]:
-        peer = self._saved(digest)
+        peer = self._swarm.saved(digest)
         if peer is not None:
             peer.window = min(peer.window + 1, self._config.window_most)
-        want = self._wants.pop(digest, None)
+        want = self._swarm.wants.pop(digest, None)
         if want is None:
             return
         for root in want.blobs:
-            blob = self._blobs[root]
+            blob = self._swarm.blobs[root]
             del blob.open[digest]
             self._add_wants(blob, missing)
             if not blob.open:
@@ -222,61 +194,54 @@ class Fetcher:
                 yield AskLocal(root)
 
     def _rejected(self, digest: Digest, sender: NodeId) -> None:
-        self._saved(digest)
-        want = self._wants.get(digest)
+        self._swarm.saved(digest)
+        want = self._swarm.wants.get(digest)
         if want is None:
             return
-        blobs = [self._blobs[root] for root in want.blobs]
+        blobs = [self._swarm.blobs[root] for root in want.blobs]
         for blob in blobs:
             blob.banned.add(sender)
-            self._doubted |= dict.fromkeys(blob.open)
+            self._swarm.doubted |= dict.fromkeys(blob.open)
             blob.story.append(f"{short(sender)} sent wrong bytes and is banned")
-        self._requeue(want)
-        peer = self._peers.get(sender)
+        self._swarm.requeue(want)
+        peer = self._swarm.peers.get(sender)
         for other in list(peer.asked) if peer else ():
-            if not any(self._blobs[root].serves(sender) for root in self._wants[other].blobs):
-                self._take_back(sender, other)
+            if not any(self._swarm.blobs[root].serves(sender) for root in self._swarm.wants[other].blobs):
+                self._swarm.take_back(sender, other)
 
     def _unusable(self, digest: Digest, reason: str) -> Iterator[FetcherEffect]:
-        self._saved(digest)
-        want = self._wants.get(digest)
+        self._swarm.saved(digest)
+        want = self._swarm.wants.get(digest)
         if want is not None:
             yield from self._fail(want.blobs, reason)
-
-    def _saved(self, digest: Digest) -> Peer | None:
-        sender = self._saving.pop(digest, None)
-        peer = self._peers.get(sender) if sender is not None else None
-        if peer is not None:
-            peer.saving -= 1
-        return peer
 
     # --- peers ----------------------------------------------------------------------------------------
 
     def _unsent(self, to: NodeId, message: Message, now: float) -> None:
-        if isinstance(message, BlockRequest) and to in self._peers:
+        if isinstance(message, BlockRequest) and to in self._swarm.peers:
             for digest in message.digests:
-                self._take_back(to, digest)
+                self._swarm.take_back(to, digest)
             self._strike(to, now)
 
     def _time_passed(self, token: object, now: float) -> None:
         if not isinstance(token, PeerTimer):
             return
-        peer = self._peers.get(token.peer)
+        peer = self._swarm.peers.get(token.peer)
         if peer is None or peer.timer != token.serial:
             return
         peer.timer = 0
         silence = now - peer.heard
         if peer.asked and silence >= self._config.timeout:
             for digest in list(peer.asked):
-                self._take_back(token.peer, digest)
+                self._swarm.take_back(token.peer, digest)
             self._strike(token.peer, now)
         elif silence >= self._config.patience:
             for digest in peer.asked:
-                if self._wants[digest].state is WantState.ASKED:
-                    self._requeue(self._wants[digest])
+                if self._swarm.wants[digest].state is WantState.ASKED:
+                    self._swarm.requeue(self._swarm.wants[digest])
 
     def _strike(self, node: NodeId, now: float) -> None:
-        peer = self._peers[node]
+        peer = self._swarm.peers[node]
         peer.strikes += 1
         peer.window = max(1, peer.window // 2)
         peer.rest_until = now + self._config.rest_first * 2.0 ** (peer.strikes - 1)
@@ -285,72 +250,52 @@ class Fetcher:
 
     def _lose(self, node: NodeId) -> None:
         """The peer no longer counts as a holder of anything."""
-        if node in self._peers:
-            for digest in list(self._peers[node].asked):
-                self._take_back(node, digest)
-        for blob in self._blobs.values():
+        if node in self._swarm.peers:
+            for digest in list(self._swarm.peers[node].asked):
+                self._swarm.take_back(node, digest)
+        for blob in self._swarm.blobs.values():
             if node in blob.holders:
                 del blob.holders[node]
-                self._doubted |= dict.fromkeys(blob.open)
+                self._swarm.doubted |= dict.fromkeys(blob.open)
                 blob.story.append(f"{short(node)} is lost")
 
     # --- asking ---------------------------------------------------------------------------------------
 
     def _ask(self, now: float) -> list[FetcherEffect]:
         """Gives peers with room their next blocks, a batch each in turn, and keeps their timers running."""
-        holders = list(dict.fromkeys(holder for blob in self._blobs.values() for holder in blob.holders))
+        holders = list(
+            dict.fromkeys(holder for blob in self._swarm.blobs.values() for holder in blob.holders)
+        )
         self._rng.shuffle(holders)
         requests: dict[NodeId, list[Digest]] = {}
         able = []
         for node in holders:
-            peer = self._peers.setdefault(node, Peer(self._config.window_first))
+            peer = self._swarm.peers.setdefault(node, Peer(self._config.window_first))
             if peer.rest_until <= now and peer.room:
                 able.append((node, peer.room))
         while able:
             left = []
             for node, room in able:
-                taken = self._take(node, min(room, self._config.batch))
+                taken = self._swarm.take(node, min(room, self._config.batch))
                 requests.setdefault(node, []).extend(taken)
                 if taken and room > len(taken):
                     left.append((node, room - len(taken)))
             able = left
         effects: list[FetcherEffect] = []
         for node, digests in requests.items():
-            peer = self._peers[node]
+            peer = self._swarm.peers[node]
             if digests and len(peer.asked) == len(digests):
                 peer.heard = now
             pieces = (digests[start : start + REQUEST_MAX] for start in range(0, len(digests), REQUEST_MAX))
             effects += [Send(node, BlockRequest(tuple(piece))) for piece in pieces]
         return effects + [self._set_timer(node, now) for node in holders if self._needs_timer(node, now)]
 
-    def _take(self, node: NodeId, count: int) -> list[Digest]:
-        """Up to `count` blocks to ask of `node`, now marked as asked."""
-        taken = list(islice(self._askable(node), count))
-        for digest in taken:
-            want = self._wants[digest]
-            self._unqueue(want)
-            want.move(WantState.ASKED)
-            want.asked[node] = None
-            self._peers[node].asked[digest] = None
-        return taken
-
-    def _askable(self, node: NodeId) -> Iterator[Digest]:
-        """Waiting blocks that `node` may have, each once."""
-        seen = set()
-        for blob in self._blobs.values():
-            if blob.serves(node):
-                for digest in chain(blob.recipes, blob.leaves):
-                    want = self._wants[digest]
-                    if node not in want.lacking and node not in want.asked and digest not in seen:
-                        seen.add(digest)
-                        yield digest
-
     def _needs_timer(self, node: NodeId, now: float) -> bool:
-        peer = self._peers[node]
+        peer = self._swarm.peers[node]
         return not peer.timer and (bool(peer.asked) or peer.rest_until > now)
 
     def _set_timer(self, node: NodeId, now: float) -> SetTimer:
-        peer = self._peers[node]
+        peer = self._swarm.peers[node]
         self._serial += 1
         peer.timer = self._serial
         impatient = peer.heard + self._config.patience
@@ -358,53 +303,15 @@ class Fetcher:
             impatient = now + self._config.patience
         return SetTimer(PeerTimer(node, self._serial), impatient if peer.asked else peer.rest_until)
 
-    def _unask(self, want: Want) -> None:
-        for node in want.asked:
-            del self._peers[node].asked[want.part.digest]
-        want.asked.clear()
-
-    def _take_back(self, node: NodeId, digest: Digest) -> None:
-        """Expects nothing more of `node` about a block, if it was asked."""
-        if digest in self._peers[node].asked:
-            del self._peers[node].asked[digest]
-            want = self._wants[digest]
-            del want.asked[node]
-            self._doubted[digest] = None
-            if not want.asked and want.state is WantState.ASKED:
-                self._requeue(want)
-
-    def _requeue(self, want: Want) -> None:
-        want.move(WantState.WAITING)
-        self._doubted[want.part.digest] = None
-        for root in want.blobs:
-            self._blobs[root].queue(want.part)
-
-    def _unqueue(self, want: Want) -> None:
-        for root in want.blobs:
-            self._blobs[root].unqueue(want.part.digest)
-
     # --- for tests and people -------------------------------------------------------------------------
 
     def story(self, root: Digest) -> tuple[str, ...]:
         """What happened to a blob under way, the last 50 things at most."""
-        blob = self._blobs.get(root)
+        blob = self._swarm.blobs.get(root)
         return tuple(blob.story) if blob else ()
 
     def check(self) -> None:
         """The invariants. Raises AssertionError."""
-        for root, blob in self._blobs.items():
-            queued = {*blob.recipes, *blob.leaves}
-            waiting = {digest for digest in blob.open if self._wants[digest].state is WantState.WAITING}
-            assert queued == waiting, "what waits is queued, and nothing else"
-            assert (blob.state is BlobState.FETCHING) == bool(blob.open), "a blob fetches what is open"
-            assert all(root in self._wants[digest].blobs for digest in blob.open)
-        for digest, want in self._wants.items():
-            assert want.blobs, "nothing is wanted for nobody"
-            assert all(self._is_hopeful(want, self._blobs[root]) for root in want.blobs), "a blob is stuck"
-            assert want.state is not WantState.ASKED or want.asked, "an asked block is asked of somebody"
-            assert (want.state is WantState.SAVING) == (digest in self._saving)
-            assert all(digest in self._peers[node].asked for node in want.asked)
-        for node, peer in self._peers.items():
-            assert all(node in self._wants[digest].asked for digest in peer.asked)
-            assert len(peer.asked) + peer.saving <= self._config.window_most + self._config.window_first
-            assert peer.saving == sum(sender == node for sender in self._saving.values())
+        self._swarm.check()
+        most = self._config.window_most + self._config.window_first
+        assert all(len(peer.asked) + peer.saving <= most for peer in self._swarm.peers.values())

@@ -1,10 +1,13 @@
-"""What the fetcher remembers of blobs, blocks and peers. Data and the rules on one of them; no protocol."""
+"""What the fetcher remembers of blobs, blocks and peers, and the steps that keep it consistent. Decides
+nothing and sends nothing."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import chain, islice
 
 from mesh.blocks.recipe import Part
 from mesh.model.ids import Digest, NodeId
@@ -129,3 +132,110 @@ class Peer:
         """How many blocks to ask of it now; none until half the window is free, to spare messages."""
         busy = len(self.asked) + self.saving
         return self.window - busy if busy <= self.window // 2 else 0
+
+
+class Swarm:
+    """All of them, kept consistent with each other: see `check`."""
+
+    def __init__(self) -> None:
+        self.blobs: dict[Digest, Blob] = {}
+        self.wants: dict[Digest, Want] = {}
+        self.peers: dict[NodeId, Peer] = {}
+        self.saving: dict[Digest, NodeId] = {}
+        """Blocks on their way to the disk, wanted still or not, and who sent them."""
+        self.doubted: dict[Digest, None] = {}
+        """Blocks that may have lost their last holder in the event under way."""
+
+    def forget(self, root: Digest) -> None:
+        blob = self.blobs.pop(root, None)
+        if blob is None:
+            return
+        for digest in blob.open:
+            want = self.wants[digest]
+            del want.blobs[root]
+            if not want.blobs:
+                self.unask(want)
+                del self.wants[digest]
+        for peer in list(self.peers):
+            state = self.peers[peer]
+            if not (
+                state.asked or state.saving or any(peer in other.holders for other in self.blobs.values())
+            ):
+                del self.peers[peer]
+
+    def is_hopeful(self, want: Want, blob: Blob) -> bool:
+        if want.state is not WantState.WAITING or want.asked:
+            return True
+        return any(blob.serves(holder) and holder not in want.lacking for holder in blob.holders)
+
+    def take(self, node: NodeId, count: int) -> list[Digest]:
+        """Up to `count` blocks to ask of `node`, now marked as asked."""
+        taken = list(islice(self._askable(node), count))
+        for digest in taken:
+            want = self.wants[digest]
+            self.unqueue(want)
+            want.move(WantState.ASKED)
+            want.asked[node] = None
+            self.peers[node].asked[digest] = None
+        return taken
+
+    def _askable(self, node: NodeId) -> Iterator[Digest]:
+        """Waiting blocks that `node` may have, each once."""
+        seen = set()
+        for blob in self.blobs.values():
+            if blob.serves(node):
+                for digest in chain(blob.recipes, blob.leaves):
+                    want = self.wants[digest]
+                    if node not in want.lacking and node not in want.asked and digest not in seen:
+                        seen.add(digest)
+                        yield digest
+
+    def unask(self, want: Want) -> None:
+        for node in want.asked:
+            del self.peers[node].asked[want.part.digest]
+        want.asked.clear()
+
+    def take_back(self, node: NodeId, digest: Digest) -> None:
+        """Expects nothing more of `node` about a block, if it was asked."""
+        if digest in self.peers[node].asked:
+            del self.peers[node].asked[digest]
+            want = self.wants[digest]
+            del want.asked[node]
+            self.doubted[digest] = None
+            if not want.asked and want.state is WantState.ASKED:
+                self.requeue(want)
+
+    def requeue(self, want: Want) -> None:
+        want.move(WantState.WAITING)
+        self.doubted[want.part.digest] = None
+        for root in want.blobs:
+            self.blobs[root].queue(want.part)
+
+    def unqueue(self, want: Want) -> None:
+        for root in want.blobs:
+            self.blobs[root].unqueue(want.part.digest)
+
+    def saved(self, digest: Digest) -> Peer | None:
+        sender = self.saving.pop(digest, None)
+        peer = self.peers.get(sender) if sender is not None else None
+        if peer is not None:
+            peer.saving -= 1
+        return peer
+
+    def check(self) -> None:
+        """The invariants. Raises AssertionError."""
+        for root, blob in self.blobs.items():
+            queued = {*blob.recipes, *blob.leaves}
+            waiting = {digest for digest in blob.open if self.wants[digest].state is WantState.WAITING}
+            assert queued == waiting, "what waits is queued, and nothing else"
+            assert (blob.state is BlobState.FETCHING) == bool(blob.open), "a blob fetches what is open"
+            assert all(root in self.wants[digest].blobs for digest in blob.open)
+        for digest, want in self.wants.items():
+            assert want.blobs, "nothing is wanted for nobody"
+            assert all(self.is_hopeful(want, self.blobs[root]) for root in want.blobs), "a blob is stuck"
+            assert want.state is not WantState.ASKED or want.asked, "an asked block is asked of somebody"
+            assert (want.state is WantState.SAVING) == (digest in self.saving)
+            assert all(digest in self.peers[node].asked for node in want.asked)
+        for node, peer in self.peers.items():
+            assert all(node in self.wants[digest].asked for digest in peer.asked)
+            assert peer.saving == sum(sender == node for sender in self.saving.values())
