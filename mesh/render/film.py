@@ -38,7 +38,25 @@ def _bounded(value):
 
 
 @kernel
-def render_rect(world, x0, y0, x1, y1, out, sums, block, scratch):
+def render_rect(
+    everything,
+    shade,
+    geometry,
+    materials,
+    environment,
+    lights,
+    sequence,
+    tables,
+    limits,
+    x0,
+    y0,
+    x1,
+    y1,
+    out,
+    sums,
+    block,
+    scratch,
+):
     """Render pixels x0 <= x < x1, y0 <= y < y1 into out float32 (y1 - y0, x1 - x0, len(CHANNELS)).
 
     sums int64 and block float64, both (len(CHANNELS),), and scratch are the calling thread's own.
@@ -53,12 +71,26 @@ def render_rect(world, x0, y0, x1, y1, out, sums, block, scratch):
             square = 0.0
             object_id = np.int32(-1)
             material_id = np.int32(-1)
-            while taken < world.samples:
+            while taken < limits.samples:
                 for k in range(_SUMMED):
                     block[k] = 0.0
-                count = min(BLOCK, world.samples - taken)
+                count = min(BLOCK, limits.samples - taken)
                 for sample in range(taken, taken + count):
-                    path = trace_path(world, x, y, sample, scratch)
+                    path = trace_path(
+                        everything,
+                        shade,
+                        geometry,
+                        materials,
+                        environment,
+                        lights,
+                        sequence,
+                        tables,
+                        limits,
+                        x,
+                        y,
+                        sample,
+                        scratch,
+                    )
                     block[0] += _bounded(path.r)
                     block[1] += _bounded(path.g)
                     block[2] += _bounded(path.b)
@@ -77,14 +109,14 @@ def render_rect(world, x0, y0, x1, y1, out, sums, block, scratch):
                     sums[k] += _fixed(block[k])
                 taken += count
                 blocks += 1
-                if world.noise > f32(0.0):
+                if limits.noise > f32(0.0):
                     mean = luminance(block[0], block[1], block[2]) / count
                     level += mean
                     square += mean * mean
                     if blocks >= _LEAST_BLOCKS:
                         average = level / blocks
                         variance = max(square / blocks - average * average, 0.0) / (blocks - 1)
-                        if np.sqrt(variance) <= world.noise * (average + 1e-2):
+                        if np.sqrt(variance) <= limits.noise * (average + 1e-2):
                             break
             row = out[y - y0, x - x0]
             for k in range(7):

@@ -73,15 +73,28 @@ class Path(NamedTuple):
 
 
 @inlined
-def trace_path(world, x, y, sample, scratch):
+def trace_path(
+    everything,
+    shade,
+    geometry,
+    materials,
+    environment,
+    lights,
+    sequence,
+    tables,
+    limits,
+    x,
+    y,
+    sample,
+    scratch,
+):
     """The Path of one sample of pixel (x, y)."""
-    geometry, materials, sequence = world.geometry, world.materials, world.sequence
     counter, tile = start_sample(sequence, x, y, sample)
     u, v = draw(sequence, counter, tile, FILTER)
-    film_x = f32(x) + HALF + filter_offset(world.filter_table, u)
-    film_y = f32(y) + HALF + filter_offset(world.filter_table, v)
+    film_x = f32(x) + HALF + filter_offset(tables.pixel_filter, u)
+    film_y = f32(y) + HALF + filter_offset(tables.pixel_filter, v)
     u, v = draw(sequence, counter, tile, LENS)
-    ox, oy, oz, dx, dy, dz, width, cone = camera_ray(world.camera, film_x, film_y, u, v)
+    ox, oy, oz, dx, dy, dz, width, cone = camera_ray(tables.camera, film_x, film_y, u, v)
     jitter = draw_loose(sequence, counter, tile, 1)
 
     seen_r, seen_g, seen_b = ZERO, ZERO, ZERO
@@ -97,14 +110,14 @@ def trace_path(world, x, y, sample, scratch):
     bounce = 0
     layers = 0
     while True:
-        instance, prim, t, u, v = closest(world.everything, ox, oy, oz, dx, dy, dz, ZERO, _FAR, scratch)
+        instance, prim, t, u, v = closest(everything, ox, oy, oz, dx, dy, dz, ZERO, _FAR, scratch)
         if instance < 0:
-            if world.lights.chance[0] > ZERO or bounce == 0:
-                r, g, b = environment_radiance(world.environment, dx, dy, dz)
+            if lights.chance[0] > ZERO or bounce == 0:
+                r, g, b = environment_radiance(environment, dx, dy, dz)
                 if bounce == 0:
                     seen_r, seen_g, seen_b = seen_r + r, seen_g + g, seen_b + b
                 else:
-                    other = world.lights.chance[0] * environment_density(world.environment, dx, dy, dz)
+                    other = lights.chance[0] * environment_density(environment, dx, dy, dz)
                     weight = density / (density + other)
                     sum_r += through_r * r * weight
                     sum_g += through_g * g * weight
@@ -143,8 +156,8 @@ def trace_path(world, x, y, sample, scratch):
                 first_light = geometry.ints[instance, FIRST_LIGHT]
                 if first_light >= 0:
                     entry = first_light + prim
-                    area = world.lights.triangles[entry - world.lights.first_triangle, 9]
-                    other = world.lights.chance[entry] * travelled * travelled / (area * cosine)
+                    area = lights.triangles[entry - lights.first_triangle, 9]
+                    other = lights.chance[entry] * travelled * travelled / (area * cosine)
                     weight = density / (density + other)
                 sum_r += through_r * er * weight
                 sum_g += through_g * eg * weight
@@ -159,12 +172,12 @@ def trace_path(world, x, y, sample, scratch):
             alpha_out = ONE
             albedo_r, albedo_g, albedo_b = r, g, b
             first_nx, first_ny, first_nz = frame.nx, frame.ny, frame.nz
-            camera = world.camera
+            camera = tables.camera
             depth = (
                 (camera[0] - px) * camera[9] + (camera[1] - py) * camera[10] + (camera[2] - pz) * camera[11]
             )
             object_id, material_id = geometry.ints[instance, OBJECT], np.int32(material)
-        if flags[material, UNLIT] != 0 or bounce >= world.max_depth:
+        if flags[material, UNLIT] != 0 or bounce >= limits.max_depth:
             break
 
         surface, turn_c, turn_s = surface_at(materials, material, spot, r, g, b, front)
@@ -175,7 +188,7 @@ def trace_path(world, x, y, sample, scratch):
             tx, ty, tz = ax, ay, az
         nx, ny, nz = frame.nx, frame.ny, frame.nz
         lobes = make_lobes(
-            world.albedo, surface,
+            tables.albedo, surface,
             -(dx * tx + dy * ty + dz * tz), -(dx * bx + dy * by + dz * bz), -(dx * nx + dy * ny + dz * nz),
             gx * tx + gy * ty + gz * tz, gx * bx + gy * by + gz * bz, gx * nx + gy * ny + gz * nz,
             frame.cx * tx + frame.cy * ty + frame.cz * tz,
@@ -184,10 +197,12 @@ def trace_path(world, x, y, sample, scratch):
         )  # fmt: skip
         pair = FIRST_BOUNCE + PER_BOUNCE * bounce
 
-        if world.lights.entries > 0:
+        if lights.entries > 0:
             choice, _ = draw(sequence, counter, tile, pair + LIGHT_CHOICE)
             u, v = draw(sequence, counter, tile, pair + LIGHT_POINT)
-            lx, ly, lz, distance, lr, lg, lb, chance = sample_light(world, px, py, pz, choice, u, v)
+            lx, ly, lz, distance, lr, lg, lb, chance = sample_light(
+                lights, environment, geometry, materials, px, py, pz, choice, u, v
+            )
             if chance != ZERO and max(lr, lg, lb) > ZERO:
                 fr, fg, fb, found = value_and_density(
                     lobes,
@@ -202,7 +217,9 @@ def trace_path(world, x, y, sample, scratch):
                     lb * fb * weight * through_b,
                 )
                 if max(lr, lg, lb) > ZERO:
-                    share = visibility(world, px, py, pz, gx, gy, gz, lx, ly, lz, distance, t, scratch)
+                    share = visibility(
+                        shade, geometry, materials, px, py, pz, gx, gy, gz, lx, ly, lz, distance, t, scratch
+                    )
                     sum_r, sum_g, sum_b = sum_r + lr * share, sum_g + lg * share, sum_b + lb * share
 
         u, v = draw(sequence, counter, tile, pair + DIRECTION)
@@ -238,8 +255,8 @@ def trace_path(world, x, y, sample, scratch):
     most = max(sum_r, sum_g, sum_b)
     if not most < _FAR:
         sum_r, sum_g, sum_b = ZERO, ZERO, ZERO
-    elif world.clamp > ZERO and most > world.clamp:
-        scale = world.clamp / most
+    elif limits.clamp > ZERO and most > limits.clamp:
+        scale = limits.clamp / most
         sum_r, sum_g, sum_b = sum_r * scale, sum_g * scale, sum_b * scale
     return Path(
         seen_r + sum_r, seen_g + sum_g, seen_b + sum_b, alpha_out, albedo_r, albedo_g, albedo_b,

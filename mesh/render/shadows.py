@@ -21,18 +21,17 @@ _FAR = f32(np.inf)
 
 
 @inlined
-def sample_light(world, px, py, pz, choice, u, v):
+def sample_light(lights, environment, geometry, materials, px, py, pz, choice, u, v):
     """One light at p: unit direction (x, y, z), distance, radiance (r, g, b), and density.
 
     The density includes the light's chance and is negative for lights without extent (its size is then the
     chance alone); 0 means no light.
     """
-    lights = world.lights
     entry, _ = choose_light(lights, choice)
     chance = lights.chance[entry]
     if entry == 0:
-        x, y, z, density = sample_environment(world.environment, u, v)
-        r, g, b = environment_radiance(world.environment, x, y, z)
+        x, y, z, density = sample_environment(environment, u, v)
+        r, g, b = environment_radiance(environment, x, y, z)
         return x, y, z, _FAR, r, g, b, density * chance
     if entry < lights.first_triangle:
         x, y, z, distance, r, g, b = punctual_light(lights.punctual[entry - 1], px, py, pz)
@@ -51,17 +50,16 @@ def sample_light(world, px, py, pz, choice, u, v):
     distance = sqrt(distance2)
     x, y, z = x / distance, y / distance, z / distance
     instance, prim = lights.ids[row, 0], lights.ids[row, 1]
-    geometry = world.geometry
     material = geometry.ints[instance, MATERIAL]
     nx, ny, nz = t[4] * t[8] - t[5] * t[7], t[5] * t[6] - t[3] * t[8], t[3] * t[7] - t[4] * t[6]
     twice = sqrt(nx * nx + ny * ny + nz * nz)
     cosine = -(x * nx + y * ny + z * nz) / twice * geometry.instances[instance, FLIP]
-    if world.materials.flags[material, DOUBLE_SIDED] != 0:
+    if materials.flags[material, DOUBLE_SIDED] != 0:
         cosine = abs(cosine)
     if not cosine > f32(1e-6):
         return ZERO, ZERO, ONE, ZERO, ZERO, ZERO, ZERO, ZERO
     spot = spot_at(geometry, instance, prim, bu, bv, ZERO, ZERO)
-    r, g, b = emission(world.materials, material, spot)
+    r, g, b = emission(materials, material, spot)
     return x, y, z, distance * f32(0.9998), r, g, b, chance * distance2 / (t[9] * cosine)
 
 
@@ -86,28 +84,17 @@ def _through_sheer(sheer, sheer_ids, geometry, materials, ox, oy, oz, dx, dy, dz
 
 
 @inlined
-def visibility(world, px, py, pz, gx, gy, gz, dx, dy, dz, distance, reach, scratch):
+def visibility(shade, geometry, materials, px, py, pz, gx, gy, gz, dx, dy, dz, distance, reach, scratch):
     """The share of light that arrives at p from direction d; g is the geometric normal on either side."""
     if dx * gx + dy * gy + dz * gz < ZERO:
         gx, gy, gz = -gx, -gy, -gz
     ox, oy, oz = leave_surface(px, py, pz, gx, gy, gz, reach)
-    if occluded(world.solid, ox, oy, oz, dx, dy, dz, ZERO, distance, scratch):
+    if occluded(shade.solid, ox, oy, oz, dx, dy, dz, ZERO, distance, scratch):
         return ZERO
-    if world.has_sheer == 0:
+    if shade.has_sheer == 0:
         return ONE
     return _through_sheer(
-        world.sheer,
-        world.sheer_ids,
-        world.geometry,
-        world.materials,
-        ox,
-        oy,
-        oz,
-        dx,
-        dy,
-        dz,
-        distance,
-        scratch,
+        shade.sheer, shade.sheer_ids, geometry, materials, ox, oy, oz, dx, dy, dz, distance, scratch
     )
 
 

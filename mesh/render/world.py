@@ -1,4 +1,8 @@
-"""Everything a frame is rendered from, as one tuple of flat arrays: what the path tracer is given."""
+"""Everything a frame is rendered from, as tuples of flat arrays: what the path tracer is given.
+
+Kernels take the fields of `World` one by one: numba spells a tuple's whole type out at every use, so one
+tuple of everything would take minutes to compile.
+"""
 
 from __future__ import annotations
 
@@ -17,24 +21,45 @@ from mesh.render.sampler import Sequence
 F32 = NDArray[np.float32]
 
 
-class World(NamedTuple):
-    """One frame. `everything` finds hits; `solid` (fully opaque instances) and `sheer` (the others) answer
-    shadow rays. camera: its record; filter_table, albedo: their tables. clamp 0 is none."""
+class Shade(NamedTuple):
+    """What shadow rays meet: fully opaque instances, and the others (their numbers in the scene in sheer_ids).
 
-    everything: Accel
+    Where has_sheer is 0, `sheer` is not looked at.
+    """
+
     solid: Accel
     sheer: Accel
     sheer_ids: NDArray[np.int32]
     has_sheer: int
+
+
+class Tables(NamedTuple):
+    """camera: its record; pixel_filter: inverse distribution; albedo: of the lobes."""
+
+    camera: F32
+    pixel_filter: F32
+    albedo: F32
+
+
+class Limits(NamedTuple):
+    """max_depth in bounces; clamp of a sample's radiance, 0 for none; samples per pixel; noise: adaptive
+    sampling's target of relative error, 0 for none."""
+
+    max_depth: int
+    clamp: np.float32
+    samples: int
+    noise: np.float32
+
+
+class World(NamedTuple):
+    """One frame."""
+
+    everything: Accel
+    shade: Shade
     geometry: Geometry
     materials: Materials
     environment: Environment
     lights: Lights
     sequence: Sequence
-    camera: F32
-    filter_table: F32
-    albedo: F32
-    max_depth: int
-    clamp: np.float32
-    samples: int
-    noise: np.float32
+    tables: Tables
+    limits: Limits
