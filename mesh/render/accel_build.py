@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesh.render.accel_layout import MAX_DEPTH
-from mesh.render.accel_vector import merge_bounds
+from mesh.render.accel_vector import find_bins, merge_bounds, merge_centroid
 from mesh.render.kernel import inlined, kernel
 
 BINS = 16
 _INFINITY = np.float32(np.inf)
-# Bins are found by multiplication; the factor keeps the topmost centroid inside the last bin.
-_BIN_SCALE = np.float32(BINS * 0.99999)
+# Keeps the topmost centroid inside the last bin.
+_BELOW_ONE = np.float32(0.99999)
 _ZERO = np.float32(0.0)
 
 
@@ -29,6 +29,8 @@ class BuildScratch(NamedTuple):
     sizes: NDArray[np.int64]
     sweep: NDArray[np.float32]
     left_cost: NDArray[np.float32]
+    grid: NDArray[np.float32]
+    found: NDArray[np.int32]
     stack: NDArray[np.int64]
 
 
@@ -39,6 +41,8 @@ def make_build_scratch() -> BuildScratch:
         np.empty((3, BINS), np.int64),
         np.empty((2, 8), np.float32),
         np.empty(BINS, np.float32),
+        np.zeros((3, 8), np.float32),
+        np.empty(8, np.int32),
         np.empty((2 * MAX_DEPTH, 4), np.int64),
     )
 
@@ -59,9 +63,9 @@ def _clear(bounds, row):
 
 
 @inlined
-def _bin(boxes, item, axis, low, scale):
-    """The bin of a box by its centroid (twice the centroid, in fact: low minus negated high)."""
-    return min(max(int((boxes[item, axis] - boxes[item, 4 + axis] - low) * scale), 0), BINS - 1)
+def _count_in(bins, sizes, boxes, item, axis, b):
+    sizes[axis, b] += 1
+    merge_bounds(bins, axis * BINS + b, boxes, item)
 
 
 @inlined
@@ -79,7 +83,7 @@ def build_binary(boxes, ids, leaf_size, node_boxes, first, count, scratch):
     count 0 and its children at first and first + 1; a leaf covers ids[first : first + count], with
     count <= leaf_size. Depends on nothing but the boxes and their order. scratch: `make_build_scratch`.
     """
-    bins, sizes, sweep, left_cost, stack = scratch
+    bins, sizes, sweep, left_cost, grid, found, stack = scratch
     stack[0] = (0, 0, boxes.shape[0], 0)
     held = 1
     nodes = 1
@@ -90,49 +94,48 @@ def build_binary(boxes, ids, leaf_size, node_boxes, first, count, scratch):
 
         # 1. The node's box, and the box of (twice) the centroids.
         _clear(node_boxes, node)
-        lx, ly, lz = _INFINITY, _INFINITY, _INFINITY
-        hx, hy, hz = -_INFINITY, -_INFINITY, -_INFINITY
+        _clear(sweep, 0)
         for i in range(start, end):
             merge_bounds(node_boxes, node, boxes, i)
-            x = boxes[i, 0] - boxes[i, 4]
-            y = boxes[i, 1] - boxes[i, 5]
-            z = boxes[i, 2] - boxes[i, 6]
-            lx, ly, lz = min(lx, x), min(ly, y), min(lz, z)
-            hx, hy, hz = max(hx, x), max(hy, y), max(hz, z)
-        if number <= 1:
+            merge_centroid(sweep, 0, boxes, i)
+        if number <= leaf_size:
             first[node], count[node] = start, number
             continue
-        low = (lx, ly, lz)
-        extent = (hx - lx, hy - ly, hz - lz)
-        scale = (_BIN_SCALE / extent[0], _BIN_SCALE / extent[1], _BIN_SCALE / extent[2])
+        # Few triangles do not fill many bins; sweeping these would cost more than it finds.
+        bin_count = BINS if number > 8 * BINS else BINS // 2
+        widest = _ZERO
+        for axis in range(3):
+            extent = -sweep[0, 4 + axis] - sweep[0, axis]
+            widest = max(widest, extent)
+            grid[0, axis] = sweep[0, axis]
+            grid[1, axis] = np.float32(bin_count) * _BELOW_ONE / extent if extent > _ZERO else _ZERO
+            grid[2, axis] = np.float32(bin_count - 1)
 
         # 2. Bin along all three axes, then sweep for the cheapest plane. A leaf is tested as a whole
         # packet, so a side's cost counts packets, not triangles.
         best = _INFINITY
         best_axis, best_plane = -1, 0
-        if depth < MAX_DEPTH and (extent[0] > _ZERO or extent[1] > _ZERO or extent[2] > _ZERO):
-            sizes[:] = 0
-            for b in range(3 * BINS):
-                _clear(bins, b)
-            for i in range(start, end):
-                for axis in range(3):
-                    if extent[axis] > _ZERO:
-                        b = _bin(boxes, i, axis, low[axis], scale[axis])
-                        sizes[axis, b] += 1
-                        merge_bounds(bins, axis * BINS + b, boxes, i)
+        if depth < MAX_DEPTH and widest > _ZERO:
             for axis in range(3):
-                if not extent[axis] > _ZERO:
-                    continue
+                for b in range(bin_count):
+                    sizes[axis, b] = 0
+                    _clear(bins, axis * BINS + b)
+            for i in range(start, end):
+                find_bins(boxes, i, grid, found)
+                _count_in(bins, sizes, boxes, i, 0, found[0])
+                _count_in(bins, sizes, boxes, i, 1, found[1])
+                _count_in(bins, sizes, boxes, i, 2, found[2])
+            for axis in range(3):
                 _clear(sweep, 0)
                 below = 0
-                for b in range(BINS - 1):
+                for b in range(bin_count - 1):
                     merge_bounds(sweep, 0, bins, axis * BINS + b)
                     below += sizes[axis, b]
                     packets = (below + leaf_size - 1) // leaf_size
                     left_cost[b] = half_area(sweep, 0) * packets if below > 0 else _INFINITY
                 _clear(sweep, 1)
                 above = 0
-                for b in range(BINS - 1, 0, -1):
+                for b in range(bin_count - 1, 0, -1):
                     merge_bounds(sweep, 1, bins, axis * BINS + b)
                     above += sizes[axis, b]
                     if above == 0 or above == number:
@@ -142,17 +145,13 @@ def build_binary(boxes, ids, leaf_size, node_boxes, first, count, scratch):
                     if cost < best:
                         best, best_axis, best_plane = cost, axis, b
 
-        # 3. A small node stays a leaf unless splitting it saves more than a node's own test costs.
-        if number <= leaf_size:
-            first[node], count[node] = start, number
-            continue
-
-        # 4. Partition in place; where no plane separates the centroids, halve.
+        # 3. Partition in place; where no plane separates the centroids, halve.
         middle = (start + end) // 2
         if best_axis >= 0:
             i, j = start, end - 1
             while i <= j:
-                if _bin(boxes, i, best_axis, low[best_axis], scale[best_axis]) < best_plane:
+                find_bins(boxes, i, grid, found)
+                if found[best_axis] < best_plane:
                     i += 1
                 else:
                     _swap(boxes, ids, i, j)

@@ -98,11 +98,11 @@ def _reference(key):
 
 
 @inlined
-def _visit(nodes, node, ray, tmin, tmax, stack, sp, keys, sort):
+def _visit(nodes, node, ray, tmin, tmax, stack, sp, keys):
     """Test a node's boxes; returns the nearest child met and its key, the others stacked above sp.
 
     The child is loaded from the node itself, not out of its key, which has been through memory: the
-    next node's loads can start sooner. Without `sort` the others are stacked as they come.
+    next node's loads can start sooner.
     """
     mask = hit_boxes(nodes, node, ray, tmin, tmax, keys)
     if mask == 0:
@@ -124,12 +124,6 @@ def _visit(nodes, node, ray, tmin, tmax, stack, sp, keys, sort):
         child = np.int64(load_word(nodes, node * NODE_FLOATS + CHILD_ROW + lane))
     base = sp
     sp += 1
-    if not sort:
-        while mask != 0:
-            store_key(stack, sp, load_key(keys, lowest_bit(mask)))
-            mask &= mask - 1
-            sp += 1
-        return child, nearest, sp
     if mask == 0:
         return child, nearest, sp
     while mask != 0:
@@ -204,9 +198,7 @@ def _traversal(any_hit):
         top_child = _reference(top_key)
         while top_child != _NONE:
             if top_child >= 0:
-                top_child, top_key, top_sp = _visit(
-                    top, top_child, top_ray, tmin, t, top_stack, top_sp, keys, not any_hit
-                )
+                top_child, top_key, top_sp = _visit(top, top_child, top_ray, tmin, t, top_stack, top_sp, keys)
             else:
                 candidate = ~top_child
                 instance_entry = entry_of(top_key)
@@ -227,7 +219,7 @@ def _traversal(any_hit):
                 key = child
                 while child != _NONE:
                     if child >= 0:
-                        child, key, sp = _visit(nodes, child, ray, tmin, t, stack, sp, keys, not any_hit)
+                        child, key, sp = _visit(nodes, child, ray, tmin, t, stack, sp, keys)
                     else:
                         packet = ~child
                         child = _NONE

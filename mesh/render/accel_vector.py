@@ -199,6 +199,54 @@ def merge_bounds(_context, target, i, source, j):
     return signature, codegen
 
 
+def _doubled_centroid(builder, row):
+    """(lo, *, -hi, *) to (lo + hi, *, -lo - hi, *): a box of no size around twice the centroid."""
+    other = ir.Constant(_INTS, [4, 5, 6, 7, 0, 1, 2, 3])
+    return builder.fsub(row, builder.shuffle_vector(row, ir.Constant(_FLOATS, ir.Undefined), other))
+
+
+@intrinsic
+def merge_centroid(_context, target, i, source, j):
+    """target[i] = union of target[i] and twice the centroid of box source[j]; rows as in `merge_bounds`."""
+    signature = types.void(target, types.int64, source, types.int64)
+
+    def codegen(context, builder, signature, args):
+        target_data, i_value, source_data, j_value = args
+        to = _data(context, builder, signature.args[0], target_data)
+        of = _data(context, builder, signature.args[2], source_data)
+        to_offset = builder.mul(i_value, _index(WIDTH))
+        old = _load(builder, to, to_offset)
+        new = _doubled_centroid(builder, _load(builder, of, builder.mul(j_value, _index(WIDTH))))
+        _store(builder, _smaller(builder, new, old), to, to_offset)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def find_bins(_context, source, j, grid, out):
+    """out (8 int32) = the bins of box source[j] by its centroid: x, y, z in the first three lanes.
+
+    grid (3, 8) float32: the least doubled centroid, bins per unit, the last bin. What is not a number
+    (an axis without extent) goes to bin 0.
+    """
+    signature = types.void(source, types.int64, grid, out)
+
+    def codegen(context, builder, signature, args):
+        source_data, j_value, grid_data, out_data = args
+        of = _data(context, builder, signature.args[0], source_data)
+        lines = _data(context, builder, signature.args[2], grid_data)
+        target = _data(context, builder, signature.args[3], out_data)
+        low, scale, last = (_load(builder, lines, _index(k * WIDTH)) for k in range(3))
+        centroid = _doubled_centroid(builder, _load(builder, of, builder.mul(j_value, _index(WIDTH))))
+        place = builder.fmul(builder.fsub(centroid, low), scale)
+        place = _smaller(builder, _larger(builder, place, ir.Constant(_FLOATS, [0.0] * WIDTH)), last)
+        _store(builder, builder.fptosi(place, _INTS), target, _index(0))
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
 @intrinsic
 def lowest_bit(_context, mask):
     """The index of the lowest set bit of a non-zero int64."""
