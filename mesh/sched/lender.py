@@ -136,6 +136,19 @@ class Lender:
             core.claims_changed(job)
         return taken
 
+    def take_granted(self, job: Job, spans: IntervalSet) -> IntervalSet:
+        """Owns what was granted to this node. It may be on loan from here: then it went round in a circle
+        faster than the borrower's GrantTaken."""
+        back = job.holdings.lent.common(spans)
+        for loan in list(job.loans):
+            loan.spans.remove_all(back)
+            if not loan.spans:
+                job.loans.remove(loan)
+        job.holdings.move(back, UnitState.LENT, UnitState.OWNED)
+        taken = job.holdings.take(spans)
+        taken.add_all(back)
+        return taken
+
     # --- granting -----------------------------------------------------------------------------------
 
     def _serve(self, thief: NodeId, request: StealRequest) -> bool:
@@ -146,13 +159,13 @@ class Lender:
             job = core.jobs.get(want.job)
             if job is None or job.ended or job.paused:
                 continue
-            spans = self._carve(job, thief, want)
+            spans = self._carve(job, thief, want, request.idle)
             if spans:
                 self._grant(job, thief, request, spans)
                 return True
         return False
 
-    def _carve(self, job: Job, thief: NodeId, want: Want) -> list[Interval]:
+    def _carve(self, job: Job, thief: NodeId, want: Want, idle: bool) -> list[Interval]:
         """Decides what `thief` gets and moves it to LENT."""
         core = self._core
         info = core.peers.get(thief)
@@ -182,7 +195,7 @@ class Lender:
         if not stock.owned and not pace:
             return []  # nobody knows yet whether cutting pays
         mine = speed_of(job, core.me, core.now)
-        share = portion(stock, mine, want.speed, core.i_can_render(job))
+        share = portion(stock, mine, want.speed, i_render=core.i_can_render(job), idle=idle)
         if share.owned:
             spans = owned.back(share.owned)[-MAX_SPAN_NUMBERS // 2 :]
             job.holdings.move(spans, UnitState.OWNED, UnitState.LENT)

@@ -37,12 +37,13 @@ class Portion:
     tail: int = 0
 
 
-def portion(stock: Stock, mine: float, thief: float, i_render: bool) -> Portion:
+def portion(stock: Stock, mine: float, thief: float, *, i_render: bool, idle: bool) -> Portion:
     """How much a thief of speed `thief` gets from a lender of speed `mine` (buckets a second; 0 unknown).
 
     Half, or so that both would finish at the same time where both speeds are known; in whole frames as
     long as two are left, then in buckets, never less than the grain. A lender that renders nothing itself
-    still keeps half of many frames, for other thieves will come.
+    still keeps half of many frames, for other thieves will come. A thief that is not `idle` yet gets no
+    crumbs that are too small to cut.
     """
     part = thief / (thief + mine) if thief > 0 and mine > 0 else 0.5
     part = min(max(part, _LEAST_PART), 1 - _LEAST_PART)
@@ -57,7 +58,7 @@ def portion(stock: Stock, mine: float, thief: float, i_render: bool) -> Portion:
         count = min(round(wish), stock.owned)
         if count < stock.grain or stock.owned - count < stock.grain:
             # Too small to cut: whoever is idle has the better claim to all of it.
-            count = stock.owned if stock.in_hand or not i_render else 0
+            count = stock.owned if idle and (stock.in_hand or not i_render) else 0
         return Portion(owned=min(count, most))
     count = min(round(part * (stock.tail + stock.in_hand)), stock.tail)
     return Portion(tail=min(count, most)) if count >= max(1, stock.grain) else Portion()

@@ -51,6 +51,10 @@ class Runner:
             and core.i_can_render(job)
         )
 
+    def idle(self) -> bool:
+        """Whether a slot is free."""
+        return sum(len(job.runs) for job in self._core.jobs.values()) < self._core.capacity.units
+
     def hungry(self, ahead: float) -> bool:
         """Whether a slot is free, or will be within `ahead` seconds, and nothing is here to fill it."""
         core = self._core
@@ -59,9 +63,9 @@ class Runner:
         owned = sum(1 for job in core.jobs.values() if self.ready(job) and self._next(job) is not None)
         if owned:
             return False
-        runs = [(job, run) for job in core.jobs.values() for run in job.runs.values()]
-        if len(runs) < core.capacity.units:
+        if self.idle():
             return True
+        runs = [(job, run) for job in core.jobs.values() for run in job.runs.values()]
         return any(seconds_left(job, run, core.me, core.now) <= ahead for job, run in runs)
 
     # --- starting -----------------------------------------------------------------------------------
@@ -69,8 +73,7 @@ class Runner:
     def fill(self) -> None:
         """Starts units while slots are free and there is work here."""
         core = self._core
-        running = sum(len(job.runs) for job in core.jobs.values())
-        while running < core.capacity.units:
+        while self.idle():
             for job in self._sharing.ranked():
                 if job.holdings.owned and self.ready(job):
                     span = self._next(job)
@@ -79,7 +82,6 @@ class Runner:
                         break
             else:
                 return
-            running += 1
 
     def _next(self, job: Job) -> Interval | None:
         """The first piece of a frame that is owned and may be tried here."""

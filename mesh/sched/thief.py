@@ -69,11 +69,13 @@ class Thief:
         wants = self._wants()
         if not wants:
             return
+        idle = self._runner.idle()
         victim = choose_victim(self._victims(wants), core.rng)
         if victim is None or self._refusals >= _REFUSALS:
-            self._park(wants)
+            if idle:
+                self._park(wants)
             return
-        self._ask(victim.node, wants)
+        self._ask(victim.node, wants, idle)
 
     def on_grant(self, job: Job | None, sender: NodeId, grant: StealGrant) -> None:
         core = self._core
@@ -94,7 +96,7 @@ class Thief:
         claim = job.claims.get(sender)
         if claim is not None:
             claim.spans.remove_all(spans)
-        taken = job.holdings.take(spans)
+        taken = self._lender.take_granted(job, spans)
         core.story.tell(core.now, job.id, list(taken), f"granted by {sender.hex()[:8]}")
         core.send(sender, GrantTaken(job.id, grant.request))
         core.claims_changed(job)
@@ -167,12 +169,12 @@ class Thief:
         info = self._core.peers.get(node)
         return _UNKNOWN_RTT if info is None or info.rtt is None else info.rtt
 
-    def _ask(self, victim: NodeId, wants: tuple[Want, ...]) -> None:
+    def _ask(self, victim: NodeId, wants: tuple[Want, ...], idle: bool) -> None:
         core = self._core
         self._requests += 1
         self.asked += 1
         self._asking = Asking(self._requests, victim, core.now)
-        core.send(victim, StealRequest(self._requests, core.boot, wants, parked=False))
+        core.send(victim, StealRequest(self._requests, core.boot, wants, parked=False, idle=idle))
         patience = core.config.steal_seconds + 4 * self._rtt(victim)
         core.wake(("steal", self._requests), core.now + patience)
 
@@ -183,7 +185,7 @@ class Thief:
         self._lifeline = self._requests
         for node in self._lifelines(wants):
             self.asked += 1
-            core.send(node, StealRequest(self._lifeline, core.boot, wants, parked=True))
+            core.send(node, StealRequest(self._lifeline, core.boot, wants, parked=True, idle=True))
         self._refusals = 0
         self._refused_by.clear()
         self._hints.clear()

@@ -272,6 +272,8 @@ class StealRequest(Message):
     boot: Boot
     wants: Annotated[tuple[Want, ...], AtMost(64)]
     parked: bool
+    idle: bool
+    """Nothing is being rendered; otherwise the thief only looks ahead, and last crumbs are for others."""
 
 
 @dataclass(frozen=True, slots=True)
