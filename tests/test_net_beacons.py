@@ -21,6 +21,7 @@ from mesh.model.ids import NodeId
 from mesh.net import interfaces
 from mesh.net.beacons import (
     MAGIC,
+    QUESTION,
     Beacon,
     Beacons,
     Heard,
@@ -101,12 +102,32 @@ def test_what_is_heard_names_the_senders_host_and_port(config: DiscoveryConfig) 
 
 def test_two_meshes_on_one_network_do_not_mix(config: DiscoveryConfig) -> None:
     async def test(ears: Ears) -> None:
+        ann = ears.start(a_beacon("ann"))
+        ears.start(a_beacon("bob"))
+        await names_heard(ann, 1)
+
         ears.start(a_beacon("eve", mesh=b"others 1"))
-        ann, _bob = ears.start(a_beacon("ann")), ears.start(a_beacon("bob"))
         everyone = await listen_for_meshes(config, 10.0, enough=lambda heard: heard.beacon.node_name == "eve")
         assert "eve" in {heard.beacon.node_name for heard in everyone}
+        # Eve's beacon reached ann's socket before any of carol's.
+        ears.start(a_beacon("carol"))
 
-        assert await names_heard(ann, 1) == {"bob"}
+        names = set()
+        while "carol" not in names:
+            names.add((await ann.receive()).beacon.node_name)
+        assert "eve" not in names
+
+    with_ears(config, test)
+
+
+def test_who_starts_asks_first_so_that_others_answer_at_once(config: DiscoveryConfig) -> None:
+    async def test(ears: Ears) -> None:
+        with trio.socket.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as listener:
+            listener.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_REUSEADDR, 1)
+            await listener.bind(("", config.port))
+            ears.start(a_beacon("ann"))
+
+            assert await listener.recv(1000) == QUESTION
 
     with_ears(config, test)
 
@@ -197,7 +218,9 @@ def test_a_joiner_finds_the_mesh_of_its_code_by_ear(tmp_path: Path, config: Disc
             ears = Ears(nursery, config)
             ann = await net.start(ann_identity, door=Door(lambda: ann_identity, book, list))
             ears.start(a_beacon("eve", mesh=b"others 1"))
-            ears.start(Beacon(ann_identity.fingerprint[:8], ann.id, ann.endpoint.port, "studio", "ann"))
+            mesh = ann_identity.fingerprint[:8]
+            ears.start(Beacon(mesh, NodeId(b"not there".ljust(32)), 9, "studio", "dan"))
+            ears.start(Beacon(mesh, ann.id, ann.endpoint.port, "studio", "ann", admits=True))
 
             joined = await join_mesh(tmp_path / "bob", code, "bob", None, config)
 

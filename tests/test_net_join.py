@@ -224,10 +224,11 @@ async def knock(node: Node, code: InviteCode, key_folder: Path, **wrong: bytes) 
         named = {
             "nonce": challenge.nonce, "invite": public, "joiner": joiner,
             "door_certificate": certificate, "fingerprint": node.identity.fingerprint,
-        } | {name: value for name, value in wrong.items() if name != "by_joiner"}  # fmt: skip
+        } | {name: value for name, value in wrong.items() if not name.startswith("by_")}  # fmt: skip
         statement = proof_statement(name="bob", **named)
         by_joiner = wrong.get("by_joiner", key.sign(statement))
-        await websocket.send(codec.encode(JoinProof(invite_key.sign(statement), by_joiner)))
+        by_invite = wrong.get("by_invite", invite_key.sign(statement))
+        await websocket.send(codec.encode(JoinProof(by_invite, by_joiner)))
         return codec.decode(await websocket.receive(), 1 << 16)
 
 
@@ -239,6 +240,7 @@ async def knock(node: Node, code: InviteCode, key_folder: Path, **wrong: bytes) 
         {"invite": b"i" * 32},
         {"fingerprint": b"f" * 32},
         {"by_joiner": b"s" * 64},
+        {"by_invite": b"s" * 64},
     ],
     ids=lambda wrong: next(iter(wrong)),
 )

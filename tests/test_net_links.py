@@ -28,7 +28,7 @@ from mesh.wire.base import Message
 from mesh.wire.blocks import BLOCK_DATA_MAX, BlockData, BlockForm, BlockMissing, BlockRequest
 from tests.net_nodes import Network, Node, make_mesh, network, run
 
-QUICK = Timing(confirm=0.01, keepalive=0.05, pong=5.0, idle=60.0, retire=0.05)
+QUICK = Timing(confirm=0.01, keepalive=0.05, pong=5.0, idle=60.0, retire=1.0)
 
 
 def control(number: int) -> BlockMissing:
@@ -129,6 +129,8 @@ def test_two_nodes_that_dial_at_once_lose_nothing_and_keep_one_connection(tmp_pa
             at_bob = {message async for _, message in _first(bob, count)}
 
             assert at_ann == at_bob == {control(number) for number in range(count)}
+            assert ann.failed.statistics().current_buffer_used == 0
+            assert bob.failed.statistics().current_buffer_used == 0
             while _connections(ann, bob.id) != 1 or _connections(bob, ann.id) != 1:
                 await trio.lowlevel.checkpoint()
             assert _dialler(ann, bob.id) == _dialler(bob, ann.id)

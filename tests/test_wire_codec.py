@@ -253,6 +253,7 @@ def test_a_field_of_the_wrong_type_or_range_is_the_senders_fault(field: int, pla
         b"\x82\x03\xd8\x1d\x00",
         b"\x82\x03\xd9\x01\x02\x80",
         b"\xd9\xd9\xf7\x82\x03\x01",
+        b"\x83\x03\x01\xa0",
         b"\x82\x03\xf7",
         b"\x82\x03\xf8\x80",
         b"\xff",

@@ -51,6 +51,8 @@ class Beacon:
     port: Port
     mesh_name: Annotated[str, AtMost(64)]
     node_name: Annotated[str, AtMost(64)]
+    admits: bool = False
+    """Whether this node can sign a joiner's certificate."""
 
 
 @dataclass(frozen=True, slots=True)

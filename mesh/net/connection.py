@@ -8,6 +8,7 @@ the connection breaks is what possibly never arrived.
 from __future__ import annotations
 
 import logging
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -101,14 +102,16 @@ class Connection:
         self._sent = trio.Event()
         self._wake = trio.Event()
         self._used = 0.0
+        self._retire_at = math.inf
 
     def wake(self) -> None:
         """There may be something to take."""
         self._wake.set()
 
     def retire(self) -> None:
-        """Close soon; what is on its way still arrives."""
-        self._scope.deadline = min(self._scope.deadline, trio.current_time() + self._timing.retire)
+        """Close soon: once what this end sent is confirmed, and the other end has had time for the same."""
+        self._retire_at = min(self._retire_at, trio.current_time() + self._timing.retire)
+        self._sent.set()
 
     def abandon(self) -> None:
         """Close now."""
@@ -162,6 +165,9 @@ class Connection:
 
     async def _confirm(self) -> None:
         while trio.current_time() < self._used + self._timing.idle:
+            if self._retire_at < math.inf and not self._unconfirmed:
+                await trio.sleep_until(self._retire_at)
+                return
             with trio.move_on_after(self._timing.keepalive):
                 await self._sent.wait()
                 await trio.sleep(self._timing.confirm)

@@ -76,8 +76,11 @@ async def _hear_doors(code: InviteCode, discovery: DiscoveryConfig) -> list[Addr
     def is_ours(heard: Heard) -> bool:
         return heard.beacon.mesh == code.fingerprint[:FINGERPRINT_SIZE]
 
-    everyone = await listen_for_meshes(discovery, LISTEN_SECONDS, enough=is_ours)
-    doors = [heard.address for heard in everyone if is_ours(heard)]
+    def is_best(heard: Heard) -> bool:
+        return is_ours(heard) and heard.beacon.admits
+
+    everyone = await listen_for_meshes(discovery, LISTEN_SECONDS, enough=is_best)
+    doors = [heard.address for heard in sorted(everyone, key=is_best, reverse=True) if is_ours(heard)]
     if not doors:
         raise NoMeshHeard(seconds=LISTEN_SECONDS)
     return doors
