@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from mesh.model.ids import Boot, Digest, JobId, NodeId
@@ -18,6 +18,7 @@ from mesh.sched.config import SchedConfig
 from mesh.sched.events import (
     EngineBuild,
     JobFinished,
+    JobResult,
     PeerDown,
     PeerInfo,
     PeerUp,
@@ -63,6 +64,24 @@ def manifest(
 def job_id(of: Manifest) -> JobId:
     text = f"{of.name} {of.submitted_ms} {len(of.frames)}"
     return JobId(hashlib.sha256(text.encode()).digest())
+
+
+def check_pixels(
+    name: str,
+    job: JobId,
+    of: Manifest,
+    results: Iterable[JobResult],
+    disks: Mapping[NodeId, Disk],
+    policy: JobPolicy | None = None,
+) -> None:
+    """That the results `name` knows cover the job, are what an engine makes, and are on a holder's disk."""
+    layout = Layout(of, (policy or JobPolicy()).order)
+    covered = IntervalSet()
+    for result in results:
+        assert result.pixels == pixels_of(job, result.unit), "pixels that no engine made"
+        if any(node in disks and result.pixels in disks[node].blobs for node in result.holders):
+            covered.add(*layout.span(result.unit))
+    assert covered.size == layout.total, f"{name} says done, but pixels are nowhere"
 
 
 @dataclass
@@ -205,18 +224,11 @@ class Farm:
 
     def check_results(self, job: JobId, of: Manifest, policy: JobPolicy | None = None) -> None:
         """DONE implies retrievable, and what was accepted is what one node alone would have rendered."""
-        layout = Layout(of, (policy or JobPolicy()).order)
         disks = {host.place.node: self.world.disk(host) for host in self.hosts}
         for host in self.hosts:
-            if not host.running or not self.knows_finished(host.place.index, job):
-                continue
-            _, results = self.scheduler(host.place.index).views.results(job, 0, 10**9)
-            covered = IntervalSet()
-            for result in results:
-                assert result.pixels == pixels_of(job, result.unit), "pixels that no engine made"
-                if any(self._has(disks, holder, result.pixels) for holder in result.holders):
-                    covered.add(*layout.span(result.unit))
-            assert covered.size == layout.total, f"{host.place.name} says done, but pixels are nowhere"
+            if host.running and self.knows_finished(host.place.index, job):
+                _, results = self.scheduler(host.place.index).views.results(job, 0, 10**9)
+                check_pixels(host.place.name, job, of, results, disks, policy)
 
     def copies_of(self, index: int, job: JobId) -> list[int]:
         """For each result that a node knows: on how many disks of running nodes its pixels are."""
@@ -227,10 +239,6 @@ class Farm:
     def told(self, kind: type[object]) -> list[tuple[float, int, object]]:
         """All notices of one kind: (when, who, notice)."""
         return [notice for notice in self.events if isinstance(notice[2], kind)]
-
-    @staticmethod
-    def _has(disks: dict[NodeId, Disk], node: NodeId, pixels: Digest) -> bool:
-        return node in disks and pixels in disks[node].blobs
 
 
 def farm(

@@ -1,0 +1,86 @@
+"""Stories of whole nodes: gossip, scheduling and blocks together, as the real node runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tools.sim.farm import manifest
+from tools.sim.log import Log
+from tools.sim.whole import Whole, whole
+
+Figures = dict[str, float]
+LIMIT = 600.0
+
+
+def _start(mesh: Whole) -> None:
+    """Everybody boots within a second; afterwards all know all."""
+    rng = mesh.simulation.rng("start")
+    for host in mesh.hosts:
+        mesh.simulation.at(rng.uniform(0, 1), lambda index=host.place.index: mesh.simulation.boot(index))
+    mesh.simulation.run(1.0)
+    count = len(mesh.hosts)
+    mesh.run_until(
+        lambda: all(len(mesh.core(index).membership.alive()) == count for index in mesh.running()),
+        60.0,
+        "the nodes do not find each other",
+    )
+
+
+def calm(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
+    """Nodes find each other and render a job; nothing goes wrong."""
+    mesh = whole(seed, nodes, log=log, check_every=check_every)
+    _start(mesh)
+    of = manifest(frames=2 * nodes, buckets=8)
+    began = mesh.simulation.now
+    job = mesh.submit(0, of)
+    mesh.run_until(lambda: bool(mesh.done_on(job)), LIMIT, "the job is not done")
+    mesh.check_results(job, of)
+    assert not mesh.downs, "somebody was declared dead"
+    return {"seconds": mesh.simulation.now - began}
+
+
+def chaos(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
+    """Kills, rebirths and partitions while a job renders, the submitter not spared: no frame is lost."""
+    mesh = whole(seed, nodes, log=log, check_every=check_every)
+    mesh.simulation.network.loss = 0.02
+    _start(mesh)
+    rng = mesh.simulation.rng("story")
+    of = manifest(frames=6 * nodes, buckets=8)
+    job = mesh.submit(0, of)
+    began = mesh.simulation.now
+    mesh.simulation.run(began + 1.5)  # the job is durable on two more nodes, at least
+    dead: list[int] = []
+    for _ in range(8):
+        mesh.simulation.run(mesh.simulation.now + rng.uniform(0.5, 3.0))
+        fault = rng.choice(("kill", "kill", "kill two", "rebirth", "partition"))
+        if fault == "rebirth" and dead:
+            mesh.simulation.boot(dead.pop(rng.randrange(len(dead))))
+        elif fault == "partition":
+            cut = rng.sample(range(nodes), rng.randrange(1, nodes // 2))
+            rest = [index for index in range(nodes) if index not in cut]
+            mesh.simulation.network.partition([rest, cut])
+            mesh.simulation.at(mesh.simulation.now + rng.uniform(2, 15), mesh.simulation.network.heal)
+        else:
+            for index in rng.sample(mesh.running(), 2 if fault == "kill two" else 1):
+                mesh.simulation.kill(index)
+                dead.append(index)
+    mesh.simulation.network.heal()
+    # Two deaths at once may take both copies of a result with them: it is on those disks, and comes back.
+    for index in dead:
+        mesh.simulation.boot(index)
+    mesh.run_until(lambda: bool(mesh.done_on(job)), LIMIT, "a frame is lost")
+    seconds = mesh.simulation.now - began
+    mesh.run_until(
+        lambda: all(len(mesh.core(index).membership.alive()) == nodes for index in mesh.running()),
+        180.0,
+        "the nodes do not find each other again",
+    )
+    mesh.check_results(job, of)
+    total = 48 * nodes
+    return {"seconds": seconds, "redone": mesh.world.rendered / total - 1.0}
+
+
+STORIES: dict[str, tuple[int, Callable[[int, int, Log | None, int], Figures]]] = {
+    "mesh-calm": (12, calm),
+    "mesh-chaos": (50, chaos),
+}
