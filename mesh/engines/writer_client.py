@@ -19,7 +19,7 @@ from mesh.engines.protocol import (
 from mesh.errors import ExitCode, MeshError
 
 
-class FrameNotWritten(MeshError):
+class WriterRefused(MeshError):
     """{reason}"""
 
     def __init__(self, *, reason: str, code: int) -> None:
@@ -53,7 +53,7 @@ class WriterClient:
         self.close()
 
     def write(self, request: WriteFrame) -> Written:
-        """Raises FrameNotWritten with the sentence to show, WriterDied if the process is gone."""
+        """Raises WriterRefused with the sentence to show, WriterDied if the process is gone."""
         return self._ask(request, f"frame {request.frame}")
 
     def preview(self, request: MakePreview) -> Written:
@@ -68,7 +68,7 @@ class WriterClient:
         except BrokenPipeError:
             answer = None
         if isinstance(answer, WriteFailed):
-            raise FrameNotWritten(reason=answer.reason, code=answer.exit_code)
+            raise WriterRefused(reason=answer.reason, code=answer.exit_code)
         if not isinstance(answer, Written):
             self._process.kill()
             raise WriterDied(what=what, how=f"status {self._process.wait()}")

@@ -61,7 +61,9 @@ def chaos(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
             mesh.simulation.network.partition([rest, cut])
             mesh.simulation.at(mesh.simulation.now + rng.uniform(2, 15), mesh.simulation.network.heal)
         else:
-            for index in rng.sample(mesh.running(), 2 if fault == "kill two" else 1):
+            running = mesh.running()
+            most = max(0, len(running) - 2)
+            for index in rng.sample(running, min(most, 2 if fault == "kill two" else 1)):
                 mesh.simulation.kill(index)
                 dead.append(index)
     mesh.simulation.network.heal()
