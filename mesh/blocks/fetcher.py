@@ -163,6 +163,7 @@ class Fetcher:
             if message.digest in peer.asked and want is not None:
                 peer.heard = now
                 peer.strikes = 0
+                peer.rest_until = 0.0
                 self._swarm.unask(want)
                 if want.state is WantState.WAITING:
                     self._swarm.unqueue(want)
@@ -235,7 +236,8 @@ class Fetcher:
             for digest in list(peer.asked):
                 self._swarm.take_back(token.peer, digest)
             self._strike(token.peer, now)
-        elif silence >= self._config.patience:
+        elif peer.asked and silence >= self._config.patience:
+            peer.rest_until = max(peer.rest_until, peer.heard + self._config.timeout)
             for digest in peer.asked:
                 if self._swarm.wants[digest].state is WantState.ASKED:
                     self._swarm.requeue(self._swarm.wants[digest])

@@ -5,7 +5,7 @@ level 1 are blocks of the blob's bytes, those of level n are recipes of level n 
 `INLINE_MAX` bytes is held by its root itself, level 0, which saves a round trip for every small file.
 
 Where a level is cut into recipes depends only on the digests in it (the idea of content-defined cutting,
-applied to entries; Noms and Dolt call it a prolly tree). So an edit changes one recipe of about 64 entries
+applied to entries; Noms and Dolt call it a prolly tree). So an edit changes one recipe of about 40 entries
 at each level, and re-submitting an edited scene sends a few kilobytes of recipes, not all of them.
 
 Layout, little-endian: magic `MRC1`, kind u8, level u8, count u32, size u64, then `count` times
@@ -38,8 +38,8 @@ _MAGIC = b"MRC1"
 _HEADER = struct.Struct("<4sBBIQ")
 _ENTRY = struct.Struct(f"<{DIGEST_SIZE}sQ")
 _ENTRIES_MIN = 16
-_ENTRIES_MAX = 512
-_CLOSING = 48
+_ENTRIES_MAX = 128
+_CLOSING = 24
 """A recipe ends after an entry whose first digest bytes, as a number, divide by this."""
 
 

@@ -25,7 +25,8 @@ class FetchConfig:
     batch: int = 4
     """Blocks that one peer is given before the next one has its turn."""
     patience: float = 2.0
-    """Silence after which a peer's blocks are asked of others too, while it may still answer."""
+    """Silence after which a peer's blocks are asked of others too; it may still answer, and is given
+    nothing new until it does."""
     timeout: float = 10.0
     """Silence after which a peer is left alone for a while."""
     rest_first: float = 1.0
