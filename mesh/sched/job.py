@@ -189,7 +189,7 @@ class Job:
             return JobState.FAILED if failed else JobState.DONE
         if self.paused:
             return JobState.PAUSED
-        begun = self.facts.results or self.runs or self.summary_done
+        begun = self.facts.results or self.runs or self.holdings.stored or self.summary_done
         if begun or any(claim.activities for claim in self.claims.values()):
             return JobState.RUNNING
         return JobState.WAITING

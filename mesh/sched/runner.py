@@ -72,7 +72,6 @@ class Runner:
 
     def fill(self) -> None:
         """Starts units while slots are free and there is work here."""
-        core = self._core
         while self.idle():
             for job in self._sharing.ranked():
                 if job.holdings.owned and self.ready(job):
@@ -199,6 +198,13 @@ class Runner:
         if fresh:
             job.holdings.release(rest)
             core.send(core.rng.choice(fresh), WorkReturned(job.id, rest.numbers(MAX_SPAN_NUMBERS)))
+
+    def slept(self, seconds: float) -> None:
+        """The machine stood still: that was no lack of progress, and no rendering time."""
+        for job in self._core.jobs.values():
+            for run in job.runs.values():
+                run.began += seconds
+                run.moved = self._core.now
 
     # --- stopping -----------------------------------------------------------------------------------
 

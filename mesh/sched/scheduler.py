@@ -166,7 +166,8 @@ class Scheduler:
                     self._on_wish(wished, event)
             case ev.Leave():
                 self._leave()
-            case ev.Woke():
+            case ev.Woke(seconds):
+                self._runner.slept(seconds)
                 self._woke()
             case _:
                 assert_never(event)

@@ -41,8 +41,8 @@ class Thief:
         self._sharing = sharing
         self._asking: Asking | None = None
         self._requests = 0
-        self._lifeline = 0
-        """Number of the request that waits with others; 0 for none."""
+        self._lifeline: int | None = None
+        """Number of the request that waits with others."""
         self._refusals = 0
         self._refused_by: dict[NodeId, None] = {}
         self._hints: dict[NodeId, int] = {}
@@ -122,7 +122,7 @@ class Thief:
     def forget_requests(self) -> None:
         """After a sleep: whatever was asked for is not wanted any more."""
         self._asking = None
-        self._lifeline = 0
+        self._lifeline = None
         self._hints.clear()
         self.stir()
 
