@@ -9,9 +9,11 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from pathlib import Path
 
 import trio
 
+from mesh.blocks.errors import DiskFull
 from mesh.config import NodeConfig, Paths, load_config
 from mesh.control.server import serve_control
 from mesh.control.service import (
@@ -22,9 +24,10 @@ from mesh.control.service import (
     SubmitReceipt,
     SubmitRequest,
 )
-from mesh.errors import ExitCode, MeshError
+from mesh.engines.protocol import WriteFrame, Written
 from mesh.model.frames import format_frames
 from mesh.model.ids import Digest, JobId, NodeId, short
+from mesh.model.manifest import EngineName
 from mesh.model.status import (
     ActivityStatus,
     EventStatus,
@@ -37,24 +40,7 @@ from mesh.model.status import (
     ShareStatus,
 )
 from mesh.model.units import Grid
-
-
-class UnknownJob(MeshError):
-    """There is no job {text!r} here. List them with `mesh jobs`."""
-
-
-class UnknownNode(MeshError):
-    """There is no node {text!r} in this mesh. List them with `mesh nodes`."""
-
-
-class DiskFull(MeshError):
-    """The disk of {place} is full. Make room, then try again."""
-
-
-class NoFrames(MeshError):
-    """There is nothing to render in {name}."""
-
-    exit_code = ExitCode.USAGE
+from mesh.node.errors import BlobUnavailable, EngineMissing, UnknownJob, UnknownNode
 
 
 def node_status(name: str, **changes: object) -> NodeStatus:
@@ -141,7 +127,8 @@ def mesh_status(**changes: object) -> MeshStatus:
 class FakeService:
     """Keeps blobs by SHA-256, and says that each job submitted is rendered at once, `failing` frames aside.
 
-    Frames in `split` come as two results; a blob in `missing` breaks off; `full` refuses every blob.
+    Frames in `split` come as two results. `full` refuses every blob sent; one asked for breaks off where
+    `broken`, and is on no node where `gone`.
     """
 
     shown: MeshStatus = field(default_factory=mesh_status)
@@ -155,6 +142,7 @@ class FakeService:
     split: frozenset[int] = frozenset()
     full: bool = False
     broken: bool = False
+    gone: bool = False
     left: bool = False
     changed: trio.Event = field(default_factory=trio.Event)
 
@@ -192,7 +180,7 @@ class FakeService:
         data = bytearray()
         async for chunk in chunks:
             if self.full:
-                raise DiskFull(place="render1")
+                raise DiskFull(folder="/data/blocks", needed="12 MB")
             data += chunk
         self.blob_names.append(name)
         return self.keep(bytes(data)), len(data)
@@ -204,6 +192,8 @@ class FakeService:
 
     async def get_blob(self, root: Digest, job: JobId) -> AsyncIterator[bytes]:
         assert job in self.details
+        if self.gone:
+            raise BlobUnavailable(what="Frame 1", reason="its holders are gone")
         data = self.blobs[root]
         yield data[: len(data) // 2]
         if self.broken:
@@ -211,8 +201,8 @@ class FakeService:
         yield data[len(data) // 2 :]
 
     async def submit(self, request: SubmitRequest) -> SubmitReceipt:
-        if not request.frames:
-            raise NoFrames(name=request.name)
+        if request.engine is EngineName.MITSUBA:
+            raise EngineMissing(engine=request.engine.value, engines="builtin")
         job = JobId(hashlib.sha256(repr((len(self.requests), request)).encode()).digest())
         self.requests.append(request)
         self.render(job, request)
@@ -312,3 +302,26 @@ def serving(service: FakeService, paths: Paths, config: NodeConfig | None = None
         thread.join()
     if not started.empty():
         raise started.get()  # type: ignore[misc]
+
+
+@dataclass
+class JoiningWriter:
+    """In place of the writer's process: writes the payloads one after another as the frame."""
+
+    written: list[WriteFrame] = field(default_factory=list)
+    error: Exception | None = None
+
+    def __enter__(self) -> JoiningWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """There is no process to end."""
+
+    def write(self, request: WriteFrame) -> Written:
+        if self.error is not None:
+            raise self.error
+        data = b"|".join(Path(payload).read_bytes() for payload in request.payloads)
+        for file in request.files:
+            Path(file).write_bytes(data)
+        self.written.append(request)
+        return Written(tuple((file, hashlib.sha256(data).hexdigest()) for file in request.files))

@@ -122,16 +122,19 @@ def test_actions_invites_and_leaving_reach_the_service(client: Client, service: 
     assert service.left
 
 
-def test_a_node_s_error_keeps_its_sentence_and_exit_code(client: Client) -> None:
+def test_a_node_s_error_keeps_its_sentence_and_exit_code(client: Client, service: FakeService) -> None:
     with pytest.raises(RefusedByNode) as unknown:
         client.job("nonesuch")
-    assert str(unknown.value) == "There is no job 'nonesuch' here. List them with `mesh jobs`."
-    assert unknown.value.exit_code == ExitCode.REFUSED
+    assert str(unknown.value).startswith("No job is called 'nonesuch'.")
+    assert unknown.value.exit_code == ExitCode.USAGE
     assert unknown.value.details["kind"] == "UnknownJob"
 
-    with pytest.raises(RefusedByNode, match="nothing to render") as misused:
-        client.submit(request_for(frames=()))
-    assert misused.value.exit_code == ExitCode.USAGE
+    client.submit(request_for())
+    blob = client.results("scene", 0).entries[0].pixels
+    service.gone = True
+    with pytest.raises(RefusedByNode, match="Frame 1 is on no node that can be reached") as gone:
+        next(client.get_blob(blob, "scene"))
+    assert gone.value.exit_code == ExitCode.REFUSED
 
 
 def test_a_full_disk_is_told_even_while_the_file_is_still_being_sent(
@@ -139,12 +142,12 @@ def test_a_full_disk_is_told_even_while_the_file_is_still_being_sent(
 ) -> None:
     service.full = True
     with (tmp_path / "huge.bin").open("wb") as stream:
-        stream.truncate(64 * 1024**2)
+        stream.truncate(16 * 1024**2)
 
-    with pytest.raises(RefusedByNode, match="The disk of render1 is full"):
+    with pytest.raises(RefusedByNode, match="The disk under /data/blocks is full"):
         client.put_blob(tmp_path / "huge.bin", "huge.bin")
     service.full = False
-    assert client.put_blob(tmp_path / "huge.bin", "huge.bin").size == 64 * 1024**2
+    assert client.put_blob(tmp_path / "huge.bin", "huge.bin").size == 16 * 1024**2
 
 
 def test_a_payload_that_ends_midway_is_not_taken_for_whole(client: Client, service: FakeService) -> None:

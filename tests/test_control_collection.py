@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,32 +26,14 @@ from mesh.control.outputs import (
     work_folder,
 )
 from mesh.control.service import ResultEntry, SubmitRequest
-from mesh.engines.protocol import WriteFrame, Written
 from mesh.model.ids import Digest
 from mesh.model.manifest import EngineName, RenderSettings
 from mesh.model.status import JobState
-from tests.fake_service import FakeService, serving
+from tests.fake_service import FakeService, JoiningWriter, serving
 
 
 def result(start: int, stop: int, node: str = "render1") -> ResultEntry:
     return ResultEntry(1, start, stop, Digest(bytes(32)), 10, node)
-
-
-@dataclass
-class JoiningWriter:
-    """Writes the payloads one after another as the frame."""
-
-    written: list[WriteFrame] = field(default_factory=list)
-    error: Exception | None = None
-
-    def write(self, request: WriteFrame) -> Written:
-        if self.error is not None:
-            raise self.error
-        data = b"|".join(Path(payload).read_bytes() for payload in request.payloads)
-        for file in request.files:
-            Path(file).write_bytes(data)
-        self.written.append(request)
-        return Written(tuple((file, hashlib.sha256(data).hexdigest()) for file in request.files))
 
 
 @dataclass
@@ -130,9 +111,10 @@ def test_what_is_noted_in_a_file_is_the_same_for_every_job_and_node(bench: Bench
     assert bench.writer.written[0].metadata == bench.writer.written[1].metadata
 
 
-def test_payloads_that_no_node_has_any_more_are_told_after_patience(bench: Bench) -> None:
+@pytest.mark.parametrize("trouble", ["broken", "gone"])
+def test_payloads_that_no_node_has_any_more_are_told_after_patience(bench: Bench, trouble: str) -> None:
     job = bench.submit((1, 2))
-    bench.service.broken = True
+    setattr(bench.service, trouble, True)
     with pytest.raises(PayloadsLost, match="2 frames of shot cannot be fetched"):
         bench.collect(job, (1, 2), patience=0.0)
     assert not bench.folder.exists(), "nothing was written, so not even the folder stays"

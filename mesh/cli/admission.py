@@ -75,11 +75,11 @@ def admit(paths: Paths, config: NodeConfig, wanted: Wanted) -> Admitted:
             code = parse_code(_ask_for_code(heard[0], wanted))
     if code is None:
         identity = found_mesh(paths.identity, f"{config.name}-mesh", config.name)
-        news = f"founded the mesh {identity.mesh_name}; to let another machine in, run `mesh invite` here"
+        news = f"Founded the mesh {identity.mesh_name}; to let another machine in, run `mesh invite` here."
         return Admitted(identity, news)
     joined = trio.run(join_mesh, paths.identity, code, config.name, wanted.at, config.discovery)
     peers = tuple((peer.host, peer.port) for peer in joined.peers)
-    return Admitted(joined.identity, f"joined the mesh {joined.identity.mesh_name}", peers)
+    return Admitted(joined.identity, f"Joined the mesh {joined.identity.mesh_name}.", peers)
 
 
 def _identity(folder: Path) -> Identity | None:

@@ -85,7 +85,7 @@ def _run(collector: Collector, report: Report) -> JobStatus:
 
 def _ask(following: Following) -> Choice:
     """What the user wants; where nobody can be asked, to detach."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not _can_ask():
         return Choice.DETACH
     leave = (
         "[d]etach: it goes on when a node runs here again" if following.own_node else "[d]etach: it goes on"
@@ -96,6 +96,10 @@ def _ask(following: Following) -> Choice:
     except (click.Abort, KeyboardInterrupt):
         return Choice.DETACH
     return Choice(answer) if answer in {choice.value for choice in Choice} else Choice.DETACH
+
+
+def _can_ask() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _how_to_collect(following: Following) -> str:

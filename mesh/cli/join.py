@@ -127,7 +127,7 @@ def _run(
     peers = (*admitted.peers, *((at,) if at else ()))
 
     def say_ready(ready: Ready) -> None:
-        news = f"{admitted.news}. " if admitted.news else ""
+        news = f"{admitted.news} " if admitted.news else ""
         where = f"{ready.address[0]}:{ready.address[1]}"
         hint = "Watch the mesh with `mesh status`; stop with Ctrl-C."
         _say(config, f"{news}This node is {config.name} at {where}. {hint}")
@@ -137,7 +137,6 @@ def _run(
 
 
 def _say(config: NodeConfig, sentence: str) -> None:
-    sentence = sentence[0].upper() + sentence[1:]
     if config.headless:
         logging.getLogger("mesh").info("%s", sentence)
     else:

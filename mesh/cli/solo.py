@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from mesh.config import Paths
 from mesh.control.client import Client
-from mesh.control.errors import NoNode
+from mesh.control.errors import NodeGone, NoNode
 from mesh.errors import ExitCode, MeshError
 
 _START = 60.0
@@ -22,6 +22,12 @@ _STOP = 15.0
 
 class NodeNotStarted(MeshError):
     """A node for this command could not be started: {reason}"""
+
+    exit_code = ExitCode.NO_MESH
+
+
+class OwnNodeDied(MeshError):
+    """The node that this command started has ended (status {status}): {reason} Run the command again with --skip-existing; the log is in {logs}."""
 
     exit_code = ExitCode.NO_MESH
 
@@ -53,6 +59,13 @@ def _own_node(paths: Paths) -> Iterator[Client]:
         try:
             with _wait_for(process, paths, log.fileno()) as client:
                 yield client
+        except NodeGone as error:
+            try:
+                status = process.wait(_STOP)
+            except subprocess.TimeoutExpired:
+                raise error from None
+            reason = _last_words(log.fileno()) or "it said nothing."
+            raise OwnNodeDied(status=status, reason=reason, logs=paths.logs) from error
         finally:
             assert process.stdin is not None
             process.stdin.close()

@@ -130,7 +130,7 @@ class Collector:
                 continue
             if page.status.state in ENDED:
                 if lost is None:
-                    yield Looked(page.status, snapshot, self.written)
+                    yield Looked(page.status, self.client.status(), self.written)
                     return
                 if time.monotonic() - fruitful > self.patience:
                     raise self._give_up(page.status, lost)

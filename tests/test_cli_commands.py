@@ -1,0 +1,529 @@
+"""The commands as a person meets them: what they print, what they exit with, what they say went wrong."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import click
+import pytest
+
+from mesh.cli.app import COMMANDS, program, run
+from mesh.config import Paths
+from mesh.errors import ExitCode
+from mesh.model.status import NodeState
+from tests.fake_service import (
+    FakeService,
+    JoiningWriter,
+    activity,
+    event,
+    job_status,
+    mesh_status,
+    node_status,
+    serving,
+)
+
+# A triangle of zero bytes: enough for every check that comes before rendering.
+TRIANGLE = {
+    "asset": {"version": "2.0"},
+    "scene": 0,
+    "scenes": [{"nodes": [0]}],
+    "nodes": [{"mesh": 0}],
+    "meshes": [{"primitives": [{"attributes": {"POSITION": 0}}]}],
+    "accessors": [
+        {
+            "bufferView": 0,
+            "componentType": 5126,
+            "count": 3,
+            "type": "VEC3",
+            "min": [0, 0, 0],
+            "max": [0, 0, 0],
+        }
+    ],
+    "bufferViews": [{"buffer": 0, "byteLength": 36}],
+    "buffers": [{"uri": "triangle.bin", "byteLength": 36}],
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    code: int
+    out: str
+    err: str
+
+
+Mesh = Callable[..., Outcome]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
+    """An empty home and an empty working folder with a scene in it."""
+    monkeypatch.setenv("MESH_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("MESH_DEBUG", raising=False)
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "triangle.gltf").write_text(json.dumps(TRIANGLE))
+    (work / "triangle.bin").write_bytes(bytes(36))
+    monkeypatch.chdir(work)
+    monkeypatch.setattr("mesh.cli.follow.WriterClient", JoiningWriter)
+    return Paths.locate()
+
+
+@pytest.fixture
+def service() -> FakeService:
+    return FakeService()
+
+
+@pytest.fixture
+def node(service: FakeService, home: Paths) -> Iterator[FakeService]:
+    with serving(service, home):
+        yield service
+
+
+@pytest.fixture
+def mesh(home: Paths, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Mesh:
+    """Runs the command line in this process."""
+
+    def command(*arguments: str) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["mesh", *arguments])
+        with pytest.raises(SystemExit) as exit_:
+            run()
+        captured = capfd.readouterr()
+        return Outcome(int(exit_.value.code or 0), captured.out, captured.err)
+
+    return command
+
+
+def one_sentence(outcome: Outcome) -> str:
+    """What went wrong: exactly one line of errors, beginning with the program's name, and no traceback."""
+    (line,) = outcome.err.strip().splitlines()
+    assert line.startswith("mesh: ")
+    assert line.endswith((".", "?"))
+    return line.removeprefix("mesh: ")
+
+
+# --- the program ----------------------------------------------------------------------------------------
+
+
+def test_help_lists_every_command_without_loading_one() -> None:
+    program_text = (
+        "import sys\n"
+        "sys.argv = ['mesh', '--help']\n"
+        "from mesh.cli import main\n"
+        "try:\n"
+        "    main()\n"
+        "except SystemExit:\n"
+        "    print(sorted(name for name in sys.modules if name.startswith(('mesh.', 'rich', 'trio'))))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program_text], capture_output=True, text=True, check=True)
+    assert all(name in done.stdout for name in COMMANDS)
+    assert done.stdout.splitlines()[-1] == "['mesh.cli', 'mesh.cli.app', 'mesh.errors']"
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_a_command_s_own_help_begins_with_its_line_in_the_list(name: str) -> None:
+    if name == "demo" and not (Path(__file__).parents[1] / "mesh" / "cli" / "demo.py").exists():
+        pytest.skip("the demo is not there yet")
+    command = program.get_command(click.Context(program), name)
+    assert command is not None
+    assert (command.help or "").splitlines()[0] == COMMANDS[name][2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["stats"], "There is no command 'stats'. Did you mean status?"),
+        (["submit", "a.glb", "--turntabel"], "Did you mean '--turntable'?"),
+        (["submit", "a.glb", "--resolution", "big"], "'big' is not like 960x540"),
+        (["submit", "a.glb", "--samples", "0"], "0 is not in the range"),
+        (["submit", "a.glb", "--format", "tiff"], "'tiff' is not exr, png or exr,png"),
+        (["submit", "a.glb", "--environment-strength", "nan"], "'nan' is no finite number"),
+        (["join", "--at", "a:b"], "'a:b' is not HOST or HOST:PORT"),
+        (["show"], "Missing argument 'JOB'"),
+    ],
+)
+def test_what_is_not_understood_is_said_with_a_hint(mesh: Mesh, arguments: list[str], hint: str) -> None:
+    outcome = mesh(*arguments)
+    assert outcome.code == ExitCode.USAGE
+    assert hint in outcome.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["status"],
+        ["nodes"],
+        ["jobs"],
+        ["show", "x"],
+        ["collect", "x"],
+        ["cancel", "x"],
+        ["invite"],
+        ["leave"],
+    ],
+)
+def test_without_a_node_every_command_says_how_to_start_one(mesh: Mesh, arguments: list[str]) -> None:
+    outcome = mesh(*arguments)
+    assert outcome.code == ExitCode.NO_MESH
+    assert one_sentence(outcome) == "No mesh node runs on this machine; start one with `mesh join`."
+
+
+def test_a_traceback_is_shown_only_for_the_asking(mesh: Mesh) -> None:
+    assert "Traceback" not in mesh("status").err
+    assert "Traceback" in mesh("--debug", "status").err
+
+
+# --- listings -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def busy(service: FakeService) -> FakeService:
+    """A mesh of three, one of them dead, with a job under way."""
+    service.shown = mesh_status(
+        nodes=(
+            node_status("render1", is_me=True, rtt_ms=None, activities=(activity(12, 0.5),), frames_done=11),
+            node_status("render2", load=0.5),
+            node_status("render3", state=NodeState.DEAD, seen_seconds=140.0),
+        ),
+        jobs=(job_status("still-life", done=11, total=24),),
+        events=(event(1, "render3 died: it stopped answering", kind="node-down"),),
+    )
+    return service
+
+
+def test_nodes_are_listed_with_what_each_is_rendering(
+    mesh: Mesh, busy: FakeService, node: FakeService
+) -> None:
+    outcome = mesh("nodes")
+    assert outcome.code == 0
+    rows = [line.split("  ") for line in outcome.out.splitlines()]
+    assert [row[0].split()[0] for row in rows] == ["node", "render1", "render2", "render3"]
+    assert "still-life, frame 12" in outcome.out
+    assert "last seen 2:20 ago" in outcome.out
+
+
+def test_one_node_is_shown_in_full(mesh: Mesh, busy: FakeService, node: FakeService) -> None:
+    outcome = mesh("nodes", "render1")
+    assert busy.shown.nodes[0].node in outcome.out
+    assert "still-life, frame 12" in outcome.out
+
+
+def test_jobs_are_listed(mesh: Mesh, busy: FakeService, node: FakeService) -> None:
+    outcome = mesh("jobs")
+    assert "still-life" in outcome.out
+    assert "11/24" in outcome.out
+
+
+@pytest.mark.parametrize("command", ["nodes", "jobs", "status"])
+def test_every_listing_is_json_for_the_asking(
+    mesh: Mesh, busy: FakeService, node: FakeService, command: str
+) -> None:
+    listed = json.loads(mesh(command, "--json").out)
+    if command == "status":
+        assert listed["nodes"][0]["name"] == "render1"
+    else:
+        assert listed[0]["name"] in ("render1", "still-life")
+
+
+def test_status_away_from_a_terminal_is_printed_once_and_plainly(
+    mesh: Mesh, busy: FakeService, node: FakeService
+) -> None:
+    outcome = mesh("status")
+    assert outcome.code == 0
+    assert "render3" in outcome.out
+    assert "\x1b" not in outcome.out
+
+
+def test_an_invite_can_be_piped_on(mesh: Mesh, node: FakeService) -> None:
+    outcome = mesh("invite", "--uses", "3", "--hours", "2")
+    assert outcome.out == "invite-3-2\n"
+    assert "mesh join invite-3-2" in outcome.err
+
+
+def test_leaving_stops_the_node(mesh: Mesh, node: FakeService) -> None:
+    assert mesh("leave").code == 0
+    assert node.left
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nodes", "nobody"], "No node is called 'nobody'."),
+        (["show", "nothing"], "No job is called 'nothing'."),
+        (["collect", "nothing"], "No job is called 'nothing'."),
+        (["cancel", "nothing"], "No job is called 'nothing'."),
+    ],
+)
+def test_an_unknown_node_or_job_is_named(
+    mesh: Mesh, node: FakeService, arguments: list[str], sentence: str
+) -> None:
+    outcome = mesh(*arguments)
+    assert outcome.code == ExitCode.USAGE
+    assert one_sentence(outcome).startswith(sentence)
+
+
+# --- submit and collect ---------------------------------------------------------------------------------
+
+
+def files() -> list[str]:
+    """Everything below the working folder but the scene, hidden files too."""
+    found = sorted(str(file) for file in Path().rglob("*") if file.is_file())
+    return [file for file in found if not file.startswith("triangle.")]
+
+
+def test_a_scene_is_submitted_with_all_its_files_and_its_frames_land_here(
+    mesh: Mesh, node: FakeService
+) -> None:
+    outcome = mesh("submit", "triangle.gltf", "--frames", "1-3", "--resolution", "128x128", "--samples", "4")
+
+    assert outcome.code == ExitCode.DONE
+    request = node.requests[0]
+    assert [file.path for file in request.files] == ["triangle.gltf", "triangle.bin"]
+    assert (request.name, request.entry, request.frames) == ("triangle", "triangle.gltf", (1, 2, 3))
+    assert (request.settings.width, request.settings.samples) == (128, 4)
+    assert files() == [f"renders/triangle.000{n}.{kind}" for n in (1, 2, 3) for kind in ("exr", "png")]
+    assert "frame 2 written (2 of 3" in outcome.out
+    assert "triangle (" in outcome.out
+    assert "3 frames written to renders/triangle.####.{exr,png}" in outcome.out
+    assert "render1" in outcome.out
+
+
+def test_an_environment_image_goes_with_the_scene(mesh: Mesh, node: FakeService) -> None:
+    Path("light").mkdir()
+    Path("light/studio.hdr").write_bytes(b"#?RADIANCE")
+    mesh("submit", "triangle.gltf", "--environment", "light/studio.hdr", "--detach")
+    mesh("submit", "triangle.gltf", "--environment", "sky", "--detach")
+    assert [file.path for file in node.requests[0].files] == ["triangle.gltf", "triangle.bin", "studio.hdr"]
+    assert [request.settings.environment for request in node.requests] == ["studio.hdr", "sky"]
+
+
+def test_a_detached_job_prints_how_to_collect_it_and_that_works(mesh: Mesh, node: FakeService) -> None:
+    outcome = mesh("submit", "triangle.gltf", "--frames", "1,3", "--detach", "-o", "out")
+    assert outcome.code == ExitCode.DONE
+    assert files() == []
+
+    command = outcome.out.rpartition("with: mesh ")[2].split()
+    assert mesh(*command).code == ExitCode.DONE
+    assert files() == [f"out/triangle.000{n}.{kind}" for n in (1, 3) for kind in ("exr", "png")]
+
+
+def test_scripts_read_progress_as_json_lines(mesh: Mesh, node: FakeService) -> None:
+    outcome = mesh("submit", "triangle.gltf", "--frames", "1-2", "--json")
+    lines = [json.loads(line) for line in outcome.out.splitlines()]
+    assert [line["event"] for line in lines if line["event"] != "progress"] == [
+        "submitted",
+        "frame",
+        "frame",
+        "closed",
+    ]
+    frame = next(line for line in lines if line["event"] == "frame")
+    assert (frame["frame"], frame["nodes"]) == (1, ["render1"])
+    assert [Path(file["path"]).name for file in frame["files"]] == ["triangle.0001.exr", "triangle.0001.png"]
+    assert lines[-1]["state"] == "done"
+
+
+def test_failed_frames_are_said_and_make_the_exit_code_one(mesh: Mesh, node: FakeService) -> None:
+    node.failing = frozenset({2})
+    outcome = mesh("submit", "triangle.gltf", "--frames", "1-3", "--format", "png")
+    assert outcome.code == ExitCode.FRAMES_FAILED
+    assert "1 failed" in outcome.out
+    assert "Frame 2 failed on three nodes." in outcome.out
+    assert files() == ["renders/triangle.0001.png", "renders/triangle.0003.png"]
+
+
+def test_frames_that_exist_are_refused_and_nothing_is_submitted(mesh: Mesh, node: FakeService) -> None:
+    mesh("submit", "triangle.gltf", "--frames", "2", "--format", "png")
+    outcome = mesh("submit", "triangle.gltf", "--frames", "1-3", "--format", "png")
+    assert outcome.code == ExitCode.REFUSED
+    assert "triangle.0002.png in renders would be overwritten" in one_sentence(outcome)
+    assert len(node.requests) == 1
+
+
+def test_skipped_frames_are_not_even_rendered(mesh: Mesh, node: FakeService) -> None:
+    mesh("submit", "triangle.gltf", "--frames", "2", "--format", "png")
+    assert mesh("submit", "triangle.gltf", "--frames", "1-3", "--format", "png", "--skip-existing").code == 0
+    assert node.requests[1].frames == (1, 3)
+    again = mesh("submit", "triangle.gltf", "--frames", "1-3", "--format", "png", "--skip-existing")
+    assert again.out == "Every frame is already in renders/triangle.####.png.\n"
+    assert len(node.requests) == 2
+
+
+def test_collecting_goes_on_where_it_stopped(mesh: Mesh, node: FakeService) -> None:
+    mesh("submit", "triangle.gltf", "--frames", "1-3", "--format", "png", "--name", "shot")
+    Path("renders/shot.0002.png").unlink()
+    outcome = mesh("collect", "shot", "--format", "png", "--skip-existing")
+    assert outcome.code == 0
+    assert "frame 2 written" in outcome.out
+    assert "frame 1 written" not in outcome.out
+
+
+def test_overwriting_replaces_frames(mesh: Mesh, node: FakeService) -> None:
+    mesh("submit", "triangle.gltf", "--format", "png")
+    Path("renders/triangle.0001.png").write_text("old")
+    assert mesh("collect", "triangle", "--format", "png", "--overwrite").code == 0
+    assert Path("renders/triangle.0001.png").read_text() != "old"
+
+
+def test_detaching_without_a_node_says_that_one_is_needed(mesh: Mesh) -> None:
+    outcome = mesh("submit", "triangle.gltf", "--detach")
+    assert outcome.code == ExitCode.NO_MESH
+    assert one_sentence(outcome).endswith("start one with `mesh join`.")
+
+
+def test_the_job_s_events_are_told_as_they_happen(mesh: Mesh, node: FakeService) -> None:
+    before, other = event(1, "render9 is here"), event(3, "not ours", job="ff" * 32)
+    mine = event(2, "what render3 had not finished of triangle is taken up again (2 frames, 80 buckets)")
+    node.shown = replace(node.shown, events=(before,))
+    looked = node.results
+
+    def results(job, after):  # type: ignore[no-untyped-def]
+        node.shown = replace(node.shown, revision=2, events=(before, mine, other))
+        return looked(job, after)
+
+    node.results = results  # type: ignore[method-assign]
+    outcome = mesh("submit", "triangle.gltf", "--frames", "1-6")
+    assert outcome.out.count("is taken up again (2 frames, 80 buckets)") == 1
+    assert "render9" not in outcome.out
+    assert "not ours" not in outcome.out
+
+
+def test_an_interrupted_command_away_from_a_terminal_detaches_and_prints_how_to_collect(
+    mesh: Mesh, node: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupted = JoiningWriter()
+    interrupted.error = KeyboardInterrupt()  # type: ignore[assignment]
+    monkeypatch.setattr("mesh.cli.follow.WriterClient", lambda: interrupted)
+
+    outcome = mesh("submit", "triangle.gltf", "-o", "out")
+
+    assert outcome.code == ExitCode.INTERRUPTED
+    assert node.acts == []
+    assert files() == []
+    command = outcome.out.rpartition("with: mesh ")[2].split()
+    assert command[0] == "collect"
+    monkeypatch.setattr("mesh.cli.follow.WriterClient", JoiningWriter)
+    assert mesh(*command).code == ExitCode.DONE
+    assert files() == ["out/triangle.0001.exr", "out/triangle.0001.png"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "cancelled"),
+    [("c", ExitCode.INTERRUPTED, True), ("d", ExitCode.INTERRUPTED, False), ("g", ExitCode.DONE, False)],
+)
+def test_ctrl_c_on_a_terminal_asks_what_to_do(
+    mesh: Mesh,
+    node: FakeService,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: str,
+    code: ExitCode,
+    cancelled: bool,
+) -> None:
+    writer = JoiningWriter()
+    writer.error = KeyboardInterrupt()  # type: ignore[assignment]
+
+    def reply(*_: object, **__: object) -> str:
+        writer.error = None
+        return answer
+
+    monkeypatch.setattr("mesh.cli.follow.WriterClient", lambda: writer)
+    monkeypatch.setattr("mesh.cli.follow._can_ask", lambda: True)
+    monkeypatch.setattr("click.prompt", reply)
+
+    outcome = mesh("submit", "triangle.gltf", "--frames", "1-2")
+
+    assert outcome.code == code
+    assert [action for _, action in node.acts] == (["cancel"] if cancelled else [])
+    assert len(files()) == (4 if code == ExitCode.DONE else 0)
+
+
+# --- bad input: one sentence, a documented exit code, nothing half-written ---------------------------------
+
+
+def break_texture() -> None:
+    Path("triangle.gltf").write_text(json.dumps(TRIANGLE | {"images": [{"uri": "wood.png"}]}))
+
+
+def break_glb() -> None:
+    Path("broken.glb").write_bytes(b"glTF\x02\x00\x00\x00\xff\xff\x00\x00")
+
+
+def nothing() -> None:
+    """The arguments are what is wrong."""
+
+
+@pytest.mark.parametrize(
+    ("prepare", "arguments", "code", "words"),
+    [
+        (break_texture, ["triangle.gltf"], ExitCode.REFUSED, "wood.png"),
+        (break_glb, ["broken.glb"], ExitCode.REFUSED, "broken.glb cannot be rendered"),
+        (nothing, ["nowhere.glb"], ExitCode.USAGE, "There is no scene file nowhere.glb."),
+        (nothing, ["triangle.bin"], ExitCode.USAGE, "triangle.bin is not a scene file"),
+        (nothing, ["triangle.gltf", "--frames", "9-1"], ExitCode.USAGE, "'9-1' runs backwards"),
+        (nothing, ["triangle.gltf", "--frames", ""], ExitCode.USAGE, "it is empty"),
+        (nothing, ["triangle.gltf", "--camera", "Side"], ExitCode.USAGE, "no camera called 'Side'"),
+        (nothing, ["triangle.gltf", "--clip", "Walk"], ExitCode.USAGE, "no clip called 'Walk'"),
+        (nothing, ["triangle.gltf", "--variant", "Red"], ExitCode.USAGE, "no variant called 'Red'"),
+        (nothing, ["triangle.gltf", "--environment", "x.hdr"], ExitCode.USAGE, "no environment image x.hdr"),
+        (nothing, ["triangle.gltf", "--name", "a/b"], ExitCode.USAGE, "without slashes"),
+        (nothing, ["triangle.gltf", "-o", "triangle.bin/x"], ExitCode.REFUSED, "cannot be written to"),
+        (
+            nothing,
+            ["triangle.gltf", "--frames", "1-2", "-o", "x.png"],
+            ExitCode.USAGE,
+            "2 frames need hashes",
+        ),
+    ],
+)
+def test_bad_input_is_one_sentence_and_submits_nothing(
+    mesh: Mesh,
+    node: FakeService,
+    prepare: Callable[[], None],
+    arguments: list[str],
+    code: ExitCode,
+    words: str,
+) -> None:
+    prepare()
+    before = files()
+    outcome = mesh("submit", *arguments)
+    assert outcome.code == code
+    assert words in one_sentence(outcome)
+    assert node.requests == []
+    assert node.blobs == {}
+    assert files() == before
+
+
+def test_a_node_s_full_disk_is_one_sentence(mesh: Mesh, node: FakeService) -> None:
+    node.full = True
+    outcome = mesh("submit", "triangle.gltf")
+    assert outcome.code == ExitCode.REFUSED
+    assert one_sentence(outcome).startswith("The disk under /data/blocks is full")
+    assert files() == []
+
+
+def test_an_output_disk_that_is_full_is_one_sentence_and_leaves_no_part_of_a_frame(
+    mesh: Mesh, node: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = JoiningWriter(error=OSError(28, "No space left on device"))
+    monkeypatch.setattr("mesh.cli.follow.WriterClient", lambda: full)
+    outcome = mesh("submit", "triangle.gltf")
+    assert outcome.code == ExitCode.REFUSED
+    assert one_sentence(outcome).startswith("The disk of renders is full.")
+    assert files() == []
+
+
+def test_a_second_node_on_one_machine_is_refused(mesh: Mesh, node: FakeService) -> None:
+    outcome = mesh("join")
+    assert outcome.code == ExitCode.REFUSED
+    assert one_sentence(outcome).startswith("A node runs on this machine already")
+
+
+def test_a_config_file_that_is_wrong_names_the_field(mesh: Mesh, home: Paths) -> None:
+    home.config.mkdir(parents=True)
+    home.config_file.write_text("[listen]\nprot = 7402\n")
+    outcome = mesh("join")
+    assert outcome.code == ExitCode.USAGE
+    assert "listen.prot" in one_sentence(outcome)
+    assert "Did you mean port?" in outcome.err
