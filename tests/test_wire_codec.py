@@ -19,6 +19,7 @@ from mesh.model.manifest import EngineName, Manifest, RenderSettings
 from mesh.model.units import Unit
 from mesh.wire import codec
 from mesh.wire.base import AtMost, Message, Range
+from mesh.wire.blocks import BlockData, BlockForm
 from mesh.wire.codec import BadMessage, Codec, Unencodable, UnknownMessage
 from mesh.wire.messages import MESSAGES
 from tests.wire_strategies import instances
@@ -150,13 +151,24 @@ def test_messages_of_one_datagram_come_back_in_order_without_the_unknown_ones() 
     assert CODEC.decode_all(cbor2.dumps([[3, 1], [99], [2]]), LIMIT) == (Single(1), Empty())
 
 
-@pytest.mark.parametrize("count", [0, 1, 23, 24, 300])
+@pytest.mark.parametrize("size", [codec.LONG - 1, codec.LONG, 1 << 20])
+def test_long_bytes_are_written_as_cbor_writes_them(size: int) -> None:
+    message = BlockData(Digest(b"d" * 32), BlockForm.ZSTD, b"\x5a" * size)
+
+    data = codec.encode(message)
+
+    assert data == cbor2.dumps([cbor2.loads(data)[0], message.digest, 1, message.data], canonical=True)
+    assert codec.decode(data, LIMIT * 2) == message
+
+
+@pytest.mark.parametrize("count", [0, 1, 23, 24, 255, 256, 300])
 def test_a_bundle_of_encoded_messages_reads_like_the_messages_encoded_together(count: int) -> None:
     messages = tuple(Single(number % 256) for number in range(count))
 
     bundle = codec.bundle([CODEC.encode(message) for message in messages])
 
     assert CODEC.decode_all(bundle, LIMIT) == messages
+    assert bundle == CODEC.encode_all(messages)
 
 
 @pytest.mark.parametrize(

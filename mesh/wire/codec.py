@@ -25,6 +25,8 @@ from mesh.wire.plans import Misfit, coder_of
 
 MAX_DEPTH = 16
 MAX_RECORD = 64 << 20
+LONG = 1 << 16
+"""Bytes from which on a value's head has one form only, four bytes of length."""
 BUNDLE_HEAD = 3
 """Bytes that `bundle` adds, at most."""
 
@@ -109,9 +111,7 @@ decode_all = _CODEC.decode_all
 
 def bundle(encoded: Sequence[bytes]) -> bytes:
     """What `decode_all` reads, from at most 65,535 messages that are encoded already."""
-    count = len(encoded)
-    head = bytes([0x80 | count]) if count < 24 else b"\x99" + count.to_bytes(2, "big")
-    return head + b"".join(encoded)
+    return b"".join((_array_head(len(encoded)), *encoded))
 
 
 def encode_record(record: object) -> bytes:
@@ -144,7 +144,24 @@ def job_id(manifest: Manifest) -> JobId:
 
 
 def _dumps(plain: list[Any]) -> bytes:
+    for item in plain:
+        if type(item) is bytes and len(item) >= LONG:
+            return _array_head(len(plain)) + b"".join(map(_dumps_item, plain))
     return cbor2.dumps(plain, canonical=True)
+
+
+def _dumps_item(item: Any) -> bytes:
+    """One element. Long bytes are joined rather than given to cbor2, which takes 1 ms for a block."""
+    if type(item) is bytes and len(item) >= LONG:
+        return b"\x5a" + len(item).to_bytes(4, "big") + item
+    return cbor2.dumps(item, canonical=True)
+
+
+def _array_head(count: int) -> bytes:
+    """The first bytes of an array of at most 65,535 elements."""
+    if count < 24:
+        return bytes([0x80 | count])
+    return b"\x98" + bytes([count]) if count < 256 else b"\x99" + count.to_bytes(2, "big")
 
 
 def _loads(data: bytes | memoryview, limit: int) -> tuple[Any, ...]:
