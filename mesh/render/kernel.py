@@ -1,4 +1,4 @@
-"""The two decorators every kernel wears, so that all are compiled under the same arithmetic.
+"""The decorators kernels wear, so that all are compiled under the same arithmetic.
 
 The exactness contract: a kernel's result is the same bits on every processor. So never `fastmath` (no
 reassociation, no contraction of a multiply and an add), never `parallel`; division by zero gives IEEE
@@ -17,16 +17,30 @@ from typing import Any
 from numba import njit
 
 
+# numba's stubs do not know `_nrt`, hence a mapping.
+_SETTINGS: dict[str, Any] = {
+    "nogil": True,
+    "cache": True,
+    "error_model": "numpy",
+    "fastmath": False,
+    "_nrt": False,
+}
+
+
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile `function` as a kernel, kept in numba's cache between processes."""
     # Said to be inlined or not, for else numba takes over what its first caller is.
-    return njit(nogil=True, cache=True, error_model="numpy", fastmath=False, _nrt=False, forceinline=False)(
-        function
-    )
+    return njit(**_SETTINGS, forceinline=False)(function)
 
 
 def inlined(function: Callable[..., Any]) -> Any:
     """Compile `function` as a part of kernels: always inlined, so that small steps cost no call."""
-    return njit(nogil=True, cache=True, error_model="numpy", fastmath=False, _nrt=False, forceinline=True)(
-        function
-    )
+    return njit(**_SETTINGS, forceinline=True)(function)
+
+
+def merged(function: Callable[..., Any]) -> Any:
+    """Paste `function` into its callers before they are compiled: for large steps used in one place.
+
+    Compiling such a step by itself as well would double the wait for the first picture.
+    """
+    return njit(nogil=True, error_model="numpy", fastmath=False, _nrt=False, inline="always")(function)
