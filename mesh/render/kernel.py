@@ -16,11 +16,9 @@ from typing import Any
 
 from numba import njit
 
-
 # numba's stubs do not know `_nrt`, hence a mapping.
 _SETTINGS: dict[str, Any] = {
     "nogil": True,
-    "cache": True,
     "error_model": "numpy",
     "fastmath": False,
     "_nrt": False,
@@ -30,12 +28,12 @@ _SETTINGS: dict[str, Any] = {
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile `function` as a kernel, kept in numba's cache between processes."""
     # Said to be inlined or not, for else numba takes over what its first caller is.
-    return njit(**_SETTINGS, forceinline=False)(function)
+    return njit(**_SETTINGS, cache=True, forceinline=False)(function)
 
 
 def inlined(function: Callable[..., Any]) -> Any:
     """Compile `function` as a part of kernels: always inlined, so that small steps cost no call."""
-    return njit(**_SETTINGS, forceinline=True)(function)
+    return njit(**_SETTINGS, cache=True, forceinline=True)(function)
 
 
 def merged(function: Callable[..., Any]) -> Any:
@@ -43,4 +41,4 @@ def merged(function: Callable[..., Any]) -> Any:
 
     Compiling such a step by itself as well would double the wait for the first picture.
     """
-    return njit(nogil=True, error_model="numpy", fastmath=False, _nrt=False, inline="always")(function)
+    return njit(**_SETTINGS, inline="always")(function)
