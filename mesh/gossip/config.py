@@ -32,6 +32,8 @@ class GossipConfig:
     """Seconds between two probes of a healthy node."""
     helpers: int = 3
     """Nodes asked to probe a silent one on our behalf."""
+    fallback: bool = True
+    """Ask a silent node again, also over the reliable connection: lossy or blocked UDP is no death."""
     nacks: bool = True
     """Helpers say so when they hear us but not the probed node; a missing nack is our own fault."""
     max_health: int = 8
@@ -98,6 +100,7 @@ class GossipConfig:
 
 PLAIN_SWIM = replace(
     GossipConfig(),
+    fallback=False,
     nacks=False,
     max_health=0,
     confirmations=0,

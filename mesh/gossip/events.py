@@ -159,6 +159,7 @@ class StoryLine:
 class Clock(Enum):
     PROBE = "probe"
     DIRECT = "direct"
+    RETRY = "retry"
     VERDICT = "verdict"
     HELPER = "helper"
     SUSPICION = "suspicion"

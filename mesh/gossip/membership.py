@@ -126,6 +126,7 @@ class Membership:
         self._on_timer: dict[Clock, Callable[[GossipTimer, Firing, float], None]] = {
             Clock.PROBE: self._probe_tick,
             Clock.DIRECT: lambda t, firing, now: self._prober.silent(_number(t), firing, now),
+            Clock.RETRY: lambda t, _, now: self._prober.again(_number(t), now),
             Clock.VERDICT: self._verdict,
             Clock.HELPER: lambda t, _, now: self._prober.helped_in_vain(_number(t), now),
             Clock.SUSPICION: self._suspicion_over,
@@ -316,6 +317,11 @@ class Membership:
                 self._batch(batch, now)
             case SyncWanted() as wanted:
                 self._syncer.fetch(event.sender, wanted)
+            case Ping() as ping if ping.target == self._table.me:
+                me = self._table[self._table.me]
+                self._outbox.send(event.sender, Ack(ping.probe, me.handle, me.claim.boot))
+            case Ack() as ack:
+                self._ack(ack, now)
             case _:
                 return
         self._sign_of_life(handle_of(event.sender), now)

@@ -43,6 +43,8 @@ class _Probe:
     sent: float
     patience: float
     """Seconds from the Ping to the verdict."""
+    indirect: bool = False
+    """The time for a direct answer is over."""
     asked: int = 0
     answered: set[Handle] = field(default_factory=set)
     """Helpers that were heard of, by Ack or Nack."""
@@ -131,10 +133,21 @@ class Prober:
             self._config.helpers,
             lambda handle: handle != probe.target and self._table.state(handle) is NodeState.ALIVE,
         )
-        probe.asked = len(helpers)
+        probe.indirect, probe.asked = True, len(helpers)
+        if self._config.fallback:
+            self._ping(number, target, [], now)
+            self._outbox.timer(Clock.RETRY, (now + probe.sent + probe.patience) / 2, number)
+            self._outbox.send(target.node, Ping(number, self._table.me, target.handle, probe.boot))
         request = PingRequest(number, self._table.me, target.handle, target.claim.boot)
         for helper in helpers:
             self._outbox.datagram(helper.claim.address, [request], now)
+
+    def again(self, number: int, now: float) -> None:
+        """One more direct try, late enough that a burst of loss is over."""
+        probe = self._probes[number]
+        target = self._table.get(probe.target)
+        if target is not None:
+            self._ping(number, target, [], now)
 
     def verdict(self, number: int, firing: Firing, now: float) -> tuple[Handle, Verdict]:
         """The time of a probe is over."""
@@ -163,7 +176,7 @@ class Prober:
         probe = self._probes.get(ack.probe)
         if probe is None or ack.sender != probe.target or ack.boot != probe.boot:
             return None
-        if not probe.asked:
+        if not probe.indirect:
             self._rtt[probe.target] = smoothed(self._rtt.get(probe.target), now - probe.sent)
         self._close(ack.probe)
         self._awareness.add(-1)
@@ -197,6 +210,7 @@ class Prober:
     def _close(self, number: int) -> None:
         del self._probes[number]
         self._timers.stop(Clock.DIRECT, number)
+        self._timers.stop(Clock.RETRY, number)
         self._timers.stop(Clock.VERDICT, number)
 
     def check(self) -> None:

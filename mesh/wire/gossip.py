@@ -18,7 +18,7 @@ HANDLE_SIZE = 12
 ENTRY_SIZE = 12
 """Bytes of one member in a `Sync` digest."""
 
-MAX_CLAIM = 900
+MAX_CLAIM = 1000
 """Bytes of an encoded claim; leaves a record room in one datagram."""
 
 SYNC_RECORDS = 256
@@ -46,7 +46,7 @@ class EngineBuild:
     """A renderer it can run. Names are text, not an enum: a newer node may have an engine we do not know."""
 
     name: Annotated[str, AtMost(24)]
-    build: Annotated[str, AtMost(64)]
+    build: Annotated[str, AtMost(48)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Meta:
 
     site: Annotated[str, AtMost(96)] = ""
     tags: Annotated[tuple[Annotated[str, AtMost(32)], ...], AtMost(8)] = ()
-    engines: Annotated[tuple[EngineBuild, ...], AtMost(6)] = ()
+    engines: Annotated[tuple[EngineBuild, ...], AtMost(5)] = ()
     slots: Annotated[int, Range(0, 4096)] = 0
     """Render threads it offers."""
     load: Byte = 0

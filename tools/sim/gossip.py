@@ -135,6 +135,7 @@ def gossip_mesh(
     log: Log | None = None,
     check_every: int = 1,
     count_traffic: bool = False,
+    machine_class: type[Membership] = Membership,
 ) -> GossipMesh:
     """`nodes` places that know the first `seeds` addresses."""
     memory = Memory()
@@ -143,7 +144,7 @@ def gossip_mesh(
 
     def birth(at: Place, boot: Boot, rng: random.Random) -> Birth:
         meta = Meta(at.site, (), USUAL_META.engines, USUAL_META.slots, uplink=USUAL_META.uplink)
-        machine = Membership(
+        machine = machine_class(
             at.node,
             at.name,
             at.address,
