@@ -229,6 +229,7 @@ class Node:
             self._endpoint.port,
             identity.mesh_name,
             self.config.name,
+            admits=identity.can_issue,
         )
 
         async def heard(news: Heard) -> None:
