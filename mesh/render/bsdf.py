@@ -292,7 +292,7 @@ def _transmitted(m, ix, iy, iz):
 
 @kernel
 def sample_direction(m, u, v, choice):
-    """A direction (ix, iy, iz) drawn with the density above; it may point where the value is zero."""
+    """A direction (ix, iy, iz) drawn with the density above; it may point where the value is zero, or be zero."""
     if choice < m.p_diff + m.p_cloth:
         x, y, z, _ = cosine_hemisphere(u, v)
         return x, y, z
@@ -306,7 +306,7 @@ def sample_direction(m, u, v, choice):
             m.coat_alpha, m.coat_alpha, u, v,
         )  # fmt: skip
         x, y, z = hx * tx + hy * bx + hz * m.cx, hx * ty + hy * by + hz * m.cy, hx * tz + hy * bz + hz * m.cz
-        return _mirror(m, x, y, z)
+        return _mirror(m, x, y, z, ONE)
     choice -= m.p_coat
     hx, hy, hz = sample_visible(m.ox, m.oy, m.oz, m.ax, m.ay, u, v)
     if choice < m.p_glass:
@@ -315,15 +315,16 @@ def sample_direction(m, u, v, choice):
         if choice >= m.p_glass * fresnel:
             k = oh / m.eta - beyond
             return k * hx - m.ox / m.eta, k * hy - m.oy / m.eta, k * hz - m.oz / m.eta
-        return _mirror(m, hx, hy, hz)
+        return _mirror(m, hx, hy, hz, ONE)
     choice -= m.p_glass
-    x, y, z = _mirror(m, hx, hy, hz)
-    if choice < m.p_thin:
-        return x, y, -z
-    return x, y, z
+    return _mirror(m, hx, hy, hz, -ONE if choice < m.p_thin else ONE)
 
 
 @kernel
-def _mirror(m, hx, hy, hz):
+def _mirror(m, hx, hy, hz, side):
+    """The reflection of o about h, put on the far side for side = -1; no direction if it comes out below."""
     twice = TWO * (m.ox * hx + m.oy * hy + m.oz * hz)
-    return twice * hx - m.ox, twice * hy - m.oy, twice * hz - m.oz
+    z = twice * hz - m.oz
+    if z <= ZERO:
+        return ZERO, ZERO, ZERO
+    return twice * hx - m.ox, twice * hy - m.oy, z * side

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mesh.render.kernel import inlined, kernel
+from mesh.render.kernel import kernel, merged
 from mesh.render.math import (
     HALF,
     INV_PI,
@@ -64,21 +64,29 @@ def _load(pixels, strength, radiance):
 
 
 @kernel
+def _mean_light(radiance, y0, y1, x0, x1):
+    height, width, _ = radiance.shape
+    total = 0.0
+    for y in range(y0, y1):
+        row = min(max(y, 0), height - 1)
+        for x in range(x0, x1):
+            column = (x + width) % width
+            total += luminance(radiance[row, column, 0], radiance[row, column, 1], radiance[row, column, 2])
+    return total / ((y1 - y0) * (x1 - x0))
+
+
+@kernel
 def _measure(radiance, grid):
-    """The mean luminance of each cell of the grid, from the texels below it and their neighbours."""
+    """The light of each cell of the grid: of its own texels, and a little of those that blend into it."""
     height, width, _ = radiance.shape
     gh, gw = grid.shape
     for i in range(gh):
-        y0, y1 = i * height // gh - 1, max((i + 1) * height // gh, i * height // gh + 1) + 1
+        y0, y1 = i * height // gh, max((i + 1) * height // gh, i * height // gh + 1)
         for j in range(gw):
-            x0, x1 = j * width // gw - 1, max((j + 1) * width // gw, j * width // gw + 1) + 1
-            total = 0.0
-            for y in range(y0, y1):
-                yy = min(max(y, 0), height - 1)
-                for x in range(x0, x1):
-                    xx = (x + width) % width
-                    total += luminance(radiance[yy, xx, 0], radiance[yy, xx, 1], radiance[yy, xx, 2])
-            grid[i, j] = f32(total / ((y1 - y0) * (x1 - x0)))
+            x0, x1 = j * width // gw, max((j + 1) * width // gw, j * width // gw + 1)
+            own = _mean_light(radiance, y0, y1, x0, x1)
+            around = _mean_light(radiance, y0 - 1, y1 + 1, x0 - 1, x1 + 1)
+            grid[i, j] = f32(0.75 * own + 0.25 * around)
 
 
 @kernel
@@ -162,7 +170,7 @@ def make_environment(pixels: F32, strength: float, rotation: float) -> Environme
     return Environment(radiance, grid, rows, columns, row_guide, column_guide, turns, f32(mean))
 
 
-@inlined
+@merged
 def _map_position(environment, x, y, z):
     u = atan2(z, x) * INV_TWO_PI + HALF + environment.turns
     return u - floor(u), acos(y) * INV_PI

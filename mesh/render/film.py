@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mesh.render.kernel import inlined, kernel
+from mesh.render.kernel import kernel, merged
 from mesh.render.math import luminance, normalize
 from mesh.render.paths import trace_path
 
@@ -27,12 +27,12 @@ _LEAST_BLOCKS = 4
 """Before an adaptive pixel may stop."""
 
 
-@inlined
+@merged
 def _fixed(value):
     return i64(np.floor(value * _ONE + 0.5))
 
 
-@inlined
+@merged
 def _bounded(value):
     return min(max(value, -_LARGEST), _LARGEST)
 

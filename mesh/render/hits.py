@@ -19,7 +19,7 @@ from mesh.render.geometry import (
     TANGENTS,
     UVS,
 )
-from mesh.render.kernel import inlined, kernel
+from mesh.render.kernel import kernel, merged
 from mesh.render.materials import (
     COAT,
     COAT_NORMAL_MAP,
@@ -51,7 +51,7 @@ class Frame(NamedTuple):
     cz: np.float32
 
 
-@inlined
+@merged
 def _to_world(m, instance, x, y, z):
     k = NORMAL_MATRIX
     return normalize(
@@ -61,14 +61,14 @@ def _to_world(m, instance, x, y, z):
     )
 
 
-@inlined
+@merged
 def geometric_normal(geometry, instance, triangle):
     """The unit normal of a triangle in the world, on its front side. `triangle` counts in the scene."""
     t = geometry.triangles
     return _to_world(geometry.instances, instance, t[triangle, 0], t[triangle, 1], t[triangle, 2])
 
 
-@inlined
+@merged
 def spot_at(geometry, instance, prim, u, v, width, jitter):
     """The Spot of a hit; `width` is the ray's cross section there, in metres."""
     ints, t = geometry.ints, geometry.triangles
@@ -107,7 +107,7 @@ def _bend(nx, ny, nz, ox, oy, oz):
     return normalize(nx + k * ox, ny + k * oy, nz + k * oz)
 
 
-@inlined
+@merged
 def frame_at(geometry, materials, instance, prim, material, u, v, spot, front, ox, oy, oz):
     """The shading frame of a hit seen from the unit direction o; `front` is -1 on the back side, else 1."""
     t, m = geometry.triangles, geometry.instances

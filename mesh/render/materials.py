@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesh.render.bsdf import Surface
-from mesh.render.kernel import inlined, kernel
+from mesh.render.kernel import kernel, merged
 from mesh.render.math import ONE, TWO, ZERO, log, normalize, sqrt
 from mesh.render.textures import UV_SET, Textures, look_up
 
@@ -77,7 +77,7 @@ def absorption(color, distance):
     return -log(max(color, f32(1e-4))) / distance
 
 
-@inlined
+@kernel
 def _map(materials, material, which, spot):
     """(r, g, b, a) of a texture of the material; the caller knows that it has one."""
     slot = materials.flags[material, FIRST_TEXTURE + which]
@@ -87,7 +87,7 @@ def _map(materials, material, which, spot):
     return look_up(textures, slot, u, v, spot.footprint, spot.jitter)
 
 
-@inlined
+@merged
 def _has(materials, material, which):
     return materials.flags[material, FIRST_TEXTURE + which] >= 0
 
@@ -117,7 +117,7 @@ def base_color(materials, material, spot):
     return min(r, ONE), min(g, ONE), min(b, ONE), min(a, ONE)
 
 
-@inlined
+@merged
 def coverage(materials, material, alpha):
     """How much of a ray stops here: 0 or 1 but for BLEND."""
     mode = materials.flags[material, ALPHA_MODE]

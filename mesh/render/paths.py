@@ -18,7 +18,7 @@ from mesh.render.filter import filter_offset
 from mesh.render.frames import leave_surface
 from mesh.render.geometry import FIRST, FIRST_LIGHT, MATERIAL, OBJECT
 from mesh.render.hits import frame_at, spot_at
-from mesh.render.kernel import inlined
+from mesh.render.kernel import merged
 from mesh.render.materials import (
     ABSORPTION,
     DOUBLE_SIDED,
@@ -72,7 +72,7 @@ class Path(NamedTuple):
     material_id: np.int32
 
 
-@inlined
+@merged
 def trace_path(
     everything,
     shade,

@@ -9,7 +9,7 @@ from mesh.render.environment import environment_radiance, sample_environment
 from mesh.render.frames import leave_surface
 from mesh.render.geometry import FLIP, MATERIAL
 from mesh.render.hits import geometric_normal, spot_at
-from mesh.render.kernel import inlined, kernel
+from mesh.render.kernel import kernel, merged
 from mesh.render.lights import choose_light, punctual_light, triangle_point
 from mesh.render.materials import DOUBLE_SIDED, base_color, coverage, emission
 from mesh.render.math import ONE, ZERO, sqrt
@@ -20,7 +20,7 @@ _MOST_LAYERS = 64
 _FAR = f32(np.inf)
 
 
-@inlined
+@merged
 def sample_light(lights, environment, geometry, materials, px, py, pz, choice, u, v):
     """One light at p: unit direction (x, y, z), distance, radiance (r, g, b), and density.
 
@@ -83,7 +83,7 @@ def _through_sheer(sheer, sheer_ids, geometry, materials, ox, oy, oz, dx, dy, dz
     return ZERO
 
 
-@inlined
+@merged
 def visibility(shade, geometry, materials, px, py, pz, gx, gy, gz, dx, dy, dz, distance, reach, scratch):
     """The share of light that arrives at p from direction d; g is the geometric normal on either side."""
     if dx * gx + dy * gy + dz * gz < ZERO:
@@ -98,7 +98,7 @@ def visibility(shade, geometry, materials, px, py, pz, gx, gy, gz, dx, dy, dz, d
     )
 
 
-@inlined
+@merged
 def front_of(geometry, instance, triangle, dx, dy, dz):
     """The geometric normal on the side a ray along d comes from, and 1 for the front side, -1 for the back."""
     x, y, z = geometric_normal(geometry, instance, triangle)
