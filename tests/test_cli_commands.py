@@ -527,3 +527,12 @@ def test_a_config_file_that_is_wrong_names_the_field(mesh: Mesh, home: Paths) ->
     assert outcome.code == ExitCode.USAGE
     assert "listen.prot" in one_sentence(outcome)
     assert "Did you mean port?" in outcome.err
+
+
+def test_a_data_folder_that_cannot_be_written_is_one_sentence(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MESH_HOME", str(Path("triangle.bin") / "home"))
+    outcome = mesh("join")
+    assert outcome.code == ExitCode.REFUSED
+    assert one_sentence(outcome).startswith("The node cannot keep its data in ")

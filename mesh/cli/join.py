@@ -16,6 +16,7 @@ from mesh.control.client import Client
 from mesh.control.daemon import Life, Ready, run_node
 from mesh.control.errors import NoNode
 from mesh.errors import BadConfig, MeshError
+from mesh.node.errors import HomeUnwritable
 
 _LOG_BYTES = 5_000_000
 
@@ -168,9 +169,18 @@ def _existing(config_file: Path | None) -> Path | None:
 
 
 def _start_logging(config: NodeConfig, paths: Paths) -> None:
-    """Everything into a file that is cut at times; on the terminal only what a person must see."""
-    paths.logs.mkdir(parents=True, exist_ok=True)
-    file = RotatingFileHandler(paths.logs / "node.log", maxBytes=_LOG_BYTES, backupCount=2, encoding="utf-8")
+    """Everything into a file that is cut at times; on the terminal only what a person must see.
+
+    The first to write into the data folder. Raises HomeUnwritable.
+    """
+    try:
+        paths.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        paths.logs.mkdir(exist_ok=True)
+        file = RotatingFileHandler(
+            paths.logs / "node.log", maxBytes=_LOG_BYTES, backupCount=2, encoding="utf-8"
+        )
+    except OSError as error:
+        raise HomeUnwritable(home=paths.home, reason=error.strerror) from error
     terminal = logging.StreamHandler()
     terminal.setLevel(config.log_level.upper() if config.headless else "WARNING")
     logging.basicConfig(
