@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+import sys
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
@@ -249,8 +250,10 @@ class Paths:
 
     @property
     def kernels(self) -> Path:
-        """Folder of compiled kernels; MESH_KERNEL_CACHE, where set, lets several nodes share one."""
-        return Path(os.environ.get("MESH_KERNEL_CACHE") or self.home / "kernels")
+        """Folder of compiled kernels. They belong to the installation, so that everything run from one
+        environment compiles once; in the data folder where the installation is not ours to write to."""
+        own_environment = sys.prefix != sys.base_prefix and os.access(sys.prefix, os.W_OK)
+        return Path(sys.prefix) / "var" / "mesh-kernels" if own_environment else self.home / "kernels"
 
     @property
     def logs(self) -> Path:
@@ -276,7 +279,7 @@ def load_config(file: Path | None = None, flags: Mapping[str, object] | None = N
     if file is not None:
         try:
             config = _read_table(config, tomllib.loads(file.read_text("utf-8")), str(file), "")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             pass
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             reason = getattr(error, "strerror", None) or str(error)

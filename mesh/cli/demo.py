@@ -114,8 +114,6 @@ def demo(output: Path) -> None:
 
 def _demo(output: Path) -> ExitCode:
     _make_folder(output)
-    # Compiled kernels are part of the installation, and the only thing that is kept for the next time.
-    os.environ["MESH_KERNEL_CACHE"] = str(Path(sys.prefix) / "var" / "mesh-kernels")
     scene = output / "still-life.glb"
     homes = output / ".nodes"
     with ExitStack() as stack:
