@@ -42,6 +42,7 @@ class Books:
             layout=layout,
             facts=facts,
             learned_at=core.now,
+            worked_at=core.now,
         )
         core.jobs[job.id] = job
         core.touch(job)
@@ -115,6 +116,7 @@ class Books:
             news = job.facts.learn(run.author, entry)
             if news.result is not None:
                 span = job.layout.span(news.result.unit)
+                job.worked_at = core.now
                 job.holdings.release([span], UnitState.PUBLISHED)
                 core.story.tell(core.now, job.id, [span], f"published by {run.author.hex()[:8]}")
                 core.notify(ResultKnown(job.id, job.facts.result(len(job.facts.results) - 1)))

@@ -35,6 +35,8 @@ class Core:
         self.leaving = False
         self.story = Story()
         self.out: list[Effect] = []
+        self.steal_seconds = config.steal_cost_seconds
+        """What a steal takes, as measured of late."""
         self.touched: dict[JobId, None] = {}
         """Jobs that something happened to in the event at hand."""
         self._alarms: dict[Alarm, float] = {}
@@ -76,6 +78,10 @@ class Core:
 
     def waiting_for(self, alarm: Alarm) -> bool:
         return alarm in self._alarms
+
+    def ahead(self) -> float:
+        """So many seconds before the end of a unit the next work is asked for."""
+        return max(self.config.prefetch_seconds, 3 * self.steal_seconds)
 
     # --- questions ----------------------------------------------------------------------------------
 
@@ -127,6 +133,10 @@ class Core:
 
     def priority(self, job: Job) -> int:
         return max(1, job.edits.number(EditName.PRIORITY, job.policy.priority))
+
+    def category(self, job: Job) -> str:
+        edit = job.edits.get(EditName.CATEGORY)
+        return job.policy.category if edit is None or not edit.words else edit.words[0]
 
     def other_able(self, job: Job) -> list[NodeId]:
         return [info.node for info in self.peers.infos() if self.can_render(job, info)]

@@ -151,6 +151,10 @@ class Job:
     blocked: frozenset[NodeId] = frozenset()
     """Nodes that failed too many of its units."""
     flushed_at: float = -1e9
+    worked_at: float = 0.0
+    """When somebody was last known to work on it."""
+    refused_until: float = 0.0
+    """Others have nothing to give of it; not asked for again before, unless there is nothing else to do."""
     pulse_pause: float = 0.0
     """Seconds between comparisons of a ledger whose job has ended: grows while nothing changes."""
 

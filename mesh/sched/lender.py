@@ -16,6 +16,7 @@ from mesh.sched.intervals import Interval, IntervalSet, from_numbers
 from mesh.sched.job import Job, Loan
 from mesh.sched.life import UnitState
 from mesh.sched.rules import Stock, grain_of, portion
+from mesh.sched.sharing import Sharing
 from mesh.wire.effects import Shorten
 from mesh.wire.sched import (
     MAX_SPAN_NUMBERS,
@@ -40,11 +41,10 @@ class Parked:
 
 
 class Lender:
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, sharing: Sharing) -> None:
         self._core = core
+        self._sharing = sharing
         self._parked: dict[NodeId, Parked] = {}
-        self.steal_seconds = core.config.steal_cost_seconds
-        """What a steal is known to cost here: kept up to date by the thief's side."""
 
     @property
     def parked(self) -> list[NodeId]:
@@ -189,13 +189,13 @@ class Lender:
             tail=tail,
             in_hand=in_hand,
             frame=job.layout.buckets,
-            grain=grain_of(pace, self.steal_seconds, core.config.grain_factor),
+            grain=grain_of(pace, core.steal_seconds, core.config.grain_factor),
             chunk=job.policy.chunk * job.layout.buckets,
         )
         if not stock.owned and not pace:
             return []  # nobody knows yet whether cutting pays
         mine = speed_of(job, core.me, core.now)
-        share = portion(stock, mine, want.speed, i_render=core.i_can_render(job), idle=idle)
+        share = portion(stock, mine, want.speed, i_render=self._mine_next(job), idle=idle)
         if share.owned:
             spans = owned.back(share.owned)[-MAX_SPAN_NUMBERS // 2 :]
             job.holdings.move(spans, UnitState.OWNED, UnitState.LENT)
@@ -209,6 +209,11 @@ class Lender:
             core.out.append(Shorten(job.id, whole, run.attempt, stop))
             return spans
         return []
+
+    def _mine_next(self, job: Job) -> bool:
+        """Whether this node would render the job's next unit itself, having nothing more deserving to do."""
+        ranked = self._sharing.ranked()
+        return bool(ranked) and ranked[0] is job and self._core.i_can_render(job)
 
     def _not_failed_by(self, job: Job, thief: NodeId, owned: IntervalSet) -> IntervalSet:
         """What `thief` may try: what it has not failed at, or what everybody else has failed at as well."""

@@ -32,6 +32,8 @@ class Peers:
         self._infos: dict[NodeId, PeerInfo] = {}
         self._order: list[NodeId] = []
         self._places: dict[NodeId, int] = {}
+        self.version = 0
+        """Grows when somebody comes, goes or changes what it can do."""
 
     def __contains__(self, node: NodeId) -> bool:
         return node in self._infos
@@ -43,13 +45,17 @@ class Peers:
         return self._infos.get(node)
 
     def put(self, peer: PeerInfo) -> None:
-        if peer.node not in self._infos:
+        known = self._infos.get(peer.node)
+        if known is None or _abilities(known) != _abilities(peer):
+            self.version += 1
+        if known is None:
             self._places[peer.node] = len(self._order)
             self._order.append(peer.node)
         self._infos[peer.node] = peer
 
     def drop(self, node: NodeId) -> None:
         if self._infos.pop(node, None) is not None:
+            self.version += 1
             place, last = self._places.pop(node), self._order.pop()
             if last != node:
                 self._order[place] = last
@@ -66,3 +72,7 @@ class Peers:
         if count >= len(self._order):
             return list(self._order)
         return rng.sample(self._order, count)
+
+
+def _abilities(peer: PeerInfo) -> tuple[object, ...]:
+    return peer.engines, peer.tags, peer.memory_bytes

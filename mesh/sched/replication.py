@@ -318,6 +318,8 @@ class Replication:
             self.compare(job, rendezvous(core.me, keepers, 1)[0], watch=True)
 
     def on_summary(self, job: Job, summary: JobSummary) -> None:
+        if summary.done > job.summary_done:
+            job.worked_at = self._core.now
         job.summary_done = summary.done
         job.summary_failed = summary.failed
         job.summary_finished = summary.finished

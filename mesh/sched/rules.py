@@ -50,7 +50,7 @@ def portion(stock: Stock, mine: float, thief: float, *, i_render: bool, idle: bo
     most = stock.chunk or stock.owned + stock.tail
     if stock.owned:
         if not i_render and stock.owned <= stock.frame:
-            return Portion(owned=min(stock.owned, most))
+            return Portion(owned=min(stock.owned, most))  # it would only lie about
         wish = part * (stock.owned + stock.tail + stock.in_hand)
         if stock.owned >= 2 * stock.frame:
             frames = min(max(1, round(wish / stock.frame)), stock.owned // stock.frame)
@@ -58,7 +58,7 @@ def portion(stock: Stock, mine: float, thief: float, *, i_render: bool, idle: bo
         count = min(round(wish), stock.owned)
         if count < stock.grain or stock.owned - count < stock.grain:
             # Too small to cut: whoever is idle has the better claim to all of it.
-            count = stock.owned if idle and (stock.in_hand or not i_render) else 0
+            count = stock.owned if idle and stock.in_hand else 0
         return Portion(owned=min(count, most))
     count = min(round(part * (stock.tail + stock.in_hand)), stock.tail)
     return Portion(tail=min(count, most)) if count >= max(1, stock.grain) else Portion()

@@ -55,18 +55,25 @@ class Runner:
         """Whether a slot is free."""
         return sum(len(job.runs) for job in self._core.jobs.values()) < self._core.capacity.units
 
-    def hungry(self, ahead: float) -> bool:
-        """Whether a slot is free, or will be within `ahead` seconds, and nothing is here to fill it."""
+    def wanted(self) -> tuple[list[Job], bool]:
+        """The jobs whose work would be welcome here, best first, and whether there is other work to do."""
+        jobs: list[Job] = []
+        for job in self._sharing.ranked():
+            if self.ready(job):
+                if self._next(job) is not None:
+                    return jobs, True
+                jobs.append(job)
+        return jobs, False
+
+    def slot_within(self, seconds: float) -> bool:
+        """Whether a slot is free, or will be soon."""
         core = self._core
         if core.capacity.units <= 0:
-            return False
-        owned = sum(1 for job in core.jobs.values() if self.ready(job) and self._next(job) is not None)
-        if owned:
             return False
         if self.idle():
             return True
         runs = [(job, run) for job in core.jobs.values() for run in job.runs.values()]
-        return any(seconds_left(job, run, core.me, core.now) <= ahead for job, run in runs)
+        return any(seconds_left(job, run, core.me, core.now) <= seconds for job, run in runs)
 
     # --- starting -----------------------------------------------------------------------------------
 
@@ -107,6 +114,7 @@ class Runner:
         job.holdings.move([span], UnitState.OWNED, UnitState.RUNNING)
         run = Run(job.id, attempt, span[0], span[1], span[1], core.now, core.now)
         job.runs[attempt] = run
+        job.worked_at = core.now
         unit = job.layout.unit(*span)
         core.out.append(Render(job.id, job.manifest, unit, attempt))
         core.notify(UnitStarted(job.id, unit))
@@ -119,8 +127,9 @@ class Runner:
         """Wakes the thief shortly before the unit ends, also where the engine reports no progress."""
         core = self._core
         left = seconds_left(job, run, core.me, core.now)
-        if left < 3600 and not job.holdings.owned:
-            core.wake(("ahead", run.attempt), core.now + max(0.0, left - 2 * core.config.prefetch_seconds))
+        content = job.holdings.owned and self._sharing.ranked()[0] is job
+        if left < 3600 and not content:
+            core.wake(("ahead", run.attempt), core.now + max(0.0, left - 0.9 * core.ahead()))
 
     # --- what the engine says -----------------------------------------------------------------------
 

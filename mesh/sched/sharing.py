@@ -1,24 +1,152 @@
-"""Which job goes first on this node."""
+"""Which job goes first on this node: its part in an assignment that every node computes alike.
+
+The nodes due to each job (`fairness.py`) are chosen by rendezvous hashing, jobs with few possible nodes
+first. So nodes stay with their job, and its scene, for as long as the jobs stay the same. A node whose
+job has no work to be had takes other jobs by Netrender's rating rather than wait.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Hashable
+
+from mesh.model.ids import JobId, NodeId
 from mesh.sched.core import Core
+from mesh.sched.fairness import Demand, due, whole
 from mesh.sched.job import Job
+from mesh.sched.peers import rendezvous
 
 
 class Sharing:
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._key: Hashable = None
+        self._mine: JobId | None = None
 
     def ranked(self) -> list[Job]:
         """Jobs that may have work, the most deserving first."""
         jobs = [job for job in self._core.jobs.values() if not job.ended and not job.paused]
-        return sorted(jobs, key=lambda job: (job.manifest.submitted_ms, job.id))
+        if len(jobs) < 2:
+            return jobs
+        jobs = [job for job in jobs if self.may_start(job)]
+        if len(jobs) < 2:
+            return jobs
+        mine = self._assigned(jobs)
+        urgent = {job.id for job in jobs if self._starved(job)}
+        ratings = self._ratings(jobs)
+        return sorted(
+            jobs,
+            key=lambda job: (
+                job.id not in urgent,
+                job.id != mine,
+                ratings[job.id],
+                job.manifest.submitted_ms,
+                job.id,
+            ),
+        )
 
     def may_start(self, job: Job) -> bool:
         """Whether the jobs that this one waits for are done, as far as this node knows."""
         for other in job.policy.after:
             before = self._core.jobs.get(other)
-            if before is None or not before.finished:
+            if other not in self._core.dropped and (before is None or not before.finished):
                 return False
         return True
+
+    def _starved(self, job: Job) -> bool:
+        """Whether nobody has worked on it for so long that it goes first: then one result is enough."""
+        limit = self._core.config.starved_seconds
+        return limit > 0 and self._core.now - job.worked_at >= limit
+
+    def _assigned(self, jobs: list[Job]) -> JobId | None:
+        """The job that this node is due to."""
+        core = self._core
+        key = (
+            core.peers.version,
+            core.capacity,
+            tuple(
+                (
+                    job.id,
+                    core.priority(job),
+                    core.category(job),
+                    job.edits.brief(),
+                    job.blocked,
+                    self._usable(job),
+                    self._first_frames(job),
+                )
+                for job in jobs
+            ),
+        )
+        if key != self._key:
+            self._key = key
+            self._mine = self._assignment(jobs).get(core.me)
+        return self._mine
+
+    def _assignment(self, jobs: list[Job]) -> dict[NodeId, JobId]:
+        """Which node is due to which job."""
+        core = self._core
+        able: dict[JobId, list[NodeId]] = {}
+        for job in jobs:
+            able[job.id] = core.other_able(job)
+            if core.i_can_render(job):
+                able[job.id].append(core.me)
+        everybody = {node for nodes in able.values() for node in nodes}
+        counts = self._counts(jobs, able, len(everybody))
+        assigned: dict[NodeId, JobId] = {}
+        for job in sorted(jobs, key=lambda job: (len(able[job.id]), job.id)):
+            free = [node for node in able[job.id] if node not in assigned]
+            for node in rendezvous(job.id, free, counts[job.id]):
+                assigned[node] = job.id
+        return assigned
+
+    def _counts(self, jobs: list[Job], able: dict[JobId, list[NodeId]], nodes: int) -> dict[JobId, int]:
+        """How many nodes each job is due: new jobs' first frames before everything else."""
+        core = self._core
+        counts: dict[JobId, int] = {job.id: 0 for job in jobs}
+        left = nodes
+        for job in sorted(jobs, key=lambda job: (-job.manifest.submitted_ms, job.id)):
+            first = min(self._first_frames(job), len(able[job.id]), left)
+            counts[job.id] = first
+            left -= first
+        cap = core.config.job_share * nodes
+        demands = [
+            Demand(
+                job.id,
+                core.priority(job),
+                core.category(job),
+                max(0.0, min(float(self._usable(job)), float(len(able[job.id])), cap) - counts[job.id]),
+            )
+            for job in jobs
+        ]
+        for job_id, more in whole(due(demands, left)).items():
+            counts[job_id] += more
+        return counts
+
+    def _first_frames(self, job: Job) -> int:
+        """Of the frames that a new job gets before all others, how many are still to come."""
+        wanted = self._core.config.first_frames
+        return max(0, wanted - job.facts.frames_done) if wanted else 0
+
+    def _usable(self, job: Job) -> int:
+        """Nodes that could find work in it: rounded, for all nodes are to find the same number."""
+        missing = job.facts.missing.size
+        return 1 << max(0, math.ceil(math.log2(max(1, missing))))
+
+    def _ratings(self, jobs: list[Job]) -> dict[JobId, float]:
+        """Netrender's ratings from what is known to be running now; the least goes first."""
+        core = self._core
+        usage = {
+            job.id: len(job.runs) + sum(bool(claim.activities) for claim in job.claims.values())
+            for job in jobs
+        }
+        in_category: dict[str, int] = {}
+        greatest: dict[str, int] = {}
+        for job in jobs:
+            category = core.category(job)
+            in_category[category] = in_category.get(category, 0) + usage[job.id]
+            greatest[category] = max(greatest.get(category, 1), core.priority(job))
+        return {
+            job.id: usage[job.id] / core.priority(job)
+            + in_category[core.category(job)] / greatest[core.category(job)]
+            for job in jobs
+        }

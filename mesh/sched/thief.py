@@ -18,7 +18,6 @@ from mesh.sched.job import Job
 from mesh.sched.lender import Lender
 from mesh.sched.rules import Victim, choose_victim
 from mesh.sched.runner import Runner
-from mesh.sched.sharing import Sharing
 from mesh.wire.sched import GrantTaken, StealDeny, StealGrant, StealRequest, Want, WorkReturned
 
 _REFUSALS = 2
@@ -34,11 +33,10 @@ class Asking:
 
 
 class Thief:
-    def __init__(self, core: Core, runner: Runner, lender: Lender, sharing: Sharing) -> None:
+    def __init__(self, core: Core, runner: Runner, lender: Lender) -> None:
         self._core = core
         self._runner = runner
         self._lender = lender
-        self._sharing = sharing
         self._asking: Asking | None = None
         self._requests = 0
         self._lifeline: int | None = None
@@ -60,22 +58,28 @@ class Thief:
         self._refused_by.clear()
 
     def seek(self) -> None:
-        """Asks somebody for work where this node is idle or about to be."""
+        """Asks somebody for work where this node is idle or about to be, or could do more deserving work
+        than what it has."""
         core = self._core
-        if self._asking is not None or core.leaving or core.now < self._parked_until:
+        if self._asking is not None or core.leaving or not self._runner.slot_within(core.ahead()):
             return
-        if not self._runner.hungry(self._ahead()):
+        jobs, busy_anyway = self._runner.wanted()
+        if busy_anyway:
+            jobs = [job for job in jobs if job.refused_until <= core.now][:1]
+        elif core.now < self._parked_until:
             return
-        wants = self._wants()
-        if not wants:
+        if not jobs:
             return
-        idle = self._runner.idle()
+        wants = self._wants(jobs)
         victim = choose_victim(self._victims(wants), core.rng)
-        if victim is None or self._refusals >= _REFUSALS:
-            if idle:
-                self._park(wants)
-            return
-        self._ask(victim.node, wants, idle)
+        if victim is not None and self._refusals < _REFUSALS:
+            self._ask(victim.node, wants, self._runner.idle())
+        elif busy_anyway:
+            jobs[0].refused_until = core.now + core.config.park_seconds
+            self._refusals = 0
+            self._refused_by.clear()
+        elif self._runner.idle():
+            self._park(wants)
 
     def on_grant(self, job: Job | None, sender: NodeId, grant: StealGrant) -> None:
         core = self._core
@@ -89,7 +93,7 @@ class Thief:
             self._asking = None
             cost = core.now - asking.at
             base = core.config.steal_cost_seconds
-            self._lender.steal_seconds = max(base, 0.8 * self._lender.steal_seconds + 0.2 * cost)
+            core.steal_seconds = max(base, 0.8 * core.steal_seconds + 0.2 * cost)
         self.granted += 1
         self.stir()
         spans = job.facts.missing.common(from_numbers(grant.spans, job.layout.total))
@@ -131,13 +135,8 @@ class Thief:
         self._refusals += 1
         self._refused_by[by] = None
 
-    def _ahead(self) -> float:
-        """So many seconds before the end of a unit the next work is asked for."""
-        return max(self._core.config.prefetch_seconds, 3 * self._lender.steal_seconds)
-
-    def _wants(self) -> tuple[Want, ...]:
+    def _wants(self, jobs: list[Job]) -> tuple[Want, ...]:
         core = self._core
-        jobs = [job for job in self._sharing.ranked() if self._runner.ready(job)]
         return tuple(Want(job.id, speed_of(job, core.me, core.now)) for job in jobs[:_WANTS])
 
     def _victims(self, wants: tuple[Want, ...]) -> list[Victim]:

@@ -80,6 +80,8 @@ class FarmWorld:
     disks: dict[int, Disk] = field(default_factory=dict)
     busy: dict[int, float] = field(default_factory=dict)
     """Seconds each host has spent rendering."""
+    spent: dict[JobId, float] = field(default_factory=dict)
+    """Seconds all hosts have spent on each job."""
     _running: dict[tuple[int, Attempt], Rendering] = field(default_factory=dict)
     _written: dict[int, list[tuple[JobId, tuple[str, ...]]]] = field(default_factory=dict)
 
@@ -194,6 +196,7 @@ class FarmWorld:
             rendering.done += now_count
             self.rendered += now_count
             self.busy[host.place.index] = self.busy.get(host.place.index, 0.0) + seconds
+            self.spent[effect.job] = self.spent.get(effect.job, 0.0) + seconds
             if unit.start + rendering.done >= rendering.stop:
                 self._finish(simulation, host, rendering)
                 return
