@@ -8,6 +8,8 @@ import pytest
 
 from mesh.gossip.config import GossipConfig
 from mesh.gossip.events import (
+    Clock,
+    GossipTimer,
     Heard,
     Leave,
     LeftMesh,
@@ -17,9 +19,10 @@ from mesh.gossip.events import (
     Start,
     UpdateMeta,
 )
+from mesh.gossip.timers import Firing, Timers
 from mesh.model.ids import Boot
 from mesh.model.status import NodeState
-from mesh.wire.effects import MessageReceived, Send, SendDatagram
+from mesh.wire.effects import Effect, MessageReceived, Send, SendDatagram, SetTimer
 from mesh.wire.gossip import (
     Accusation,
     Ack,
@@ -85,6 +88,7 @@ def test_a_silent_member_is_asked_again_through_helpers_and_the_connection() -> 
     bench.until(bench.now + 0.6)
     requests = [m for m in bench.datagrams() if isinstance(m, PingRequest) and m.probe == ping.probe]
     assert len(requests) == 3
+    assert not [m for m in bench.datagrams(to=number) if isinstance(m, PingRequest)]
     assert Send(node(number), ping) in bench.sends()
     assert bench.datagrams(to=number).count(ping) == 1
     bench.until(bench.now + 0.3)
@@ -165,16 +169,35 @@ def test_who_takes_us_for_an_older_life_is_told_of_the_present_one() -> None:
     assert bench.machine.record in bench.datagrams(to=1)
 
 
-def test_a_suspect_is_told_of_the_suspicion_in_the_probe_itself() -> None:
+def test_a_suspect_is_told_of_the_suspicion_in_every_first_probe_of_it() -> None:
     bench = lab(1, GossipConfig(quorum=3), start=True)
     bench.hear(record_of(2))
     charge = accusation(2, 1)
     bench.hear(charge)
-    bench.until(20.0)
-    pings = [e.messages for e in bench.effects if isinstance(e, SendDatagram) and e.to == place(1).address]
-    told = [charge in messages for messages in pings if isinstance(messages[0], Ping)]
-    assert told
-    assert told[0]
+    bench.until(1.5)
+    assert bench.datagrams().count(charge) > 5, "the rumour has not been told yet"
+    bench.effects.clear()
+    bench.until(4.0)
+    first: dict[int, bool] = {}
+    for effect in bench.effects:
+        ping = effect.messages[0] if isinstance(effect, SendDatagram) else None
+        if isinstance(effect, SendDatagram) and isinstance(ping, Ping) and ping.target == handle(1):
+            first.setdefault(ping.probe, charge in effect.messages)
+    assert first
+    assert all(first.values())
+
+
+def test_a_moved_timer_fires_once_at_its_new_time() -> None:
+    timers, effects = Timers(late=0.25), list[Effect]()
+    token = GossipTimer(Clock.SYNC)
+    timers.set(Clock.SYNC, 1.0, effects)
+    timers.set(Clock.SYNC, 5.0, effects)
+    assert effects == [SetTimer(token, 1.0), SetTimer(token, 5.0)]
+    assert timers.fired(token, 1.0) is Firing.STALE
+    assert timers.fired(token, 5.0) is Firing.DUE
+    assert timers.fired(token, 5.0) is Firing.STALE
+    timers.set(Clock.SYNC, 6.0, effects)
+    assert timers.fired(token, 6.3) is Firing.LATE
 
 
 def test_a_stranger_is_asked_who_it_is_and_then_pulled_from() -> None:
@@ -247,6 +270,20 @@ def test_one_side_that_takes_a_member_for_dead_shows_the_grounds() -> None:
     two.tell(MessageReceived(node(0), Sync(one.machine.record, _digest(one))))
     batch = next(send.message for send in two.sends() if isinstance(send.message, SyncRecords))
     assert set(charges) <= set(batch.accusations)
+
+
+def test_the_dead_are_asked_now_and_then_whether_they_agree() -> None:
+    bench = lab(6, start=True)
+    charges = [accusation(accuser, 1) for accuser in (2, 3, 4)]
+    bench.hear(*charges)
+    bench.until(5.0)
+    assert bench.state(1) is NodeState.DEAD
+    bench.effects.clear()
+    bench.until(15.0)
+    assert Ping(0, handle(0), handle(1), Boot(1)) in bench.datagrams(to=1)
+    assert charges[0] in bench.datagrams(to=1)
+    bench.hear(Ack(0, handle(1), Boot(1)), record_of(1, 1))
+    assert bench.state(1) is NodeState.ALIVE
 
 
 def test_progress_is_rumoured_about_once_a_second_however_often_it_changes() -> None:

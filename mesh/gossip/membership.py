@@ -227,7 +227,7 @@ class Membership:
         self._started = True
         config = self._config
         self._outbox.timer(Clock.PROBE, now + self._rng.uniform(0, config.probe_interval))
-        self._outbox.timer(Clock.SYNC, now + config.sync_interval * self._rng.random())
+        self._syncer.start(now)
         self._outbox.timer(Clock.KNOCK, now + config.knock_interval * self._rng.random())
         self._outbox.timer(Clock.REAP, now + _REAP_INTERVAL)
 

@@ -38,6 +38,9 @@ class Syncer:
         self._tribunal = tribunal
         self._rng = rng
         self._digest: bytes | None = None
+        self._next = float("inf")
+        self._eager = float("inf")
+        """Seconds to the next push-pull, while those of late introduced strangers."""
 
     def changed(self) -> None:
         """Something in the table is not as it was."""
@@ -46,16 +49,29 @@ class Syncer:
     def open_with(self, node: NodeId) -> None:
         self._outbox.send(node, Sync(self._table[self._table.me].record, self.digest()))
 
+    def start(self, now: float) -> None:
+        self._next = now + self._config.sync_interval * self._rng.random()
+        self._outbox.timer(Clock.SYNC, self._next)
+
     def tick(self, now: float) -> None:
         """Opens a push-pull with somebody, and comes back later."""
         for partner in self._table.draw(1, lambda h: self._table.state(h) is NodeState.ALIVE):
             self.open_with(partner.node)
-        interval = sync_interval(self._config.sync_interval, self._table.live)
-        self._outbox.timer(Clock.SYNC, now + interval * self._rng.uniform(0.75, 1.25))
+        calm = sync_interval(self._config.sync_interval, self._table.live)
+        interval = min(calm, self._eager)
+        self._eager = min(calm, 2 * self._eager)
+        self._next = now + interval * self._rng.uniform(0.75, 1.25)
+        self._outbox.timer(Clock.SYNC, self._next)
 
     def soon(self, now: float) -> None:
-        """The last one introduced strangers, so there may be more: come back soon."""
-        self._outbox.timer(Clock.SYNC, now + self._config.eager_interval * self._rng.uniform(0.5, 1.5))
+        """The last one introduced strangers, so there may be more: come back soon, and from then on at
+        intervals that double until all is calm. Never later than planned already, or the many push-pulls
+        of a mesh that starts would put off one another."""
+        self._eager = self._config.eager_interval
+        at = now + self._eager * self._rng.uniform(0.5, 1.5)
+        if at < self._next:
+            self._next = at
+            self._outbox.timer(Clock.SYNC, at)
 
     def answer(self, sender: NodeId, sync: Sync) -> None:
         """Sends what the opener lacks or has otherwise, and asks for what it has beyond that."""

@@ -1,0 +1,1 @@
+"""Bugs planted on purpose, each of which the suite must notice: `python -m tools.mutants.run`."""

@@ -1,0 +1,232 @@
+"""Bugs of membership: the classics of SWIM implementations, and the holes that our own rules close."""
+
+from __future__ import annotations
+
+from tools.mutants.mutant import Mutant
+
+_PROBING = "tests/test_gossip_probing.py"
+_TRUST = "tests/test_gossip_trust.py"
+_FORMULAS = "tests/test_gossip_formulas.py"
+_SEAL = "tests/test_gossip_seal.py"
+_FUZZ = "tests/test_gossip_fuzz.py"
+_STORIES = "tests/test_gossip_simulations.py"
+
+
+def _mutant(name: str, module: str, old: str, new: str, tests: str) -> Mutant:
+    return Mutant(name, f"mesh/{module}.py", old, new, tests)
+
+
+MUTANTS = (
+    _mutant("stale-reply-of-another-life", "gossip/probing", " or ack.boot != probe.boot", "", _PROBING),
+    _mutant("reply-of-somebody-else", "gossip/probing", "or ack.sender != probe.target ", "", _PROBING),
+    _mutant(
+        "late-verdict-counts",
+        "gossip/probing",
+        "if firing is Firing.LATE:\n            self._awareness",
+        "if False:\n            self._awareness",
+        _PROBING,
+    ),
+    _mutant("deaf-node-blames-others", "gossip/probing", "if cut_off and", "if False and", _PROBING),
+    _mutant(
+        "nacks-ignored",
+        "gossip/probing",
+        "blames_us = probe.asked - len(probe.answered) if",
+        "blames_us = probe.asked if",
+        _PROBING,
+    ),
+    _mutant(
+        "helper-keeps-the-answer", "gossip/probing", "if ack.sender == help_.target:", "if False:", _PROBING
+    ),
+    _mutant(
+        "no-second-try",
+        "gossip/probing",
+        "self._outbox.timer(Clock.RETRY",
+        "(lambda *_: None)(Clock.RETRY",
+        _PROBING,
+    ),
+    _mutant(
+        "helper-probes-itself",
+        "gossip/probing",
+        "lambda handle: handle != probe.target and ",
+        "lambda handle: ",
+        _PROBING,
+    ),
+    _mutant(
+        "buddy-keeps-silent", "gossip/membership", "if not self._config.buddy or", "if True or", _PROBING
+    ),
+    _mutant(
+        "reborn-node-ignored",
+        "gossip/membership",
+        "known.version <= old.version",
+        "known.claim.incarnation <= old.claim.incarnation",
+        _TRUST,
+    ),
+    _mutant("old-claims-believed", "gossip/membership", "or known.version <= old.version", "", _TRUST),
+    _mutant(
+        "ignored-incarnation",
+        "gossip/tribunal",
+        "if (accusation.boot, accusation.incarnation) != target.version:",
+        "if False:",
+        _TRUST,
+    ),
+    _mutant(
+        "unsigned-accusations",
+        "gossip/tribunal",
+        "if not accusation_holds(accusation, accuser, self._keys):",
+        "if False:",
+        _TRUST,
+    ),
+    _mutant(
+        "the-unadmitted-accuse",
+        "gossip/claims",
+        "return keys.admitted(accuser.node) and keys.verify(",
+        "return keys.verify(",
+        _TRUST,
+    ),
+    _mutant(
+        "unsigned-claims",
+        "gossip/claims",
+        'if not keys.verify(node, record.public_key, b"claim" + record.claim, record.signature):',
+        "if False:",
+        _TRUST,
+    ),
+    _mutant(
+        "one-accuser-kills", "gossip/formulas", "return max(1, min(most, electorate))", "return 1", _TRUST
+    ),
+    _mutant(
+        "no-appeal", "gossip/tribunal", "if self._config.appeal and not case.appealed:", "if False:", _TRUST
+    ),
+    _mutant(
+        "late-conviction",
+        "gossip/membership",
+        "if firing is Firing.LATE:\n            self._tribunal.postpone(handle, now)",
+        "if False:\n            self._tribunal.postpone(handle, now)",
+        f"{_STORIES} -k 'pause or slow_members'",
+    ),
+    _mutant(
+        "outdated-accusations-go-unanswered",
+        "gossip/membership",
+        "if outdated and self._config.appeal:",
+        "if False:",
+        _TRUST,
+    ),
+    _mutant(
+        "objection-in-the-same-incarnation",
+        "gossip/publishing",
+        "self._published = now\n        self._incarnation += 1\n        return self._signed(left=False)",
+        "self._published = now\n        return self._signed(left=False)",
+        _TRUST,
+    ),
+    _mutant(
+        "objections-without-limit",
+        "gossip/publishing",
+        "return now >= self.next_refutation()",
+        "return now == now",
+        _TRUST,
+    ),
+    _mutant(
+        "progress-without-limit",
+        "gossip/publishing",
+        "return max(now, self._published + wait)",
+        "return now + 0 * wait",
+        _PROBING,
+    ),
+    _mutant(
+        "goodbye-taken-for-a-claim",
+        "gossip/membership",
+        "Fact.GOODBYE if known.claim.left else Fact.NEWER_CLAIM",
+        "Fact.NEWER_CLAIM",
+        _PROBING,
+    ),
+    _mutant(
+        "returned-but-never-probed",
+        "gossip/table",
+        "            self._insert(handle)\n",
+        "",
+        f"{_STORIES} -k join",
+    ),
+    _mutant(
+        "moved-timers-fire-twice",
+        "gossip/timers",
+        "if due is None or now < due:",
+        "if due is None:",
+        _PROBING,
+    ),
+    _mutant(
+        "suspicion-never-decays",
+        "gossip/formulas",
+        "return max(least, longest - (longest - least) * share)",
+        "return longest + 0 * share",
+        _FORMULAS,
+    ),
+    _mutant("rumours-without-end", "gossip/rumours", "if rumour.told >= limit:", "if limit < 0:", _FUZZ),
+    _mutant(
+        "rumours-without-bound", "gossip/rumours", "if len(self._rumours) > self._limit:", "if False:", _FUZZ
+    ),
+    _mutant(
+        "packets-without-limit",
+        "gossip/outbox",
+        "room = min(self._config.packet - ARRAY_HEAD, int(self._allow(now)))",
+        "room = 4000",
+        _FUZZ,
+    ),
+    _mutant(
+        "pull-without-push",
+        "gossip/syncing",
+        "if wanted:\n            self._outbox.send(sender, SyncWanted(wanted))",
+        "pass",
+        _PROBING,
+    ),
+    _mutant(
+        "dead-look-alive-in-digests",
+        "gossip/syncing",
+        "for handle in self._table.in_state(NodeState.DEAD):",
+        "for handle in self._table.in_state(NodeState.DEAD)[:0]:",
+        _PROBING,
+    ),
+    _mutant(
+        "nobody-knocks",
+        "gossip/membership",
+        "        if dead:\n",
+        "        if False:\n",
+        _PROBING,
+    ),
+    _mutant("seeds-asked-once", "gossip/seeking", "if event.keep and len", "if False and len", _PROBING),
+    _mutant(
+        "answers-nobody-asked-for",
+        "gossip/seeking",
+        "if not self._expected:",
+        "if False:",
+        _PROBING,
+    ),
+    _mutant(
+        "quarantine-by-one", "gossip/formulas", "return max(2, min(most, others // 2))", "return 1", _FORMULAS
+    ),
+    _mutant(
+        "quarantine-for-ever",
+        "gossip/quarantine",
+        "return [handle for handle in over if self._troubles.pop(handle).quarantined]",
+        "return [] if over else []",
+        _PROBING,
+    ),
+    _mutant(
+        "members-without-bound",
+        "gossip/membership",
+        "if old is None and len(self._table) >= self._config.max_members:",
+        "if False:",
+        _TRUST,
+    ),
+    _mutant(
+        "replays-opened", "wire/seal", "if bit >= WINDOW or self.seen >> bit & 1:", "if bit >= WINDOW:", _SEAL
+    ),
+    _mutant(
+        "nonces-used-twice",
+        "wire/seal",
+        "        self._sequence += 1\n",
+        "        self._sequence |= 1\n",
+        _SEAL,
+    ),
+    _mutant(
+        "epochs-without-bound", "wire/seal", "if len(self._windows) > self._remembered:", "if False:", _SEAL
+    ),
+)
