@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
+from mesh.config import Paths
 from mesh.render.cachekey import kernel_environment
 
 # Without this numba would go on running kernels compiled before an edit of a file they inline.
-os.environ.update(kernel_environment(Path(__file__).parents[1] / ".cache" / "kernels"))
+os.environ.update(kernel_environment(Paths.locate({}).kernels))

@@ -12,6 +12,7 @@ import os
 import sys
 from pathlib import Path
 
+from mesh.config import Paths
 from mesh.render.cachekey import kernel_environment
 from tools.bench_report import as_json, as_table
 
@@ -28,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="end with the result as one JSON object")
     chosen = parser.parse_args(arguments)
     # Before a benchmark imports numba: measured is what the product runs, never a stale kernel.
-    os.environ.update(kernel_environment(Path(__file__).parents[1] / ".cache" / "kernels"))
+    os.environ.update(kernel_environment(Paths.locate({}).kernels))
     try:
         module = importlib.import_module(f"tools.bench_{chosen.name}")
     except ModuleNotFoundError as missing:
