@@ -314,7 +314,10 @@ def sample_direction(m, u, v, choice):
         fresnel, beyond = dielectric(oh, m.eta)
         if choice >= m.p_glass * fresnel:
             k = oh / m.eta - beyond
-            return k * hx - m.ox / m.eta, k * hy - m.oy / m.eta, k * hz - m.oz / m.eta
+            z = k * hz - m.oz / m.eta
+            if z >= ZERO:
+                return ZERO, ZERO, ZERO
+            return k * hx - m.ox / m.eta, k * hy - m.oy / m.eta, z
         return _mirror(m, hx, hy, hz, ONE)
     choice -= m.p_glass
     return _mirror(m, hx, hy, hz, -ONE if choice < m.p_thin else ONE)

@@ -28,8 +28,8 @@ TO_WORLD, NORMAL_MATRIX, SCALE, FLIP = 0, 12, 21, 22
 """Columns of an instance: 3 x 4 matrix; inverse transpose; its mean scale; -1 where winding is flipped."""
 INSTANCE = 24
 FIRST, MATERIAL, FIRST_UV1, FIRST_COLOR, FIRST_LIGHT, OBJECT = 0, 1, 2, 3, 4, 5
-"""Columns of an instance's integers: first triangle, material, first uv1 and colour record or -1, first light
-or -1, object id."""
+"""Columns of an instance's integers: first triangle, material, first uv1 and colour record or -1, first shining
+triangle or -1, object id."""
 INSTANCE_INTS = 6
 
 

@@ -155,9 +155,11 @@ def trace_path(
                 weight = ONE
                 first_light = geometry.ints[instance, FIRST_LIGHT]
                 if first_light >= 0:
-                    entry = first_light + prim
-                    area = lights.triangles[entry - lights.first_triangle, 9]
-                    other = lights.chance[entry] * travelled * travelled / (area * cosine)
+                    row = first_light + prim
+                    area = lights.triangles[row, 9]
+                    other = (
+                        lights.chance[lights.first_triangle + row] * travelled * travelled / (area * cosine)
+                    )
                     weight = density / (density + other)
                 sum_r += through_r * er * weight
                 sum_g += through_g * eg * weight

@@ -1,0 +1,114 @@
+"""Tiny scenes for the path tracer's tests: worlds made of a few meshes, with one material each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mesh.engines.builtin_geometry import GeometryKeeper
+from mesh.engines.builtin_light import choose_pose, gather_lights
+from mesh.engines.builtin_materials import pack_materials
+from mesh.model.manifest import RenderSettings
+from mesh.model.units import Rect
+from mesh.render.accel_layout import make_scratch
+from mesh.render.albedo import albedo_table
+from mesh.render.camera import camera_record
+from mesh.render.environment import make_environment
+from mesh.render.film import render_rect
+from mesh.render.filter import make_filter
+from mesh.render.pixels import CHANNELS
+from mesh.render.sampler import make_sequence
+from mesh.render.world import Limits, Shade, Tables, World
+from mesh.scenes.description import Camera, Image, Instance, Light, Material, Mesh, Scene, Snapshot
+
+F32 = NDArray[np.float32]
+
+WALL_UNITS = [[-1.0, -1.0, 0.0], [1.0, -1.0, 0.0], [1.0, 1.0, 0.0], [-1.0, 1.0, 0.0]]
+"""The corners of a wall through the origin that faces +z."""
+
+
+@dataclass(frozen=True)
+class Still:
+    """A scene that never moves."""
+
+    meshes: tuple[Mesh, ...]
+    materials: tuple[Material, ...]
+    camera: Camera
+    lights: tuple[Light, ...] = ()
+    images: tuple[Image, ...] = ()
+
+    def scene(self) -> Scene:
+        instances = tuple(Instance(i, np.eye(4)) for i in range(len(self.meshes)))
+        snapshot = Snapshot(0.0, instances, (self.camera,), self.lights)
+        return Scene("test", self.images, self.materials, self.meshes, lambda _time: snapshot)
+
+
+def quad(material: int, corners: list[list[float]], name: str = "quad") -> Mesh:
+    """Two triangles around four corners, counter-clockwise seen from the front."""
+    positions = np.array(corners, np.float32)
+    normal = np.cross(positions[1] - positions[0], positions[3] - positions[0])
+    normals = np.tile(normal / np.linalg.norm(normal), (4, 1)).astype(np.float32)
+    triangles = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
+    uv = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
+    return Mesh(name, material, positions.tobytes(), positions, triangles, normals, uv0=uv)
+
+
+def ball(material: int, radius: float = 1.0, rows: int = 48) -> Mesh:
+    """A sphere about the origin with smooth normals."""
+    theta = np.linspace(0, np.pi, rows + 1)[:, None]
+    phi = np.linspace(0, 2 * np.pi, 2 * rows + 1)[None, :]
+    points = np.stack(
+        [np.sin(theta) * np.cos(phi), np.cos(theta) + 0 * phi, np.sin(theta) * np.sin(phi)], axis=-1
+    )
+    normals = points.reshape(-1, 3).astype(np.float32)
+    a = (np.arange(rows)[:, None] * (2 * rows + 1) + np.arange(2 * rows)[None, :]).reshape(-1)
+    b = a + 2 * rows + 1
+    triangles = np.concatenate([np.stack([a, a + 1, b], 1), np.stack([a + 1, b + 1, b], 1)]).astype(np.int32)
+    positions = (normals * np.float32(radius)).astype(np.float32)
+    return Mesh("ball", material, positions.tobytes(), positions, triangles, normals)
+
+
+def facing(z: float = 4.0, yfov: float = 0.6) -> Camera:
+    """A camera on the +z axis that looks at the origin."""
+    matrix = np.eye(4)
+    matrix[2, 3] = z
+    return Camera("front", matrix, yfov=yfov)
+
+
+def even_light(value: float) -> F32:
+    return np.full((16, 32, 3), value, np.float32)
+
+
+def build(still: Still, settings: RenderSettings, environment: F32) -> World:
+    """The world of frame 1."""
+    scene = still.scene()
+    snapshot = scene.at(0.0)
+    placed = GeometryKeeper(scene).place(snapshot)
+    light = make_environment(environment, 1.0, 0.0)
+    pose = choose_pose(snapshot, placed, settings, 1)
+    return World(
+        placed.everything,
+        Shade(placed.solid, placed.sheer, placed.sheer_ids, int(placed.has_sheer)),
+        placed.geometry,
+        pack_materials(scene.materials, scene.images),
+        light,
+        gather_lights(snapshot, placed, light),
+        make_sequence(settings.seed, 1, settings.samples, settings.max_depth),
+        Tables(camera_record(pose, settings.width, settings.height), make_filter(), albedo_table()),
+        Limits(settings.max_depth, np.float32(settings.clamp), settings.samples, np.float32(settings.noise)),
+    )
+
+
+def render(world: World, rect: Rect) -> F32:
+    """The rectangle's pixels (height, width, channels)."""
+    out = np.zeros((rect.height, rect.width, len(CHANNELS)), np.float32)
+    own = (np.zeros(len(CHANNELS), np.int64), np.zeros(len(CHANNELS)), make_scratch())
+    render_rect(*world, rect.x0, rect.y0, rect.x1, rect.y1, out, *own)
+    return out
+
+
+def picture(still: Still, settings: RenderSettings, environment: F32) -> F32:
+    """The whole frame."""
+    return render(build(still, settings, environment), Rect(0, 0, settings.width, settings.height))

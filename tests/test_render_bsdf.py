@@ -1,0 +1,105 @@
+"""What a BSDF promises: directions come with the density it states, and that density is one in all."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mesh.render.albedo import albedo_table
+from mesh.render.bsdf import Surface, make_lobes, sample_direction, value_and_density
+from mesh.render.kernel import kernel
+
+f32 = np.float32
+RINGS, SECTORS, FINE = 16, 16, 24
+
+
+def surface(**given: float) -> Surface:
+    plain = dict.fromkeys(Surface._fields, 0.0) | {
+        "r": 0.8, "g": 0.6, "b": 0.4, "roughness": 0.5, "specular": 1.0, "ior": 1.5,
+        "specular_r": 1.0, "specular_g": 1.0, "specular_b": 1.0, "entering": 1.0, "film_ior": 1.3,
+    }  # fmt: skip
+    return Surface(**{name: f32(value) for name, value in (plain | given).items()})
+
+
+LOBES = {
+    "matte": surface(specular=0.0),
+    "plastic": surface(roughness=0.4),
+    "metal": surface(metallic=1.0, roughness=0.5),
+    "brushed": surface(metallic=1.0, roughness=0.6, anisotropy=0.6),
+    "coated": surface(roughness=0.8, coat=1.0, coat_roughness=0.4),
+    "cloth": surface(sheen_r=1.0, sheen_g=0.5, sheen_roughness=0.6),
+    "thin": surface(transmission=1.0, roughness=0.6),
+    "glass": surface(transmission=1.0, volume=1.0, roughness=0.6),
+    "leaving-glass": surface(transmission=1.0, volume=1.0, roughness=0.6, entering=-1.0),
+}
+
+
+@kernel
+def _measure(table, s, ox, oz, uniforms, counts, expected):
+    """Count sampled directions, and integrate the stated density, in cells of equal solid angle."""
+    one, zero = f32(1.0), f32(0.0)
+    m = make_lobes(table, s, ox, zero, oz, zero, zero, one, zero, zero, one)
+    for i in range(uniforms.shape[0]):
+        x, y, z = sample_direction(m, uniforms[i, 0], uniforms[i, 1], uniforms[i, 2])
+        _, _, _, density = value_and_density(m, x, y, z)
+        if density > zero:
+            phi = np.arctan2(y, x) / (2.0 * np.pi) + 0.5
+            ring = min(int((z + 1.0) / 2.0 * RINGS), RINGS - 1)
+            counts[ring, min(int(phi * SECTORS), SECTORS - 1)] += 1
+    for a in range(RINGS * FINE):
+        z = (a + 0.5) / (RINGS * FINE) * 2.0 - 1.0
+        r = np.sqrt(1.0 - z * z)
+        for b in range(SECTORS * FINE):
+            phi = ((b + 0.5) / (SECTORS * FINE) - 0.5) * 2.0 * np.pi
+            _, _, _, density = value_and_density(m, f32(r * np.cos(phi)), f32(r * np.sin(phi)), f32(z))
+            expected[a // FINE, b // FINE] += density * 4.0 * np.pi / (RINGS * SECTORS * FINE * FINE)
+
+
+@pytest.mark.parametrize("name", list(LOBES))
+@pytest.mark.parametrize("cosine", [0.9, 0.35])
+def test_directions_are_drawn_with_the_stated_density(name: str, cosine: float) -> None:
+    """Pearson's chi-square over cells of equal solid angle, at a false alarm of about one in a million."""
+    n = 200_000
+    uniforms = np.random.default_rng(7).random((n, 3)).astype(np.float32)
+    counts, expected = np.zeros((RINGS, SECTORS), np.int64), np.zeros((RINGS, SECTORS))
+
+    _measure(
+        albedo_table(),
+        LOBES[name],
+        f32(np.sqrt(1 - cosine * cosine)),
+        f32(cosine),
+        uniforms,
+        counts,
+        expected,
+    )
+
+    # The expectation is an integral by midpoints: allow it one part in two hundred beside the chance.
+    wanted = expected.ravel() * n
+    cells = wanted > 20
+    spread = wanted[cells] + (0.005 * wanted[cells]) ** 2
+    statistic = float((((counts.ravel()[cells] - wanted[cells]) ** 2) / spread).sum())
+    freedom = int(cells.sum())
+    assert statistic < freedom + 5.0 * np.sqrt(2.0 * freedom) + 10.0
+    assert float(expected.sum()) == pytest.approx(counts.sum() / n, abs=0.005)
+
+
+@kernel
+def _swap(table, s, ax, ay, az, bx, by, bz, out):
+    one, zero = f32(1.0), f32(0.0)
+    m = make_lobes(table, s, ax, ay, az, zero, zero, one, zero, zero, one)
+    out[0] = value_and_density(m, bx, by, bz)[0] / bz
+    m = make_lobes(table, s, bx, by, bz, zero, zero, one, zero, zero, one)
+    out[1] = value_and_density(m, ax, ay, az)[0] / az
+
+
+def test_a_single_scattering_lobe_is_reciprocal() -> None:
+    """Metal of little roughness, where energy compensation is next to nothing."""
+    out = np.zeros(2, np.float32)
+    a, b = np.array([0.3, 0.1, 0.9]), np.array([-0.4, 0.0, 0.8])
+    a, b = (v / np.linalg.norm(v) for v in (a, b))
+    shiny = surface(metallic=1.0, roughness=0.35)
+
+    _swap(albedo_table(), shiny, *(f32(v) for v in (*a, *b)), out)
+
+    assert out[0] > 0.01
+    assert out[1] == pytest.approx(out[0], rel=0.01)

@@ -1,0 +1,130 @@
+"""The exactness contract: one picture, however it is cut, whoever renders it, on any instruction set."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mesh.engines.builtin_frame import BuiltinRenderer
+from mesh.model.manifest import RenderSettings
+from mesh.model.units import Grid, Rect, Unit
+from mesh.render.build import engine_build
+from mesh.render.cachekey import kernel_environment
+from mesh.render.output import assemble
+from mesh.render.pixels import decode
+from mesh.render.sky import sky_map
+from mesh.scenes.description import Image, Light, LightKind, Material, Texture
+from tests.render_scenes import WALL_UNITS, Still, ball, build, facing, picture, quad, render
+
+SETTINGS = RenderSettings(width=24, height=20, samples=20, max_depth=6, seed=5)
+
+
+def still_life() -> Still:
+    """A bit of everything: texture, metal, coat, glass, cloth, film, a lamp, a shining square, the sky."""
+    checks = np.indices((16, 16)).sum(0) % 2 * 200 + 55
+    image = Image("checks", np.repeat(checks[:, :, None], 4, axis=2).astype(np.uint8))
+    materials = (
+        Material(base_color_texture=Texture(0, rotation=0.3, scale=(3.0, 3.0)), metallic=0.0, roughness=0.6, sheen_color=(0.3, 0.2, 0.1), sheen_roughness=0.4),
+        Material(metallic=0.0, roughness=0.1, transmission=0.6, thickness=1.0, attenuation_distance=1.0, attenuation_color=(0.3, 0.8, 0.5), clearcoat=0.5, iridescence=0.8),
+        Material(emissive=(3.0, 2.0, 1.0), double_sided=True),
+    )  # fmt: skip
+    lamp = np.eye(4)
+    lamp[:3, 3] = [1.0, 2.0, 2.0]
+    shining = [[-2.0, 0.5, 0.5], [-1.2, 0.5, 0.5], [-1.2, 1.3, 0.5], [-2.0, 1.3, 0.5]]
+    return Still(
+        (quad(0, [[3 * v for v in corner] for corner in WALL_UNITS]), ball(1, 0.8, 12), quad(2, shining)),
+        materials,
+        facing(),
+        (Light("lamp", LightKind.POINT, lamp, intensity=6.0),),
+        (image,),
+    )
+
+
+def digest_here() -> str:
+    return hashlib.sha256(picture(still_life(), SETTINGS, sky_map()).tobytes()).hexdigest()
+
+
+@pytest.mark.parametrize("size", [1, 7, 16])
+def test_buckets_of_any_size_make_the_same_picture(size: int) -> None:
+    world = build(still_life(), SETTINGS, sky_map())
+    whole = render(world, Rect(0, 0, 24, 20))
+    grid = Grid(24, 20, size)
+
+    patched = np.zeros_like(whole)
+    for index in reversed(range(grid.count)):
+        rect = grid.rect(index)
+        patched[rect.y0 : rect.y1, rect.x0 : rect.x1] = render(world, rect)
+
+    assert patched.tobytes() == whole.tobytes()
+
+
+def test_a_plain_processor_makes_the_same_picture(tmp_path: Path) -> None:
+    """Another process, compiling for the oldest processor of the family, numpy without its fast paths."""
+    code = "from tests.test_render_exactness import digest_here; print(digest_here())"
+    environment = os.environ | {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
+    environment["NPY_DISABLE_CPU_FEATURES"] = _dispatched_features()
+    root = Path(__file__).parents[1]
+    # tests/conftest.py does this for us, but only under pytest.
+    folder = Path(os.environ["NUMBA_CACHE_DIR"]).with_name("generic-" + engine_build())
+    environment |= kernel_environment(folder) | {"NUMBA_CACHE_DIR": str(folder), "PYTHONPATH": str(root)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, cwd=root, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == digest_here()
+
+
+def _dispatched_features() -> str:
+    from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
+
+    return " ".join(name for name in __cpu_dispatch__ if __cpu_features__.get(name))
+
+
+@pytest.fixture
+def duck() -> Path:
+    places = [Path(os.environ.get("MESH_TEST_SCENES", "")), Path(__file__).parents[2] / "shared" / "scenes"]
+    for place in places:
+        if (place / "Duck.glb").is_file():
+            return place
+    pytest.skip("needs Duck.glb in $MESH_TEST_SCENES or ../shared/scenes")
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("bucket", [16, 64])
+def test_threads_units_and_buckets_do_not_show(duck: Path, threads: int, bucket: int) -> None:
+    reference = _duck_frame(duck, 2, 32, [1.0])
+    assert _duck_frame(duck, threads, bucket, [0.3, 0.4, 1.0]) == reference
+
+
+def _duck_frame(place: Path, threads: int, bucket: int, cuts: list[float]) -> bytes:
+    settings = RenderSettings(width=48, height=40, bucket=bucket, samples=8)
+    renderer = BuiltinRenderer(place, "Duck.glb", settings, (1,), threads)
+    grid = Grid(48, 40, bucket)
+    payloads = []
+    start = 0
+    for stop in (max(1, round(share * grid.count)) for share in cuts):
+        if stop > start:
+            _, data = renderer.render(Unit(1, start, stop), lambda _share: None, lambda: grid.count)
+            payloads.append(decode(data))
+            start = stop
+    renderer.close()
+    return assemble(payloads).tobytes()
+
+
+def test_buckets_beyond_the_limit_are_left_to_others(duck: Path) -> None:
+    settings = RenderSettings(width=48, height=40, bucket=16, samples=4)
+    renderer = BuiltinRenderer(duck, "Duck.glb", settings, (1,), 2)
+
+    covered, data = renderer.render(Unit(1, 0, 9), lambda _share: None, lambda: 4)
+    nothing, empty = renderer.render(Unit(1, 0, 9), lambda _share: None, lambda: 0)
+    renderer.close()
+
+    assert covered == Unit(1, 0, 4)
+    assert decode(data).unit == covered
+    assert (nothing.size, empty) == (0, b"")

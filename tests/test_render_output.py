@@ -1,0 +1,145 @@
+"""Finished frames on disk: whole or not at all, the same bytes every time, readable by others."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import numpy as np
+import OpenImageIO
+import pytest
+from PIL import Image
+
+from mesh.model.units import Grid, Unit
+from mesh.render import output
+from mesh.render.output import FormatUnknown, FrameIncomplete, FrameNotWritten, assemble, write_frame
+from mesh.render.pixels import CHANNELS, BadPixels, Payload
+from mesh.render.preview import write_preview
+from mesh.render.views import View, to_display
+
+GRID = Grid(20, 12, 8)
+
+
+def frame() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return rng.random((12, 20, len(CHANNELS))).astype(np.float32)
+
+
+def cut(whole: np.ndarray, start: int, stop: int, number: int = 3) -> Payload:
+    rects = [GRID.rect(i) for i in range(start, stop)]
+    return Payload(Unit(number, start, stop), GRID, tuple(whole[r.y0 : r.y1, r.x0 : r.x1] for r in rects))
+
+
+def test_units_in_any_order_make_the_frame() -> None:
+    whole = frame()
+    assert np.array_equal(assemble([cut(whole, 4, 6), cut(whole, 0, 1), cut(whole, 1, 4)]), whole)
+
+
+def test_a_missing_bucket_is_named() -> None:
+    with pytest.raises(FrameIncomplete, match="2, 3"):
+        assemble([cut(frame(), 0, 2), cut(frame(), 4, 6)])
+
+
+def test_units_of_different_frames_do_not_mix() -> None:
+    with pytest.raises(BadPixels):
+        assemble([cut(frame(), 0, 3), cut(frame(), 3, 6, number=4)])
+
+
+def test_an_exr_holds_every_channel_by_name(tmp_path: Path) -> None:
+    whole = frame()
+    write_frame(whole, tmp_path / "f.exr", [("mesh:job", "7f3a")])
+
+    image = OpenImageIO.ImageInput.open(str(tmp_path / "f.exr"))
+    names = image.spec().channelnames
+    assert set(names) == set(CHANNELS)
+    assert image.spec().getattribute("mesh:job") == "7f3a"
+    pixels = image.read_image(OpenImageIO.FLOAT)
+    for name in CHANNELS:
+        exact = name.startswith(("depth", "samples", "object", "material"))
+        ours, theirs = whole[:, :, CHANNELS.index(name)], pixels[:, :, names.index(name)]
+        assert np.allclose(ours, theirs, rtol=0.0 if exact else 1e-3, atol=0.0 if exact else 1e-6)
+
+
+@pytest.mark.parametrize("name", ["f.exr", "f.png"])
+def test_the_same_frame_gives_the_same_bytes_at_any_time(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_frame(frame(), tmp_path / name)
+    first = (tmp_path / name).read_bytes()
+    assert b"2026" not in first
+    assert first == _written_again(tmp_path / name)
+
+
+def _written_again(path: Path) -> bytes:
+    path.unlink()
+    write_frame(frame(), path)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["f.exr", "f.png"])
+def test_a_full_disk_leaves_nothing_behind(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_path: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(output, "make_durable", full)
+
+    with pytest.raises(FrameNotWritten, match="No space left"):
+        write_frame(frame(), tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_write_keeps_the_older_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "f.png").write_bytes(b"older")
+
+    def full(_source: Path, _target: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(output.os, "replace", full)
+
+    with pytest.raises(FrameNotWritten):
+        write_frame(frame(), tmp_path / "f.png")
+    assert [p.name for p in tmp_path.iterdir()] == ["f.png"]
+    assert (tmp_path / "f.png").read_bytes() == b"older"
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FrameNotWritten, match="gone"):
+        write_frame(frame(), tmp_path / "gone" / "f.exr")
+
+
+def test_an_unknown_ending_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FormatUnknown):
+        write_frame(frame(), tmp_path / "f.gif")
+
+
+@pytest.mark.parametrize("view", list(View))
+def test_views_are_black_at_black_and_grow_with_light(view: View) -> None:
+    ramp = np.repeat(np.linspace(0.0, 16.0, 200, dtype=np.float32)[None, :, None], 3, axis=2)
+    shown = to_display(ramp, view, 0.0)[0].astype(int)
+    assert shown[0].max() <= 1
+    assert np.all(np.diff(shown[:, 1]) >= 0)
+    assert shown[-1].min() >= 240
+
+
+def test_the_standard_view_is_srgb() -> None:
+    linear = np.array([[[0.0, 0.21404114, 1.0]]], np.float32)
+    assert to_display(linear, View.STANDARD, 0.0).tolist() == [[[0, 128, 255]]] or to_display(
+        linear, View.STANDARD, 0.0
+    ).tolist() == [[[0, 127, 255]]]
+
+
+def test_a_stop_of_exposure_doubles_the_light() -> None:
+    grey = np.full((1, 1, 3), 0.1, np.float32)
+    assert np.array_equal(to_display(grey, View.AGX, 1.0), to_display(grey * np.float32(2.0), View.AGX, 0.0))
+
+
+def test_a_preview_moves(tmp_path: Path) -> None:
+    frames = [tmp_path / f"{i}.png" for i in range(3)]
+    for i, path in enumerate(frames):
+        write_frame(frame() * np.float32(i), path)
+    write_preview(frames, tmp_path / "p.webp", 24.0)
+    with Image.open(tmp_path / "p.webp") as picture:
+        assert picture.n_frames == 3

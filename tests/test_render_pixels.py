@@ -1,0 +1,79 @@
+"""The pixel payload: whatever goes in comes out, and whatever is damaged is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mesh.model.units import Grid, Unit
+from mesh.render.pixels import CHANNELS, BadPixels, Payload, decode, encode
+
+
+def payload(grid: Grid, start: int, stop: int, seed: int = 0) -> Payload:
+    rng = np.random.default_rng(seed)
+    rects = [grid.rect(i) for i in range(start, stop)]
+    buckets = [rng.normal(size=(r.height, r.width, len(CHANNELS))).astype(np.float32) for r in rects]
+    return Payload(Unit(7, start, stop), grid, tuple(buckets))
+
+
+@given(
+    width=st.integers(1, 40),
+    height=st.integers(1, 40),
+    bucket=st.integers(1, 16),
+    data=st.data(),
+    seed=st.integers(0, 99),
+)
+@settings(deadline=None, max_examples=50)
+def test_a_payload_survives_the_journey(
+    width: int, height: int, bucket: int, data: st.DataObject, seed: int
+) -> None:
+    grid = Grid(width, height, bucket)
+    start = data.draw(st.integers(0, grid.count - 1))
+    sent = payload(grid, start, data.draw(st.integers(start + 1, grid.count)), seed)
+
+    found = decode(encode(sent))
+
+    assert (found.unit, found.grid) == (sent.unit, sent.grid)
+    for ours, theirs in zip(found.buckets, sent.buckets, strict=True):
+        assert ours.tobytes() == theirs.tobytes()
+
+
+def test_infinite_and_missing_values_survive() -> None:
+    sent = payload(Grid(4, 4, 4), 0, 1)
+    sent.buckets[0][0, 0, :3] = [np.inf, -np.inf, np.nan]
+    assert decode(encode(sent)).buckets[0].tobytes() == sent.buckets[0].tobytes()
+
+
+@given(cut=st.integers(0, 400), extra=st.binary(max_size=4))
+@settings(deadline=None)
+def test_a_payload_that_is_cut_short_or_goes_on_is_refused(cut: int, extra: bytes) -> None:
+    whole = encode(payload(Grid(8, 8, 4), 1, 3))
+    damaged = whole[: min(cut, len(whole) - 1)] if not extra else whole + extra
+    with pytest.raises(BadPixels):
+        decode(damaged)
+
+
+@given(st.binary(max_size=200))
+@settings(deadline=None)
+def test_noise_is_refused(noise: bytes) -> None:
+    with pytest.raises(BadPixels):
+        decode(b"MPX1" + noise)
+
+
+@given(place=st.integers(0, 31), value=st.integers(0, 255))
+@settings(deadline=None)
+def test_no_header_makes_it_do_more_than_refuse(place: int, value: int) -> None:
+    damaged = bytearray(encode(payload(Grid(8, 8, 4), 1, 3)))
+    damaged[place] = value
+    try:
+        decode(bytes(damaged))
+    except BadPixels:
+        return
+
+
+def test_a_bucket_of_the_wrong_shape_is_our_own_mistake() -> None:
+    wrong = Payload(Unit(1, 0, 1), Grid(8, 8, 8), (np.zeros((4, 8, len(CHANNELS)), np.float32),))
+    with pytest.raises(ValueError, match="bucket 0"):
+        encode(wrong)
