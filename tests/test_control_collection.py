@@ -242,6 +242,16 @@ def test_a_work_folder_that_cannot_be_made_leaves_no_folder_behind(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_payloads_go_as_soon_as_their_frame_is_written(bench: Bench) -> None:
+    job = bench.submit((1, 2))
+    pattern = parse_output(str(bench.folder), "shot", (), 2)
+    with work_folder(pattern) as work:
+        for update in Collector(bench.client, bench.writer, job, (1, 2), pattern, work).run():
+            if isinstance(update, FrameWritten):
+                assert list(work.iterdir()) == []
+    assert len(bench.writer.written) == 2
+
+
 def test_a_running_job_is_waited_for(bench: Bench) -> None:
     job = bench.submit((1, 2))
     identity = bench.service.find_job(job)

@@ -40,8 +40,8 @@ def text(view: RenderableType, width: int) -> list[str]:
     return [line.rstrip() for line in capture.get().splitlines()]
 
 
-def busy_mesh(nodes: int = 0, jobs: int = 0) -> MeshStatus:
-    """Every state once, and so many plain nodes and jobs more."""
+def busy_mesh(nodes: int = 0, jobs: int = 0, events: int = 0) -> MeshStatus:
+    """Every state once, and so many plain nodes, jobs and events more."""
     return mesh_status(
         nodes=(
             node_status(
@@ -66,7 +66,8 @@ def busy_mesh(nodes: int = 0, jobs: int = 0) -> MeshStatus:
         ),
         events=(
             event(1, "render2 is here", kind="node-up"),
-            event(2, "render4 died: it stopped answering", kind="node-down"),
+            *(event(3 + number, "spare is here") for number in range(events)),
+            event(60, "render4 died: it stopped answering", kind="node-down"),
         ),
     )
 
@@ -88,7 +89,7 @@ def test_the_status_on_a_small_terminal() -> None:
         " 1155-8486 helmet                  failed  ━━━━━━━╸────  62 % 5/8 3 failed 1:35",
         "",
         " 22:13:21  render2 is here",
-        " 22:13:22  render4 died: it stopped answering",
+        " 22:14:20  render4 died: it stopped answering",
     ]
 
 
@@ -99,11 +100,11 @@ def test_a_wide_terminal_shows_sites_engines_and_who_submitted() -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (100, 30), (119, 24), (120, 40), (200, 60)])
-@pytest.mark.parametrize(("nodes", "jobs"), [(0, 0), (40, 0), (0, 40), (200, 200)])
+@pytest.mark.parametrize(("nodes", "jobs", "events"), [(0, 0, 0), (40, 0, 2), (0, 40, 48), (200, 200, 48)])
 def test_the_status_fits_its_terminal_however_much_there_is(
-    width: int, height: int, nodes: int, jobs: int
+    width: int, height: int, nodes: int, jobs: int, events: int
 ) -> None:
-    lines = text(render_status(busy_mesh(nodes, jobs), width, height), width)
+    lines = text(render_status(busy_mesh(nodes, jobs, events), width, height), width)
     assert len(lines) <= height
     assert max(map(len, lines)) <= width
     assert any("render1 here" in line for line in lines)
