@@ -41,7 +41,7 @@ def calm(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
 
 def chaos(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
     """Kills, rebirths and partitions while a job renders, the submitter not spared: no frame is lost."""
-    mesh = whole(seed, nodes, log=log, check_every=check_every)
+    mesh = whole(seed, nodes, bucket_seconds=0.5, log=log, check_every=check_every)
     mesh.simulation.network.loss = 0.02
     _start(mesh)
     rng = mesh.simulation.rng("story")
@@ -66,6 +66,7 @@ def chaos(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
             for index in rng.sample(running, min(most, 2 if fault == "kill two" else 1)):
                 mesh.simulation.kill(index)
                 dead.append(index)
+    assert not mesh.done_on(job), "the job was done before the last fault: make it longer"
     mesh.simulation.network.heal()
     # Two deaths at once may take both copies of a result with them: it is on those disks, and comes back.
     for index in dead:
