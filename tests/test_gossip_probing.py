@@ -95,6 +95,12 @@ def test_a_silent_member_is_asked_again_through_helpers_and_the_connection() -> 
     assert bench.datagrams(to=number).count(ping) == 2
 
 
+def test_a_silent_member_is_not_asked_to_help_with_itself() -> None:
+    bench, ping, _ = probing(peers=3)
+    bench.until(bench.now + 0.6)
+    assert len([m for m in bench.datagrams() if isinstance(m, PingRequest) and m.probe == ping.probe]) == 2
+
+
 def test_a_member_that_helpers_cannot_reach_either_is_accused_and_we_are_well() -> None:
     bench, ping, number = probing()
     bench.until(bench.now + 0.6)
@@ -124,6 +130,17 @@ def test_a_verdict_that_comes_late_is_no_verdict(late: float) -> None:
     bench.hear(ack(ping, number), source=number)
     bench.until(bench.now + 0.5)
     assert handle(number) not in own_accusations(bench)
+
+
+def test_a_conviction_that_comes_late_waits_for_the_objection_that_may_lie_unread() -> None:
+    bench = lab(6)
+    bench.hear(accusation(2, 1), accusation(3, 1), accusation(4, 1))
+    bench.now = 60.0
+    bench.until(61.5)
+    assert bench.state(1) is NodeState.SUSPECT
+    bench.hear(record_of(1, 1))
+    bench.until(120.0)
+    assert bench.state(1) is NodeState.ALIVE
 
 
 @pytest.mark.parametrize("stale", ["other member", "other life", "other probe"])

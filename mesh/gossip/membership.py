@@ -18,17 +18,13 @@ from mesh.gossip.events import (
     DownReason,
     GossipTimer,
     Heard,
-    IdentityClash,
     Leave,
     LeftMesh,
     Member,
-    MemberChanged,
     MemberCleared,
     MemberDown,
     MemberQuarantined,
-    MemberReleased,
     MemberSuspected,
-    MemberUp,
     Start,
     StoryLine,
     UpdateMeta,
@@ -38,8 +34,8 @@ from mesh.gossip.formulas import knock_interval
 from mesh.gossip.outbox import Outbox, SizeOf
 from mesh.gossip.probing import Prober, Verdict
 from mesh.gossip.publishing import Publisher
+from mesh.gossip.registrar import Registrar
 from mesh.gossip.seeking import HELLO, Seeker
-from mesh.gossip.states import Fact
 from mesh.gossip.story import Story
 from mesh.gossip.syncing import Syncer
 from mesh.gossip.table import Table
@@ -119,8 +115,17 @@ class Membership:
         self._syncer = Syncer(config, self._table, self._outbox, self._tribunal, rng)
         self._seeker = Seeker(config, self._table, self._timers, self._outbox)
         self._story = Story(512)
-        self._seen: dict[Handle, float] = {}
-        self._clashes: set[Boot] = set()
+        self._registrar = Registrar(
+            config,
+            self._open,
+            self._publisher,
+            self._table,
+            self._outbox,
+            self._tribunal,
+            self._prober,
+            self._syncer,
+            self._story,
+        )
         self._started = self._leaving = self._gone = False
         self._now = 0.0
         self._on_timer: dict[Clock, Callable[[GossipTimer, Firing, float], None]] = {
@@ -173,7 +178,10 @@ class Membership:
 
     def members(self) -> tuple[Member, ...]:
         """Everyone known, ourselves among them, the dead and departed until they are forgotten; by NodeId."""
-        return tuple(self._member(known) for known in sorted(self._table, key=lambda known: known.node))
+        return tuple(
+            self._registrar.member(known, self._now)
+            for known in sorted(self._table, key=lambda known: known.node)
+        )
 
     def alive(self) -> tuple[NodeId, ...]:
         """Everyone who is alive or merely suspect, ourselves among them; by NodeId."""
@@ -187,7 +195,7 @@ class Membership:
     def view(self, node: NodeId) -> Member | None:
         """One node; None where it is not known."""
         known = self._table.get(handle_of(node))
-        return None if known is None or known.node != node else self._member(known)
+        return None if known is None or known.node != node else self._registrar.member(known, self._now)
 
     def story(self, node: NodeId) -> tuple[StoryLine, ...]:
         """What happened to `node` lately, oldest first."""
@@ -218,7 +226,7 @@ class Membership:
         assert 0 <= self._awareness.score <= self._awareness.limit, "health out of range"
         assert self._table[self._table.me].version == self._publisher.version, "we do not know ourselves"
         assert len(self._table) <= self._config.max_members, "more members than the limit"
-        assert all(self._table.get(handle) is not None for handle in self._seen), "signs of life of nobody"
+        self._registrar.check()
         assert not self._started or self._timers.is_set(Clock.PROBE) or self._gone, "nobody is probed"
 
     # --- our own life ---------------------------------------------------------------------------------
@@ -283,7 +291,7 @@ class Membership:
         accused = False
         for message in event.messages:
             if isinstance(message, Record):
-                self._learn(message, now)
+                self._registrar.learn(message, now)
         outdated: dict[Handle, Message] = {}
         for message in event.messages:
             if isinstance(message, Accusation):
@@ -298,10 +306,10 @@ class Membership:
                 case Ack():
                     self._ack(message, now)
                 case PingRequest():
-                    self._sign_of_life(message.sender, now)
+                    self._registrar.sign_of_life(message.sender, now)
                     self._prober.help(message, event.source, self._buddy(message.target), now)
                 case Nack():
-                    self._sign_of_life(message.sender, now)
+                    self._registrar.sign_of_life(message.sender, now)
                     self._prober.nacked(message)
                 case _:
                     pass
@@ -311,7 +319,7 @@ class Membership:
     def _message(self, event: MessageReceived, now: float) -> None:
         match event.message:
             case Sync() as sync:
-                self._learn(sync.record, now)
+                self._registrar.learn(sync.record, now)
                 self._syncer.answer(event.sender, sync)
             case SyncRecords() as batch:
                 self._batch(batch, now)
@@ -324,13 +332,13 @@ class Membership:
                 self._ack(ack, now)
             case _:
                 return
-        self._sign_of_life(handle_of(event.sender), now)
+        self._registrar.sign_of_life(handle_of(event.sender), now)
 
     def _ping(self, ping: Ping, source: Address, accused: bool, now: float) -> None:
         me = self._table[self._table.me]
         if ping.target not in (me.handle, b""):
             return
-        self._sign_of_life(ping.sender, now)
+        self._registrar.sign_of_life(ping.sender, now)
         answer: list[Message] = [Ack(ping.probe, me.handle, me.claim.boot)]
         if accused or ping.boot != me.claim.boot:
             answer.append(me.record)
@@ -347,11 +355,7 @@ class Membership:
             return
         alive = self._prober.acked(ack, now)
         if alive is not None:
-            self._sign_of_life(alive, now)
-
-    def _sign_of_life(self, handle: Handle, now: float) -> None:
-        if self._table.get(handle) is not None:
-            self._seen[handle] = now
+            self._registrar.sign_of_life(alive, now)
 
     def _batch(self, batch: SyncRecords, now: float) -> None:
         """The other side of a push-pull. Strangers make us come back soon, for there may be more."""
@@ -359,7 +363,7 @@ class Membership:
         for record in batch.records:
             handle = handle_of(claims.node_of(record.public_key))
             state = self._table.state(handle)
-            self._learn(record, now, rumour=state is NodeState.ALIVE)
+            self._registrar.learn(record, now, rumour=state is NodeState.ALIVE)
             strangers += state is None
             if state is NodeState.DEAD and self._table.state(handle) is NodeState.DEAD:
                 disputed.append(handle)
@@ -369,65 +373,6 @@ class Membership:
             self._knock(handle, now)
         if strangers or disputed:
             self._syncer.soon(now)
-
-    # --- members --------------------------------------------------------------------------------------
-
-    def _learn(self, record: Record, now: float, *, rumour: bool = True) -> bool:
-        """Takes in a record; whether it introduced a stranger. False and outdated ones change nothing."""
-        known = self._open_if_new(record)
-        if known is None:
-            return False
-        handle, old = known.handle, self._table.get(known.handle)
-        if handle == self._table.me:
-            self._myself(known)
-            return False
-        if old is not None and (old.node != known.node or known.version <= old.version):
-            return False
-        if old is None and len(self._table) >= self._config.max_members:
-            return False
-        state = self._table.state(handle)
-        self._tribunal.dismiss(handle)
-        fact = Fact.GOODBYE if known.claim.left else Fact.NEWER_CLAIM
-        self._table.apply(handle, fact, now, known)
-        self._syncer.changed()
-        self._seen[handle] = now
-        if rumour:
-            self._outbox.rumour(record, now)
-        self._tell_change(state, old, known, now)
-        return old is None
-
-    def _open_if_new(self, record: Record) -> Known | None:
-        """Spares the signature of what we have already."""
-        old = self._table.get(handle_of(claims.node_of(record.public_key)))
-        return None if old is not None and old.record == record else self._open(record)
-
-    def _myself(self, known: Known) -> None:
-        """Somebody told us what we said. If we did not say it, somebody else has our key."""
-        if known.version > self._publisher.version and known.claim.boot not in self._clashes:
-            self._clashes.add(known.claim.boot)
-            self._outbox.notify(IdentityClash(known.claim.address))
-
-    def _tell_change(self, state: NodeState | None, old: Known | None, known: Known, now: float) -> None:
-        notify, node, boot = self._outbox.notify, known.node, known.claim.boot
-        self._story.tell(
-            now, known.handle, "claimed", f"{known.version} {'left' if known.claim.left else ''}"
-        )
-        was_live = state in (NodeState.ALIVE, NodeState.SUSPECT)
-        if known.claim.left:
-            if was_live and old is not None:
-                notify(MemberDown(node, old.claim.boot, DownReason.LEFT))
-            self._tribunal.quarantine.forget(known.handle)
-            return
-        if old is not None and old.claim.boot != boot and was_live:
-            notify(MemberDown(node, old.claim.boot, DownReason.REPLACED))
-            was_live = False
-        if not was_live:
-            notify(MemberUp(node, boot))
-            return
-        if state is NodeState.SUSPECT and known.handle not in self._tribunal.quarantine:
-            notify(MemberCleared(node))
-        if old is not None and _appearance(old) != _appearance(known):
-            notify(MemberChanged(node))
 
     # --- suspicion ------------------------------------------------------------------------------------
 
@@ -509,43 +454,8 @@ class Membership:
 
     def _reap_tick(self, _token: GossipTimer, _firing: Firing, now: float) -> None:
         self._outbox.timer(Clock.REAP, now + _REAP_INTERVAL)
-        for handle in self._tribunal.quarantine.calm(now):
-            known = self._table.get(handle)
-            if known is not None and self._table.is_live(handle):
-                self._outbox.notify(MemberReleased(known.node))
-        for handle, since in list(self._table.down_since.items()):
-            left = self._table.state(handle) is NodeState.LEFT
-            if now - since > (self._config.reap_left if left else self._config.reap_dead):
-                self._tribunal.dismiss(handle)
-                self._prober.forget(handle)
-                self._seen.pop(handle, None)
-                self._table.apply(handle, Fact.FORGOTTEN, now)
-                self._syncer.changed()
-
-    # --- views ----------------------------------------------------------------------------------------
-
-    def _member(self, known: Known) -> Member:
-        claim, handle = known.claim, known.handle
-        mine = handle == self._table.me
-        seen = self._seen.get(handle)
-        return Member(
-            known.node,
-            claim.name,
-            claim.address,
-            claim.boot,
-            claim.incarnation,
-            self._table.state(handle) or NodeState.ALIVE,
-            handle in self._tribunal.quarantine,
-            claim.meta,
-            self._prober.rtt(handle),
-            0.0 if mine else None if seen is None else self._now - seen,
-        )
+        self._registrar.tidy(now)
 
 
 def _number(token: GossipTimer) -> int:
     return token.key if isinstance(token.key, int) else 0
-
-
-def _appearance(known: Known) -> tuple[object, ...]:
-    """What others may care about, beyond the incarnation."""
-    return known.claim.name, known.claim.address, known.claim.meta

@@ -56,12 +56,12 @@ MUTANTS = (
     ),
     _mutant(
         "reborn-node-ignored",
-        "gossip/membership",
+        "gossip/registrar",
         "known.version <= old.version",
         "known.claim.incarnation <= old.claim.incarnation",
         _TRUST,
     ),
-    _mutant("old-claims-believed", "gossip/membership", "or known.version <= old.version", "", _TRUST),
+    _mutant("old-claims-believed", "gossip/registrar", "or known.version <= old.version", "", _TRUST),
     _mutant(
         "ignored-incarnation",
         "gossip/tribunal",
@@ -101,7 +101,7 @@ MUTANTS = (
         "gossip/membership",
         "if firing is Firing.LATE:\n            self._tribunal.postpone(handle, now)",
         "if False:\n            self._tribunal.postpone(handle, now)",
-        f"{_STORIES} -k 'pause or slow_members'",
+        _PROBING,
     ),
     _mutant(
         "outdated-accusations-go-unanswered",
@@ -133,7 +133,7 @@ MUTANTS = (
     ),
     _mutant(
         "goodbye-taken-for-a-claim",
-        "gossip/membership",
+        "gossip/registrar",
         "Fact.GOODBYE if known.claim.left else Fact.NEWER_CLAIM",
         "Fact.NEWER_CLAIM",
         _PROBING,
@@ -211,7 +211,7 @@ MUTANTS = (
     ),
     _mutant(
         "members-without-bound",
-        "gossip/membership",
+        "gossip/registrar",
         "if old is None and len(self._table) >= self._config.max_members:",
         "if False:",
         _TRUST,

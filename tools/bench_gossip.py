@@ -1,0 +1,121 @@
+"""Membership against its targets, in virtual time: spread, detection, false deaths, grey failures, joining,
+bytes. Plain SWIM, our own machine without its additions, is the control of the false deaths.
+
+Ten thousand nodes run with all the rest; they take about four gigabytes and some minutes.
+"""
+
+from __future__ import annotations
+
+from mesh.gossip.config import PLAIN_SWIM, GossipConfig
+from tools.bench_report import Case, cost
+from tools.sim.gossip_experiments import (
+    cold_join,
+    crash_known,
+    flip_flop,
+    many_nodes,
+    percentile,
+    slow_members,
+    spread,
+    traffic,
+)
+
+SEED = 1
+OURS = GossipConfig()
+_TARGET = "target"
+
+
+def run() -> list[Case]:
+    return [
+        *_spread(),
+        *_crashes(),
+        *_false_deaths(),
+        *_grey(),
+        *_joining(),
+        *_bytes(),
+        *_ten_thousand(),
+    ]
+
+
+def _spread() -> list[Case]:
+    figures = spread(SEED, 1000, 0.25, OURS)
+    return [
+        cost("update to 99.9 % of 1,000 nodes at 25 % loss", figures.nearly_all, 2.0, _TARGET, "s"),
+        cost("the same to all, with push-pull", figures.all, 180.0, "push-pull interval", "s"),
+    ]
+
+
+def _crashes() -> list[Case]:
+    return [
+        cost(
+            f"a crash known everywhere, {nodes} nodes, p99",
+            percentile(crash_known(SEED, nodes, 1, OURS), 0.99),
+            target,
+            _TARGET,
+            "s",
+        )
+        for nodes, target in ((100, 12.0), (1000, 16.0))
+    ]
+
+
+def _false_deaths() -> list[Case]:
+    """The goal is a fiftieth of the control's; none at all counts as one, so that a ratio exists."""
+    plain, ours = (slow_members(SEED, 128, 16, 8.0, 0.001, config) for config in (PLAIN_SWIM, OURS))
+    return [
+        cost(
+            "false deaths, 16 of 128 members slow",
+            max(1, ours.anywhere),
+            plain.anywhere / 50,
+            "plain SWIM / 50",
+            "deaths",
+        ),
+        cost(
+            "of these, declared by healthy nodes",
+            max(1, ours.at_healthy),
+            max(1.0, plain.at_healthy / 50),
+            "plain SWIM / 50",
+            "deaths",
+        ),
+    ]
+
+
+def _grey() -> list[Case]:
+    figures = flip_flop(SEED, 1000, 10, OURS)
+    return [
+        cost(
+            "1 % deaf for 20 s of 40: the last faulty node in quarantine",
+            figures.last_quarantine,
+            60.0,
+            _TARGET,
+            "s",
+        ),
+        cost(
+            "the same: healthy nodes evicted or quarantined, plus one",
+            1 + figures.healthy_evicted + figures.healthy_quarantined,
+            1.0,
+            _TARGET,
+            "nodes",
+        ),
+    ]
+
+
+def _joining() -> list[Case]:
+    return [
+        cost(f"{nodes} cold nodes know each other", cold_join(SEED, nodes, OURS), target, _TARGET, "s")
+        for nodes, target in ((1000, 10.0), (2000, 20.0))
+    ]
+
+
+def _bytes() -> list[Case]:
+    figures = traffic(SEED, 1000, 10, OURS)
+    return [
+        cost("sent per node, 1,000 nodes and 10 crashes, mean", figures.mean / 1000, 1.0, _TARGET, "KB/s"),
+        cost("the same, p99 over nodes and seconds", figures.p99 / 1000, 7.0, _TARGET, "KB/s"),
+    ]
+
+
+def _ten_thousand() -> list[Case]:
+    figures = many_nodes(SEED, 10_000, OURS)
+    return [
+        cost("a crash known to 99 % of 10,000 nodes", figures.crash_known, 20.0, _TARGET, "s"),
+        cost("sent per node, 10,000 nodes, mean", figures.mean / 1000, 1.0, _TARGET, "KB/s"),
+    ]
