@@ -155,7 +155,8 @@ def make_lobes(table, s, ox, oy, oz, gx, gy, gz, cx, cy, cz):
     f0r, f0g, f0b = dr + metal * (mr - dr), dg + metal * (mg - dg), db + metal * (mb - db)
     f90 = s.specular + metal * (ONE - s.specular)
 
-    mean_rough = sqrt(sqrt(ax * ay))
+    # The isotropic lobe whose slopes vary as much stands in for the anisotropic one.
+    mean_rough = sqrt(sqrt(HALF * (ax * ax + ay * ay)))
     whole = directional_albedo(table, ALL, oz, mean_rough)
     slope = directional_albedo(table, SLOPE, oz, mean_rough)
     flat = whole - slope
