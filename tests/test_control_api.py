@@ -240,3 +240,18 @@ def test_a_body_without_end_is_refused(address: str, paths: Paths, monkeypatch: 
     monkeypatch.setattr("mesh.control.app.MAX_JSON", 1000)
     status, answer = ask(address, "POST", "/v1/jobs", bearer(paths), b" " * 5000)
     assert (status, answer["kind"]) == (409, "TooLarge")
+
+
+def test_a_client_that_stops_reading_does_not_keep_the_node_from_stopping(
+    service: FakeService, paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mesh.control.server.STALLED_MS", 200)
+    with serving(service, paths):
+        client = Client.connect(paths)
+        job = client.submit(request_for()).job.hex()
+        chunks = client.get_blob(service.keep(bytes(64 * 1024**2)), job)
+        next(chunks)
+    # Reached only if the server could end with most of the bytes unsent.
+    with pytest.raises(DownloadBroken):
+        list(chunks)
+    client.close()

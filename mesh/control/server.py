@@ -21,6 +21,10 @@ from mesh.control.app import build_app
 from mesh.control.errors import ControlPortInUse
 from mesh.control.service import MeshService
 
+STALLED_MS = 15_000
+"""A client that takes nothing for so long (it is suspended, say) is cut off. The server shields its writes
+from cancellation, so without this such a client would keep the node from stopping."""
+
 
 async def serve_control(
     service: MeshService,
@@ -48,6 +52,7 @@ async def serve_control(
 def _listen(port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_MS)
     try:
         listener.bind(("127.0.0.1", port))
     except OSError as error:
