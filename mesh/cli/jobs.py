@@ -11,7 +11,7 @@ from mesh.cli.common import connect, json_option, print_json, print_table
 from mesh.control.service import JobAction, JobDetail
 from mesh.model.frames import format_frames
 from mesh.model.status import JobStatus
-from mesh.ui.words import duration, percent
+from mesh.ui.words import duration, percent, plural
 
 
 @click.command()
@@ -78,7 +78,7 @@ def _print_job(detail: JobDetail) -> None:
         "state": f"{job.state.value}, {percent(job.fraction).strip()}",
         "id": job.job,
         "by": f"{job.submitter}, {submitted}",
-        "image": f"{job.width}×{job.height}, {job.samples} samples per pixel, {job.engine}",
+        "image": f"{job.width}×{job.height}, {plural(job.samples, 'sample')} per pixel, {job.engine}",
         "frames": f"{job.frames} ({job.frames_done} of {job.frames_total} done)",
         "done": done or "none",
         "failed": failed or "none",
