@@ -19,13 +19,15 @@ Alarm = tuple[str | bytes | int, ...]
 
 
 class Core:
-    def __init__(self, me: NodeId, boot: Boot, config: SchedConfig, rng: random.Random) -> None:
+    def __init__(
+        self, me: NodeId, boot: Boot, config: SchedConfig, rng: random.Random, peers: Peers | None
+    ) -> None:
         self.me = me
         self.boot = boot
         self.config = config
         self.rng = rng
         self.now = 0.0
-        self.peers = Peers()
+        self.peers = Peers() if peers is None else peers
         self.names: dict[NodeId, str] = {}
         """Of every node ever seen in this life."""
         self.jobs: dict[JobId, Job] = {}

@@ -30,6 +30,8 @@ from mesh.wire.sched import (
 
 _MAX_PARKED = 1024
 _HINTS = 4
+_ENOUGH_REFUSED = 3
+"""Where so many of those who wait can be given nothing, the others are not tried."""
 _LOOK_AGAIN = 0.05
 """Seconds until a lender to whom somebody waits looks again whether its units may be cut."""
 
@@ -68,9 +70,15 @@ class Lender:
     def serve_parked(self) -> None:
         """Gives to those who wait what has turned up since."""
         core = self._core
+        refused = 0
         for thief, parked in list(self._parked.items()):
+            del self._parked[thief]
             if parked.until <= core.now or self._serve(thief, parked.request):
-                del self._parked[thief]
+                continue
+            self._parked[thief] = parked  # to the end of the queue
+            refused += 1
+            if refused >= _ENOUGH_REFUSED:
+                break
         began = [run.began for job in core.jobs.values() for run in job.runs.values()]
         if self._parked and began:
             # Even an engine that reports nothing tells by its silence that its unit is worth cutting.

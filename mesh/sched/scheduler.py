@@ -21,6 +21,7 @@ from mesh.sched.inbox import Inbox
 from mesh.sched.job import Job
 from mesh.sched.lender import Lender
 from mesh.sched.life import UnitState
+from mesh.sched.peers import Peers
 from mesh.sched.replication import Replication
 from mesh.sched.rescue import Rescue
 from mesh.sched.restoring import Restoring
@@ -28,7 +29,7 @@ from mesh.sched.runner import Runner
 from mesh.sched.scenes import Scenes
 from mesh.sched.sharing import Sharing
 from mesh.sched.spread import Spread
-from mesh.sched.thief import Thief
+from mesh.sched.thief import Steals, Thief
 from mesh.sched.views import Views
 from mesh.wire.effects import (
     Attempt,
@@ -78,8 +79,17 @@ SchedEvent = (
 class Scheduler:
     """`rng` is the only source of chance; `boot` must be larger than in every earlier life of `me`."""
 
-    def __init__(self, me: NodeId, boot: Boot, config: SchedConfig, rng: random.Random) -> None:
-        core = self._core = Core(me, boot, config, rng)
+    def __init__(
+        self,
+        me: NodeId,
+        boot: Boot,
+        config: SchedConfig,
+        rng: random.Random,
+        peers: Peers | None = None,
+    ) -> None:
+        """`peers`: a table kept by somebody else, for simulations of very many nodes; without it, PeerUp
+        and its kin fill one."""
+        core = self._core = Core(me, boot, config, rng, peers)
         self._books = Books(core)
         self._replication = Replication(core, self._books)
         self._spread = Spread(core, self._books)
@@ -111,6 +121,10 @@ class Scheduler:
         self._settle()
         effects, core.out = core.out, []
         return effects
+
+    @property
+    def steals(self) -> Steals:
+        return self._thief.steals()
 
     def check(self) -> None:
         """The invariants; raises AssertionError. For tests and simulations: it is not cheap."""

@@ -65,7 +65,10 @@ class Spread:
 
     def greet(self, node: NodeId) -> None:
         """A node has come: it may know jobs, or need to."""
-        self._core.send(node, self._known(answer=len(self._core.peers) <= self._core.config.spread_all))
+        core = self._core
+        few = len(core.peers) <= core.config.spread_all
+        if few or core.jobs:
+            core.send(node, self._known(answer=few))
 
     def on_known(self, sender: NodeId, known: JobsKnown) -> None:
         core = self._core

@@ -25,6 +25,16 @@ _WANTS = 16
 _UNKNOWN_RTT = 0.01
 
 
+@dataclass(frozen=True, slots=True)
+class Steals:
+    """What stealing has cost in this life, for the benchmarks."""
+
+    asked: int
+    granted: int
+    seconds: float
+    """A steal, as measured of late."""
+
+
 @dataclass(slots=True)
 class Asking:
     request: int
@@ -46,9 +56,11 @@ class Thief:
         self._hints: dict[NodeId, int] = {}
         self._parked_until = 0.0
         self._pause = core.config.park_seconds
-        self.asked = 0
-        """Requests sent in this life, for the benchmarks."""
-        self.granted = 0
+        self._asked = 0
+        self._granted = 0
+
+    def steals(self) -> Steals:
+        return Steals(self._asked, self._granted, self._core.steal_seconds)
 
     def stir(self) -> None:
         """Something changed that makes asking worth while again."""
@@ -94,7 +106,7 @@ class Thief:
             cost = core.now - asking.at
             base = core.config.steal_cost_seconds
             core.steal_seconds = max(base, 0.8 * core.steal_seconds + 0.2 * cost)
-        self.granted += 1
+        self._granted += 1
         self.stir()
         spans = job.facts.missing.common(from_numbers(grant.spans, job.layout.total))
         claim = job.claims.get(sender)
@@ -171,7 +183,7 @@ class Thief:
     def _ask(self, victim: NodeId, wants: tuple[Want, ...], idle: bool) -> None:
         core = self._core
         self._requests += 1
-        self.asked += 1
+        self._asked += 1
         self._asking = Asking(self._requests, victim, core.now)
         core.send(victim, StealRequest(self._requests, core.boot, wants, parked=False, idle=idle))
         patience = core.config.steal_seconds + 4 * self._rtt(victim)
@@ -183,7 +195,7 @@ class Thief:
         self._requests += 1
         self._lifeline = self._requests
         for node in self._lifelines(wants):
-            self.asked += 1
+            self._asked += 1
             core.send(node, StealRequest(self._lifeline, core.boot, wants, parked=True, idle=True))
         self._refusals = 0
         self._refused_by.clear()

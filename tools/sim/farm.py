@@ -29,6 +29,7 @@ from mesh.sched.events import (
 )
 from mesh.sched.intervals import IntervalSet
 from mesh.sched.layout import Layout
+from mesh.sched.peers import Peers
 from mesh.sched.scheduler import Scheduler
 from mesh.wire.base import Message
 from tools.sim.farm_world import Disk, FarmWorld, pixels_of
@@ -82,6 +83,33 @@ def check_pixels(
         if any(node in disks and result.pixels in disks[node].blobs for node in result.holders):
             covered.add(*layout.span(result.unit))
     assert covered.size == layout.total, f"{name} says done, but pixels are nowhere"
+
+
+class SharedPeers(Peers):
+    """One table of everybody for thousands of nodes, without the node that looks at it."""
+
+    def __init__(self, me: NodeId, everybody: Peers) -> None:
+        super().__init__()
+        self._me = me
+        self._everybody = everybody
+
+    def __contains__(self, node: NodeId) -> bool:
+        return node != self._me and node in self._everybody
+
+    def __len__(self) -> int:
+        return len(self._everybody) - 1
+
+    def get(self, node: NodeId) -> PeerInfo | None:
+        return None if node == self._me else self._everybody.get(node)
+
+    def nodes(self) -> list[NodeId]:
+        return [node for node in self._everybody.nodes() if node != self._me]
+
+    def infos(self) -> Iterable[PeerInfo]:
+        return (info for info in self._everybody.infos() if info.node != self._me)
+
+    def sample(self, rng: random.Random, count: int) -> list[NodeId]:
+        return [node for node in self._everybody.sample(rng, count + 1) if node != self._me][:count]
 
 
 @dataclass
@@ -252,15 +280,19 @@ def farm(
     log: Log | None = None,
     check_every: int = 1,
     size_of: Callable[[Message], int] | None = None,
+    shared: bool = False,
 ) -> Farm:
+    """`shared`: all nodes see one table of peers, everybody alive for good; for very many nodes."""
     chosen = config or SchedConfig()
     rng = random.Random(f"{seed}/farm")
     world = FarmWorld(random.Random(f"{seed}/world"), bucket_seconds)
     infos: list[PeerInfo] = []
     hosts: list[Host] = []
+    everybody = Peers()
 
     def birth(at: Place, boot: Boot, own: random.Random) -> Birth:
-        machine = Scheduler(at.node, boot, chosen, own)
+        peers = SharedPeers(at.node, everybody) if shared else None
+        machine = Scheduler(at.node, boot, chosen, own, peers)
         capacity = SetCapacity(1, engines(at.index), tags(at.index))
         return Birth(machine, (Restore(world.records(hosts[at.index])), capacity, Start()))
 
@@ -270,6 +302,7 @@ def farm(
         cast = place(index)
         hosts.append(simulation.add(cast))
         infos.append(PeerInfo(cast.node, Boot(0), cast.name, engines(index), tags=tags(index), rtt=0.002))
+        everybody.put(replace(infos[-1], boot=Boot(1)))
 
     def watch(host: Host, event: object, now: float) -> None:
         made.events.append((now, host.place.index, event))

@@ -351,11 +351,11 @@ def shares(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
         _begin(made)
         jobs = []
         for number, (name, priority, category) in enumerate(cast):
-            of = manifest(name, frames=200 * nodes, buckets=16, submitted_ms=number)
+            of = manifest(name, frames=100 * nodes, buckets=16, submitted_ms=number)
             policy = JobPolicy(priority=priority, category=category)
             made.simulation.run(1.0 + 3 * number)
             jobs.append(made.submit(number, of, policy))
-        got = measured_shares(made, jobs, 20.0, 60.0)
+        got = measured_shares(made, jobs, 12.0, 36.0)
         worst = max(worst, *(abs(a - b) for a, b in zip(got, expected, strict=True)))
         assert worst <= 3.0, f"{got} instead of {expected}"
     return {"worst_points": worst}
