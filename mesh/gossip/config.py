@@ -56,13 +56,13 @@ class GossipConfig:
     """Seconds between two rounds of rumours, while there are any."""
     fanout: int = 3
     """Nodes told per round."""
-    retransmit_mult: float = 4.0
+    retransmit_mult: float = 3.4
     """A rumour is told this x log10(N + 1) times by each node."""
     packet: int = 1170
     """Bytes of messages in one datagram, sealing and framing apart."""
     piggyback: int = 400
     """Bytes of rumours on a probe or its answer."""
-    gossip_rate: float = 5000.0
+    gossip_rate: float = 4000.0
     """Bytes of rumours per second, at most, averaged over a second or so."""
     sync_interval: float = 30.0
     """Seconds between push-pulls, up to 32 nodes; longer with their logarithm."""

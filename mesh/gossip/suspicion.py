@@ -31,7 +31,7 @@ class Suspicion:
 
     def add(self, accusation: Accusation) -> bool:
         """Whether the accuser was new and is still of use."""
-        if accusation.accuser in self.accusations or len(self.accusations) > self.wanted + 1:
+        if accusation.accuser in self.accusations or len(self.accusations) > self.wanted:
             return False
         self.accusations[accusation.accuser] = accusation
         return True

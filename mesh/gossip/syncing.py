@@ -50,7 +50,8 @@ class Syncer:
         self._outbox.send(node, Sync(self._table[self._table.me].record, self.digest()))
 
     def start(self, now: float) -> None:
-        self._next = now + self._config.sync_interval * self._rng.random()
+        calm = sync_interval(self._config.sync_interval, self._table.live)
+        self._next = now + calm * self._rng.random()
         self._outbox.timer(Clock.SYNC, self._next)
 
     def tick(self, now: float) -> None:

@@ -185,7 +185,7 @@ class Tribunal:
             assert case.accusations, "a suspicion that nobody has"
             assert self._table[handle].version == case.version, "a suspicion of a claim that is outdated"
             assert handle not in case.accusations, "a node that accuses itself"
-            assert len(case.accusations) <= case.wanted + 2, "more accusers than are of use"
+            assert len(case.accusations) <= case.wanted + 1, "more accusers than are of use"
             assert all(
                 (a.target, a.boot, a.incarnation, a.accuser) == (handle, *case.version, accuser)
                 for accuser, a in case.accusations.items()
