@@ -225,7 +225,7 @@ class Paths:
         home = (os.environ if environ is None else environ).get("MESH_HOME")
         if home:
             return cls(config=Path(home).absolute(), home=Path(home).absolute())
-        import platformdirs  # noqa: PLC0415 - not needed where MESH_HOME is set, and slow to load
+        import platformdirs  # not needed where MESH_HOME is set, and slow to load
 
         return cls(platformdirs.user_config_path("mesh"), platformdirs.user_data_path("mesh"))
 
@@ -350,7 +350,7 @@ def _read_links(value: object, where: str) -> tuple[LinkConfig, ...]:
 
 def _near(word: str, known: Mapping[str, object]) -> str:
     """A hint at the settings closest to `word`."""
-    import difflib  # noqa: PLC0415 - only for the sentence of an error
+    import difflib  # only for the sentence of an error
 
     close = difflib.get_close_matches(word, list(known), n=2)
     return f"Did you mean {' or '.join(close)}?" if close else f"There are: {', '.join(known)}."
