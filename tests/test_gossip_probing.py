@@ -55,8 +55,11 @@ def first_probe(bench: Lab) -> tuple[Ping, int]:
     raise AssertionError("nobody is probed")
 
 
-def probing(peers: int = 5) -> tuple[Lab, Ping, int]:
-    bench = lab(peers, start=True)
+ONE_CHANCE = GossipConfig(second_chance=False)
+
+
+def probing(peers: int = 5, config: GossipConfig | None = None) -> tuple[Lab, Ping, int]:
+    bench = lab(peers, config, start=True)
     ping, number = first_probe(bench)
     bench.effects.clear()
     return bench, ping, number
@@ -102,7 +105,7 @@ def test_a_silent_member_is_not_asked_to_help_with_itself() -> None:
 
 
 def test_a_member_that_helpers_cannot_reach_either_is_accused_and_we_are_well() -> None:
-    bench, ping, number = probing()
+    bench, ping, number = probing(config=ONE_CHANCE)
     bench.until(bench.now + 0.6)
     for helper in {n for n in range(1, 6) if any(isinstance(m, PingRequest) for m in bench.datagrams(to=n))}:
         bench.hear(Nack(ping.probe, handle(helper)), source=helper)
@@ -110,6 +113,20 @@ def test_a_member_that_helpers_cannot_reach_either_is_accused_and_we_are_well() 
     assert own_accusations(bench) == {handle(number)}
     assert bench.state(number) is NodeState.SUSPECT
     assert bench.machine.health == 0
+
+
+def test_a_member_whom_nobody_suspects_has_a_second_chance_and_no_third() -> None:
+    bench, ping, number = probing()
+    helpers = [n for n in range(1, 6) if n != number]
+    probes = [ping.probe]
+    for accused in (False, True):
+        bench.until(bench.now + 0.6)
+        for helper in helpers:
+            bench.hear(Nack(probes[-1], handle(helper)), source=helper)
+        bench.until(bench.now + 0.5)
+        assert (handle(number) in own_accusations(bench)) is accused
+        again = [m.probe for m in bench.datagrams(to=number) if isinstance(m, Ping) and m.target]
+        probes.append(next((probe for probe in reversed(again) if probe not in probes), 0))
 
 
 def test_where_nobody_at_all_answers_we_blame_ourselves_for_a_while() -> None:
@@ -145,7 +162,7 @@ def test_a_conviction_that_comes_late_waits_for_the_objection_that_may_lie_unrea
 
 @pytest.mark.parametrize("stale", ["other member", "other life", "other probe"])
 def test_a_stale_reply_saves_nobody(stale: str) -> None:
-    bench, ping, number = probing()
+    bench, ping, number = probing(config=ONE_CHANCE)
     other = number % 5 + 1
     false = {
         "other member": Ack(ping.probe, handle(other), Boot(1)),

@@ -18,7 +18,7 @@ from tools.sim.gossip import gossip_mesh
 from tools.sim.gossip_scenarios import Watch
 from tools.sim.host import place
 
-LEAST = 3.5
+LEAST = 3.0
 LONGEST = 6 * LEAST
 
 

@@ -20,7 +20,7 @@ class LinkTiming:
     """Least suspicion is this x max(1, log10 N) x `period`."""
 
 
-LAN = LinkTiming(timeout=0.5, period=1.0, suspicion_mult=3.5)
+LAN = LinkTiming(timeout=0.5, period=1.0, suspicion_mult=3.0)
 WAN = LinkTiming(timeout=3.0, period=5.0, suspicion_mult=5.0)
 
 
@@ -34,6 +34,9 @@ class GossipConfig:
     """Nodes asked to probe a silent one on our behalf."""
     fallback: bool = True
     """Ask a silent node again, also over the reliable connection: lossy or blocked UDP is no death."""
+    second_chance: bool = True
+    """Accuse a member that nobody suspects yet only when a second probe in a row has failed: in a lossy
+    mesh most suspicions are false, and each costs everybody an accusation and an objection."""
     nacks: bool = True
     """Helpers say so when they hear us but not the probed node; a missing nack is our own fault."""
     max_health: int = 8
@@ -101,6 +104,7 @@ class GossipConfig:
 PLAIN_SWIM = replace(
     GossipConfig(),
     fallback=False,
+    second_chance=False,
     nacks=False,
     max_health=0,
     confirmations=0,

@@ -393,7 +393,11 @@ class Membership:
     def _verdict(self, token: GossipTimer, firing: Firing, now: float) -> None:
         handle, verdict = self._prober.verdict(_number(token), firing, now)
         target = self._table.get(handle)
-        if verdict is Verdict.FAILED and target is not None and not self._leaving:
+        if target is None or self._leaving or verdict in (Verdict.PENDING, Verdict.OUR_FAULT):
+            return
+        if verdict is Verdict.FAILED_ONCE and self._table.state(handle) is NodeState.ALIVE:
+            self._prober.probe(target, [], now, second=True)
+        elif self._table.is_live(handle):
             self._outcome(handle, self._tribunal.accuse(target, now), now)
 
     def _accusation(self, accusation: Accusation, now: float) -> None:

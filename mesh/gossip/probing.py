@@ -32,6 +32,8 @@ class Verdict(Enum):
     PENDING = "pending"
     FAILED = "failed"
     """Nobody could reach it, though we could reach others."""
+    FAILED_ONCE = "failed once"
+    """The same, by a first probe, of a member that may have a second chance."""
     OUR_FAULT = "our fault"
     """Nobody answered us at all: it says nothing about the member."""
 
@@ -43,6 +45,8 @@ class _Probe:
     sent: float
     patience: float
     """Seconds from the Ping to the verdict."""
+    second: bool = False
+    """The one before it, of the same member, has failed."""
     indirect: bool = False
     """The time for a direct answer is over."""
     asked: int = 0
@@ -95,7 +99,7 @@ class Prober:
         for probe in list(self._probes):
             self._close(probe)
 
-    def probe(self, target: Known, more: list[Message], now: float) -> None:
+    def probe(self, target: Known, more: list[Message], now: float, *, second: bool = False) -> None:
         """Sends a Ping, with `more` beside it, and awaits the Ack."""
         if len(self._probes) >= _MOST_PROBES:
             return
@@ -103,7 +107,7 @@ class Prober:
         patience = self._awareness.scale(link.period)
         direct = self._awareness.scale(direct_timeout(link.timeout, link.period, self.rtt(target.handle)))
         number = self._new_number()
-        self._probes[number] = _Probe(target.handle, target.claim.boot, now, patience)
+        self._probes[number] = _Probe(target.handle, target.claim.boot, now, patience, second)
         self._outbox.timer(Clock.DIRECT, now + direct, number)
         self._outbox.timer(Clock.VERDICT, now + patience, number)
         self._ping(number, target, more, now)
@@ -163,6 +167,8 @@ class Prober:
         cut_off = probe.asked >= 2 and not probe.answered and self._heard_anyone < probe.sent
         if cut_off and silence < self._config.isolation:
             return probe.target, Verdict.OUR_FAULT
+        if self._config.second_chance and not probe.second:
+            return probe.target, Verdict.FAILED_ONCE
         return probe.target, Verdict.FAILED
 
     def acked(self, ack: Ack, now: float) -> Handle | None:

@@ -17,6 +17,20 @@ def _mutant(name: str, module: str, old: str, new: str, tests: str) -> Mutant:
 
 
 MUTANTS = (
+    _mutant(
+        "no-second-chance",
+        "gossip/probing",
+        "if self._config.second_chance and not probe.second:",
+        "if False:",
+        _PROBING,
+    ),
+    _mutant(
+        "chances-without-end",
+        "gossip/probing",
+        "if self._config.second_chance and not probe.second:",
+        "if True:",
+        _PROBING,
+    ),
     _mutant("stale-reply-of-another-life", "gossip/probing", " or ack.boot != probe.boot", "", _PROBING),
     _mutant("reply-of-somebody-else", "gossip/probing", "or ack.sender != probe.target ", "", _PROBING),
     _mutant(
