@@ -11,12 +11,13 @@ import OpenImageIO
 import pytest
 from PIL import Image
 
+from mesh.model.look import View
 from mesh.model.units import Grid, Unit
 from mesh.render import output
 from mesh.render.output import FormatUnknown, FrameIncomplete, FrameNotWritten, assemble, write_frame
 from mesh.render.pixels import CHANNELS, BadPixels, Payload
 from mesh.render.preview import write_preview
-from mesh.render.views import View, to_display
+from mesh.render.views import to_display
 
 GRID = Grid(20, 12, 8)
 

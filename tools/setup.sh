@@ -30,4 +30,4 @@ if [ ! -x "$venv/bin/pip" ]; then
     "$python" -m venv --clear "$venv"
 fi
 echo "setup: installing the mesh and its libraries into $venv (about a minute, once)"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,denoise]'

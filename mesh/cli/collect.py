@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -10,6 +11,7 @@ import click
 
 from mesh.cli.common import connect
 from mesh.control.outputs import Existing, Format, frames_to_write, parse_output
+from mesh.model.look import DenoiserMissing, Look, View
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -31,11 +33,26 @@ class FormatList(click.ParamType[tuple[Format, ...]]):
 
 
 def output_options(command: Command) -> Command:
-    """-o, --format, --overwrite, --skip-existing and --json, in this order."""
+    """-o, --format, the look of PNGs, --overwrite, --skip-existing and --json, in this order."""
     for decorate in (
         click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, for scripts."),
         click.option("--skip-existing", is_flag=True, help="Leave out frames that are there already."),
         click.option("--overwrite", is_flag=True, help="Replace frames that are there already."),
+        click.option("--denoise", is_flag=True, help="Clean the PNGs; the EXRs stay as rendered."),
+        click.option(
+            "--exposure",
+            type=click.FloatRange(-32, 32),
+            default=0.0,
+            metavar="STOPS",
+            help="Brighten or darken the PNGs.",
+        ),
+        click.option(
+            "--view",
+            type=click.Choice([view.value for view in View]),
+            default=View.AGX.value,
+            show_default=True,
+            help="Tone mapping of the PNGs.",
+        ),
         click.option("--format", "formats", type=FormatList(), default=(), help="Default: both."),
         click.option(
             "-o",
@@ -56,6 +73,13 @@ def existing_policy(overwrite: bool, skip_existing: bool) -> Existing:
     return Existing.SKIP if skip_existing else Existing.REFUSE
 
 
+def chosen_look(view: str, exposure: float, denoise: bool) -> Look:
+    """Raises DenoiserMissing now rather than at the first frame."""
+    if denoise and importlib.util.find_spec("pyoidn") is None:
+        raise DenoiserMissing()
+    return Look(View(view), exposure, denoise)
+
+
 @click.command()
 @click.argument("job")
 @output_options
@@ -63,6 +87,9 @@ def collect(
     job: str,
     output: str | None,
     formats: tuple[Format, ...],
+    view: str,
+    exposure: float,
+    denoise: bool,
     overwrite: bool,
     skip_existing: bool,
     as_json: bool,
@@ -82,6 +109,7 @@ def collect(
     from mesh.cli.reports import choose_report
 
     policy = existing_policy(overwrite, skip_existing)
+    look = chosen_look(view, exposure, denoise)
     with connect() as client:
         detail = client.job(job)
         status = detail.status
@@ -91,5 +119,5 @@ def collect(
             click.echo(f"Every frame of {status.name} is already in {pattern}.")
             return
         report = choose_report(as_json, str(pattern), status.job)
-        code = follow(Following(client, status.job, status.short, frames, pattern, report, output))
+        code = follow(Following(client, status.job, status.short, frames, pattern, report, output, look))
     sys.exit(code)

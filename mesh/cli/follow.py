@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from types import FrameType
 
@@ -20,6 +20,7 @@ from mesh.control.outputs import OutputPattern, work_folder
 from mesh.control.service import JobAction
 from mesh.engines.writer_client import WriterClient
 from mesh.errors import ExitCode
+from mesh.model.look import Look
 from mesh.model.status import JobState, JobStatus
 
 
@@ -42,6 +43,7 @@ class Following:
     pattern: OutputPattern
     report: Report
     output_argument: str | None
+    look: Look = field(default_factory=Look)
     own_node: bool = False
     """The node ends with this command, so that nothing renders after it."""
 
@@ -51,7 +53,9 @@ def follow(following: Following) -> ExitCode:
     started = time.monotonic()
     pattern, report = following.pattern, following.report
     with work_folder(pattern) as work, WriterClient() as writer, report, _terminated_as_interrupted():
-        collector = Collector(following.client, writer, following.job, following.frames, pattern, work)
+        collector = Collector(
+            following.client, writer, following.job, following.frames, pattern, work, following.look
+        )
         while True:
             try:
                 job = _run(collector, report)

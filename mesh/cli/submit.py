@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from mesh.cli.collect import existing_policy, output_options
+from mesh.cli.collect import chosen_look, existing_policy, output_options
 from mesh.cli.common import connect, print_json
 from mesh.cli.solo import any_node
 from mesh.config import Paths
@@ -22,6 +22,7 @@ from mesh.control.submission import submit as send
 from mesh.errors import ExitCode, MeshError
 from mesh.model.frames import parse_frames
 from mesh.model.ids import short
+from mesh.model.look import Look
 from mesh.model.manifest import EngineName, RenderSettings
 
 _DEFAULTS = RenderSettings()
@@ -147,6 +148,9 @@ def submit(
     detach: bool,
     output: str | None,
     formats: tuple[Format, ...],
+    view: str,
+    exposure: float,
+    denoise: bool,
     overwrite: bool,
     skip_existing: bool,
     as_json: bool,
@@ -188,6 +192,7 @@ def submit(
     if detach:
         sys.exit(_detached(prepared, output, as_json))
     policy = existing_policy(overwrite, skip_existing)
+    look = chosen_look(view, exposure, denoise)
     pattern = parse_output(output, prepared.name, formats, len(prepared.frames))
     wanted = frames_to_write(pattern, prepared.frames, policy)
     if not wanted:
@@ -195,7 +200,7 @@ def submit(
         return
     with work_folder(pattern):
         pass  # that it can be written to must be known before anything is rendered
-    sys.exit(_watched(prepared, wanted, pattern, output, as_json))
+    sys.exit(_watched(prepared, wanted, pattern, output, look, as_json))
 
 
 def _detached(prepared: Prepared, output: str | None, as_json: bool) -> ExitCode:
@@ -221,7 +226,12 @@ def _detached(prepared: Prepared, output: str | None, as_json: bool) -> ExitCode
 
 
 def _watched(
-    prepared: Prepared, wanted: tuple[int, ...], pattern: OutputPattern, output: str | None, as_json: bool
+    prepared: Prepared,
+    wanted: tuple[int, ...],
+    pattern: OutputPattern,
+    output: str | None,
+    look: Look,
+    as_json: bool,
 ) -> ExitCode:
     """Submit the `wanted` frames and stay until they are written."""
     from mesh.cli.follow import Following, follow
@@ -234,4 +244,4 @@ def _watched(
         if own:
             report.note("no node runs here: this command renders by itself")
         report.submitted(job, name, receipt.durable_on)
-        return follow(Following(client, job, name, wanted, pattern, report, output, own_node=own))
+        return follow(Following(client, job, name, wanted, pattern, report, output, look, own_node=own))

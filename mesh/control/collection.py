@@ -19,6 +19,7 @@ from mesh.control.outputs import OutputPattern, disk_error
 from mesh.control.service import ResultEntry, ResultPage
 from mesh.engines.protocol import WriteFrame, Written
 from mesh.errors import MeshError
+from mesh.model.look import Look
 from mesh.model.status import JobState, JobStatus, MeshStatus
 
 ENDED = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
@@ -90,6 +91,7 @@ class Collector:
     frames: Iterable[int]
     pattern: OutputPattern
     work: Path
+    look: Look = field(default_factory=Look)
     patience: float = 60.0
     """Seconds to wait, once the job has ended, for payloads that nobody has at the moment."""
     written: int = 0
@@ -157,7 +159,7 @@ class Collector:
                 payloads.append(self.work / f"{frame}-{number}")
                 with payloads[-1].open("wb") as stream:
                     stream.writelines(self.client.get_blob(entry.pixels, self.job))
-            written = write_frame(self.writer, frame, payloads, self.pattern)
+            written = write_frame(self.writer, frame, payloads, self.pattern, self.look)
         except OSError as error:
             raise disk_error(error, self.pattern.folder, self.job[:8]) from error
         finally:
@@ -174,9 +176,11 @@ class Collector:
         return PayloadsLost(count=count, name=job.name, job=job.short, reason=error)
 
 
-def write_frame(writer: Writer, frame: int, payloads: Sequence[Path], pattern: OutputPattern) -> Written:
+def write_frame(
+    writer: Writer, frame: int, payloads: Sequence[Path], pattern: OutputPattern, look: Look
+) -> Written:
     """One frame through the writer. What it notes in the file depends on the frame alone, so that equal
     pixels are equal files, whoever rendered them."""
     metadata = (("Software", f"render-mesh {mesh.__version__}"), ("frame", str(frame)))
     files = tuple(str(file) for file in pattern.files(frame))
-    return writer.write(WriteFrame(frame, tuple(map(str, payloads)), files, metadata))
+    return writer.write(WriteFrame(frame, tuple(map(str, payloads)), files, metadata, look))

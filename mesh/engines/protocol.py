@@ -12,6 +12,7 @@ import struct
 from dataclasses import dataclass
 from typing import IO, Annotated
 
+from mesh.model.look import Look
 from mesh.model.manifest import EngineName, RenderSettings
 from mesh.model.units import Unit
 from mesh.wire.base import AtMost, Message
@@ -118,15 +119,14 @@ class Stopped(Message):
 class WriteFrame(Message):
     """Assemble a frame from its payload files and write it to each of `files`, by their endings.
 
-    `metadata` goes into the EXR. Answered by `Written` or `WriteFailed`.
+    `metadata` goes into the EXR, which is exact whatever the `look`. Answered by `Written` or `WriteFailed`.
     """
 
     frame: int
     payloads: Annotated[tuple[Text, ...], AtMost(65536)]
     files: Annotated[tuple[Text, ...], AtMost(8)]
     metadata: Annotated[tuple[tuple[Text, Text], ...], AtMost(64)] = ()
-    view: Text = "agx"
-    exposure: float = 0.0
+    look: Look = Look()  # noqa: RUF009 - frozen
 
 
 @dataclass(frozen=True, slots=True)

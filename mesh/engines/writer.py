@@ -17,7 +17,6 @@ from mesh.errors import ExitCode, MeshError
 from mesh.render import output
 from mesh.render.pixels import decode
 from mesh.render.preview import write_preview
-from mesh.render.views import View
 from mesh.wire.base import Message
 
 
@@ -46,7 +45,7 @@ def _write_frame(request: WriteFrame) -> tuple[str, ...]:
     payloads = (decode(Path(payload).read_bytes()) for payload in request.payloads)
     assembled = output.assemble(payloads)
     for file in request.files:
-        output.write_frame(assembled, Path(file), request.metadata, View(request.view), request.exposure)
+        output.write_frame(assembled, Path(file), request.metadata, request.look)
     return request.files
 
 

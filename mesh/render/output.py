@@ -17,9 +17,11 @@ import OpenImageIO
 from numpy.typing import NDArray
 
 from mesh.errors import MeshError
+from mesh.model.look import Look
 from mesh.model.units import Grid
+from mesh.render.denoise import denoised
 from mesh.render.pixels import CHANNELS, BadPixels, Payload
-from mesh.render.views import View, to_display
+from mesh.render.views import to_display
 
 F32 = NDArray[np.float32]
 
@@ -75,15 +77,16 @@ def write_frame(
     frame: F32,
     path: Path,
     metadata: Sequence[tuple[str, str]] = (),
-    view: View = View.AGX,
-    exposure: float = 0.0,
+    look: Look = Look(),  # noqa: B008 - frozen
 ) -> None:
-    """Write an assembled frame as its ending says: .exr or .png. Raises FrameNotWritten, FormatUnknown."""
+    """Write an assembled frame as its ending says: .exr, exact whatever the look, or .png with
+    this `look`. Raises FrameNotWritten, FormatUnknown, DenoiserMissing."""
     ending = path.suffix.lower()
     if ending == ".exr":
         _write(path, _exr_spec(frame, metadata), frame)
     elif ending == ".png":
-        pixels = to_display(frame[:, :, :3], view, exposure)
+        color = denoised(frame) if look.denoise else frame[:, :, :3]
+        pixels = to_display(color, look.view, look.exposure)
         _write(path, OpenImageIO.ImageSpec(frame.shape[1], frame.shape[0], 3, OpenImageIO.UINT8), pixels)
     else:
         raise FormatUnknown(path=path)

@@ -6,22 +6,14 @@ logarithms and powers are our own. The same pixels give the same bytes on every 
 
 from __future__ import annotations
 
-from enum import StrEnum
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mesh.model.look import View
+
 F64 = NDArray[np.float64]
-
-
-class View(StrEnum):
-    STANDARD = "standard"
-    """sRGB as it is; what is brighter than white is cut."""
-    FILMIC = "filmic"
-    """Narkowicz's fit of the ACES tone curve (2016)."""
-    AGX = "agx"
-    """Troy Sobotka's AgX, base look, by Wrensch's polynomial fit of its curve (2023)."""
 
 
 _AGX_IN = (

@@ -219,15 +219,5 @@ class Persist:
 
 
 Effect = (
-    Send
-    | SendDatagram
-    | SetTimer
-    | Notify
-    | Fetch
-    | Render
-    | Shorten
-    | StopRender
-    | Pin
-    | Unpin
-    | Persist
+    Send | SendDatagram | SetTimer | Notify | Fetch | Render | Shorten | StopRender | Pin | Unpin | Persist
 )

@@ -39,7 +39,9 @@ DISK_SECONDS = 0.002
 class WholeWorld(FarmWorld):
     """A farm's world whose blobs travel block by block: each blob here is one block."""
 
-    def perform(self, simulation: Simulation, host: Host, effect: Effect) -> None:
+    def perform(
+        self, simulation: Simulation, host: Host, effect: Effect | blocks.AskLocal | blocks.SaveBlock
+    ) -> None:
         disk = self.disk(host)
         match effect:
             case blocks.AskLocal(root):

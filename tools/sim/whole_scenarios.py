@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from tools.sim.farm import manifest
 from tools.sim.log import Log
@@ -16,7 +17,7 @@ def _start(mesh: Whole) -> None:
     """Everybody boots within a second; afterwards all know all."""
     rng = mesh.simulation.rng("start")
     for host in mesh.hosts:
-        mesh.simulation.at(rng.uniform(0, 1), lambda index=host.place.index: mesh.simulation.boot(index))
+        mesh.simulation.at(rng.uniform(0, 1), partial(mesh.simulation.boot, host.place.index))
     mesh.simulation.run(1.0)
     count = len(mesh.hosts)
     mesh.run_until(
