@@ -3,7 +3,7 @@ VENV    := .venv
 PYTHON  := $(VENV)/bin/python
 READY   := $(VENV)/.ready
 
-.PHONY: help setup demo test lint format soak bench gallery clean
+.PHONY: help setup demo test lint format soak bench clean
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -27,6 +27,13 @@ format: $(READY) ## what ruff can mend by itself
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
+soak: $(READY)   ## long simulations: kills, partitions and rebirths over many seeds
+	$(PYTHON) -m tools.simulate all --seeds 1-$(or $(SEEDS),200)
+	$(PYTHON) -m tools.mutants.run
+
+bench: $(READY)  ## one benchmark beside its peers: make bench NAME=startup
+	$(PYTHON) -m tools.bench $(or $(NAME),startup)
+
 clean:           ## the environment and every cache inside this folder
-	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output gallery-output
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from mesh.engines.adapter import KERNEL_CACHE
 from mesh.engines.host import EngineDone, EngineFailed, EngineHost, EngineNews, EngineProgress
 from mesh.engines.protocol import Done, Progress, Unframer, frame
 from mesh.model.ids import Digest
@@ -55,7 +56,7 @@ class Listener:
 def with_host(tmp_path: Path, body: Callable[[EngineHost, Listener], Awaitable[None]]) -> None:
     async def main() -> None:
         listener = Listener()
-        host = EngineHost(tmp_path / "spool", 1, listener)
+        host = EngineHost(tmp_path / "spool", 1, listener, {KERNEL_CACHE: str(tmp_path / "kernels")})
         async with trio.open_nursery() as nursery:
             nursery.start_soon(host.run)
             await body(host, listener)

@@ -7,6 +7,7 @@ when this ends, whichever way it ends. The frames stay.
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -32,6 +33,7 @@ from mesh.engines.protocol import MakePreview
 from mesh.engines.writer_client import WriterClient
 from mesh.errors import ExitCode, MeshError
 from mesh.model.ids import short
+from mesh.model.look import Look
 from mesh.model.manifest import EngineName, RenderSettings
 from mesh.model.status import JobStatus, MeshStatus, NodeState
 from mesh.ui.words import duration
@@ -43,7 +45,7 @@ WITNESS = 12
 KILL_AT = 0.4
 """The part of the job that is done when a node is killed."""
 
-SETTINGS = RenderSettings(width=640, height=360, bucket=40, samples=16, environment="sky")
+SETTINGS = RenderSettings(width=640, height=360, bucket=40, samples=8, environment="sky")
 
 _NODES = ("ada", "grace", "linus")
 _VICTIM = "linus"
@@ -130,7 +132,8 @@ def _demo(output: Path) -> ExitCode:
         job = receipt.job.hex()
         report = _KillingReport(choose_report(False, str(pattern), job), victim)
         report.submitted(job, short(receipt.job), receipt.durable_on)
-        code = follow(Following(client, job, short(receipt.job), FRAMES, pattern, report, None))
+        look = Look(denoise=importlib.util.find_spec("pyoidn") is not None)
+        code = follow(Following(client, job, short(receipt.job), FRAMES, pattern, report, None, look))
         if code is not ExitCode.DONE:
             return code
         preview = _make_preview(output, pattern)

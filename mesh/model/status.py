@@ -99,8 +99,10 @@ class JobStatus:
     buckets_total: int
     buckets_done: int
     fraction: float
+    """0 to 1, with what is being rendered now."""
     elapsed_seconds: float
     eta_seconds: float | None
+    """None until somebody has begun to render: nothing is known of the scene before."""
     durable: bool
     """The manifest and the scene are on two other nodes, or on as many as there are."""
     shares: tuple[ShareStatus, ...]

@@ -86,6 +86,7 @@ def _activity(node: Node, view: ActivityView) -> ActivityStatus:
 
 def job_status(node: Node, view: JobView) -> JobStatus:
     manifest, settings = view.manifest, view.manifest.settings
+    under_way = sum(activity.fraction * activity.unit.size for activity in view.activities)
     return JobStatus(
         job=view.job.hex(),
         short=short(view.job),
@@ -100,9 +101,9 @@ def job_status(node: Node, view: JobView) -> JobStatus:
         frames_failed=view.frames_failed,
         buckets_total=view.buckets_total,
         buckets_done=view.buckets_done,
-        fraction=view.buckets_done / view.buckets_total,
+        fraction=min(1.0, (view.buckets_done + under_way) / view.buckets_total),
         elapsed_seconds=view.elapsed,
-        eta_seconds=view.eta,
+        eta_seconds=view.eta if view.buckets_done or under_way else None,
         durable=view.durable,
         shares=tuple(
             ShareStatus(
