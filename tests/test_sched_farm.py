@@ -14,6 +14,8 @@ SEEDS = {
     "farm-reborn": range(1, 11),
     "farm-blackout": range(1, 11),
     "farm-two-killed": range(1, 11),
+    "farm-shares": range(1, 2),
+    "farm-capped": range(1, 2),
 }
 """Stories with chance in them; the others are played three times."""
 

@@ -184,6 +184,15 @@ def test_a_unit_without_progress_is_stopped_and_counts_as_failed() -> None:
     assert view.failures[0].reason == "no progress for 10 s"
 
 
+def test_a_node_alone_does_not_wake_up_for_news_that_nobody_waits_for() -> None:
+    bench = Bench()
+    bench.submit(manifest())
+    bench.wait(2.0)
+    fired = len(bench.effects)
+    bench.wait(10.0)
+    assert len(bench.effects) - fired <= 50  # patrols twice a second, and little else
+
+
 # --- lending ----------------------------------------------------------------------------------------
 
 
@@ -292,11 +301,11 @@ def test_a_parked_thief_is_served_as_soon_as_there_is_work() -> None:
 
 
 def test_a_silent_engine_is_cut_once_its_silence_shows_that_it_pays() -> None:
-    bench = Bench()
+    bench = Bench(config=SchedConfig(rescue_seconds=60, settle_seconds=60, pulse_seconds=60))
     job = bench.submit(manifest(frames=1, buckets=40))
     bench.peer(A)
     bench.hear(A, request(job, 7, parked=True))
-    assert sent(bench.wait(3.0), StealGrant, to=A)
+    assert sent(bench.wait(0.4), StealGrant, to=A)
 
 
 # --- stealing ---------------------------------------------------------------------------------------
@@ -487,7 +496,7 @@ def test_a_paused_job_hands_out_nothing_and_goes_on_when_resumed() -> None:
 
 
 def test_a_job_waits_for_those_that_it_comes_after() -> None:
-    bench = Bench()
+    bench = Bench(units=2)
     first, second = manifest("first", frames=1), manifest("second", frames=1)
     bench.submit(first)
     bench.submit(second, JobPolicy(after=(job_id(first),)))

@@ -54,6 +54,8 @@ class Run:
     """When it last made progress."""
     fraction: float = 0.0
     """Of the unit as it was begun."""
+    ended: bool = False
+    """The engine is done with it, and the disk is not."""
 
 
 @dataclass(slots=True)

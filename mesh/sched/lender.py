@@ -64,6 +64,7 @@ class Lender:
             if len(self._parked) < _MAX_PARKED:
                 until = core.now + 2 * core.config.park_most_seconds
                 self._parked[sender] = Parked(request, until)
+                self._look_again()
             return
         core.send(sender, StealDeny(request.request, request.boot, self._hints(sender, request)))
 
@@ -79,9 +80,13 @@ class Lender:
             refused += 1
             if refused >= _ENOUGH_REFUSED:
                 break
+        self._look_again()
+
+    def _look_again(self) -> None:
+        """Even an engine that reports nothing tells by its silence that its unit is worth cutting."""
+        core = self._core
         began = [run.began for job in core.jobs.values() for run in job.runs.values()]
         if self._parked and began:
-            # Even an engine that reports nothing tells by its silence that its unit is worth cutting.
             core.wake(("serve",), core.now + max(_LOOK_AGAIN, (core.now - min(began)) / 2))
 
     def on_taken(self, job: Job, sender: NodeId, request: int) -> None:
@@ -184,7 +189,8 @@ class Lender:
         owned = job.holdings.owned
         if job.facts.failures_of(thief):
             owned = self._not_failed_by(job, thief, owned)
-        run = max(job.runs.values(), key=lambda run: run.stop - run.start, default=None)
+        runs = [run for run in job.runs.values() if not run.ended]
+        run = max(runs, key=lambda run: run.stop - run.start, default=None)
         tail = in_hand = 0
         if run is not None:
             edge = untouched_from(run, core.capacity.threads)

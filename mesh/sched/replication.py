@@ -72,9 +72,8 @@ class Replication:
             if home is not None:
                 targets = [home]
         runs = self._runs(job, job.fresh)
-        if targets:
-            # With nobody to tell, news stays news; vectors would find it anyway.
-            job.fresh.clear()
+        # With nobody to tell now, whoever comes will compare vectors.
+        job.fresh.clear()
         for target in targets:
             self._send(job, target, runs, claims)
         watchers = [node for node, until in job.watchers.items() if until > core.now and node in core.peers]

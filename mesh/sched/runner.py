@@ -17,6 +17,7 @@ from mesh.wire.effects import (
     Effect,
     Render,
     RenderDone,
+    RenderEnded,
     RenderFailed,
     RenderProgress,
     StopRender,
@@ -25,6 +26,9 @@ from mesh.wire.sched import MAX_SPAN_NUMBERS, Entry, FailureFact, WorkReturned
 
 _SAY_PROGRESS = 1.0
 """Seconds between two statements of progress to the keepers."""
+
+_MOST_STORING = 16
+"""Units whose pixels are on their way to the disk at one time."""
 
 
 class Runner:
@@ -52,8 +56,10 @@ class Runner:
         )
 
     def idle(self) -> bool:
-        """Whether a slot is free."""
-        return sum(len(job.runs) for job in self._core.jobs.values()) < self._core.capacity.units
+        """Whether a slot is free, and the disk keeps up with what was rendered."""
+        runs = [run.ended for job in self._core.jobs.values() for run in job.runs.values()]
+        storing = sum(runs)
+        return len(runs) - storing < self._core.capacity.units and storing < _MOST_STORING
 
     def wanted(self) -> tuple[list[Job], bool]:
         """The jobs whose work would be welcome here, best first, and whether there is other work to do."""
@@ -72,7 +78,7 @@ class Runner:
             return False
         if self.idle():
             return True
-        runs = [(job, run) for job in core.jobs.values() for run in job.runs.values()]
+        runs = [(job, run) for job in core.jobs.values() for run in job.runs.values() if not run.ended]
         return any(seconds_left(job, run, core.me, core.now) <= seconds for job, run in runs)
 
     # --- starting -----------------------------------------------------------------------------------
@@ -144,6 +150,13 @@ class Runner:
         core.touch(job)
         if core.now - job.flushed_at >= _SAY_PROGRESS:
             core.claims_changed(job)
+
+    def on_ended(self, job: Job, event: RenderEnded) -> None:
+        """The next unit may start while this one is being stored."""
+        run = job.runs.get(event.attempt)
+        if run is not None:
+            run.ended = True
+            self._core.touch(job)
 
     def on_done(self, job: Job, event: RenderDone) -> None:
         core = self._core

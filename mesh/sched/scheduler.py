@@ -39,6 +39,7 @@ from mesh.wire.effects import (
     MessageReceived,
     Pin,
     RenderDone,
+    RenderEnded,
     RenderFailed,
     RenderProgress,
     SendFailed,
@@ -56,6 +57,7 @@ SchedEvent = (
     | MessageReceived
     | SendFailed
     | RenderProgress
+    | RenderEnded
     | RenderDone
     | RenderFailed
     | BlobReady
@@ -149,7 +151,7 @@ class Scheduler:
                 self._inbox.receive(sender, message)
             case SendFailed(to, message):
                 self._inbox.returned(to, message)
-            case RenderProgress() | RenderDone() | RenderFailed():
+            case RenderProgress() | RenderEnded() | RenderDone() | RenderFailed():
                 self._on_render(event)
             case BlobReady(root):
                 self._on_blob(event)
@@ -218,12 +220,14 @@ class Scheduler:
         self._spread.announce(job)
         self._scenes.make_durable(job)
 
-    def _on_render(self, event: RenderProgress | RenderDone | RenderFailed) -> None:
+    def _on_render(self, event: RenderProgress | RenderEnded | RenderDone | RenderFailed) -> None:
         job = self._core.jobs.get(event.job)
         if job is None:
             return
         if isinstance(event, RenderProgress):
             self._runner.on_progress(job, event)
+        elif isinstance(event, RenderEnded):
+            self._runner.on_ended(job, event)
         elif isinstance(event, RenderDone):
             self._runner.on_done(job, event)
         else:

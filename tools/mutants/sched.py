@@ -1,0 +1,114 @@
+"""Bugs of scheduling: stale and lost words, work that two own or nobody, results that are nowhere."""
+
+from __future__ import annotations
+
+from tools.mutants.mutant import Mutant
+
+_PARTS = "tests/test_sched_parts.py"
+_PROTOCOL = "tests/test_sched_protocol.py"
+_FAIRNESS = "tests/test_sched_fairness.py"
+
+
+def _mutant(name: str, module: str, old: str, new: str, tests: str = _PROTOCOL) -> Mutant:
+    return Mutant(name, f"mesh/sched/{module}.py", old, new, tests)
+
+
+def _story(*names: str) -> str:
+    return "tests/test_sched_farm.py -k '" + " or ".join(f"farm-{name}" for name in names) + "'"
+
+
+MUTANTS = (
+    # Dask's two classics: a steal answered after its time, and a worker that comes back under its name.
+    _mutant("stale-steal-reply", "thief", "not (expected or waited) or ", ""),
+    _mutant("reborn-worker-unnoticed", "scheduler", "elif peer.boot > known.boot:", "elif False:"),
+    _mutant("grant-of-another-life", "thief", "grant.boot != core.boot or ", ""),
+    _mutant("request-of-another-life", "lender", "peer.boot > request.boot", "False"),
+    _mutant("lost-grant-is-lost", "inbox", "self._lender.on_grant_failed(job, to, message.request)", "pass"),
+    _mutant(
+        "unanswered-grant-is-lost",
+        "scheduler",
+        "self._lender.on_grant_failed(job, NodeId(thief), request)",
+        "pass",
+    ),
+    _mutant("dead-thief-keeps-its-loot", "lender", "self.adopt_from(job, thief, lent)", "pass"),
+    _mutant(
+        "circle-loses-work",
+        "lender",
+        "job.holdings.move(back, UnitState.LENT, UnitState.OWNED)",
+        "back.clear()",
+    ),
+    _mutant("tail-taken-twice", "lender", "            run.stop -= share.tail\n", ""),
+    _mutant("engine-not-told-of-the-cut", "lender", "core.out.append(Shorten", "(lambda *_: None)(Shorten"),
+    _mutant("whole-unit-after-late-cut", "runner", "min(run.stop, stop))", "stop)"),
+    _mutant("parked-thief-forgotten", "scheduler", "self._lender.parked and stirred", "False"),
+    _mutant("silent-engine-never-cut", "lender", 'core.wake(("serve",)', '(lambda *_: None)(("serve",)'),
+    _mutant("claims-before-the-scene", "runner", "job.scene is SceneState.HERE\n            and ", ""),
+    _mutant(
+        "published-before-the-copy",
+        "copies",
+        "        if making.asked is None:\n            self._enqueue(key)",
+        "        self._publish(job, record, ())",
+    ),
+    _mutant("copy-never-made-again", "scheduler", "self._copies.on_holder_gone(NodeId(node))", "pass"),
+    _mutant("lonely-results-stay-lonely", "scheduler", "self._copies.make_again(job)", "pass"),
+    _mutant("unpublished-lost-at-restart", "restoring", "self._take_up(job, record)", "pass"),
+    _mutant("results-lost-at-restart", "restoring", "self._books.restore(job, run)", "pass"),
+    _mutant("cancel-lets-run-on", "ends", "            self._let_go(job)\n", "            pass\n"),
+    _mutant(
+        "paused-job-is-lent",
+        "lender",
+        "job.ended or job.paused:\n                continue",
+        "job.ended:\n                continue",
+    ),
+    _mutant("after-is-ignored", "sharing", "before is None or not before.finished", "False"),
+    _mutant(
+        "sleep-keeps-claims",
+        "scheduler",
+        "job.holdings.release([(0, job.layout.total)])\n            self._rescue",
+        "self._rescue",
+    ),
+    _mutant("sleep-counts-as-no-progress", "scheduler", "self._runner.slept(seconds)", "pass"),
+    _mutant(
+        "leaving-keeps-work",
+        "scheduler",
+        "core.send(heirs[0], WorkReturned",
+        "(lambda *_: None)(heirs[0], WorkReturned",
+    ),
+    _mutant("stall-unnoticed", "runner", "core.now - run.moved < limit", "True"),
+    _mutant("gap-accepted", "logs", "run.first > height + 1", "False", _PARTS),
+    _mutant("entries-twice", "logs", "run.entries[height + 1 - run.first :]", "run.entries", _PARTS),
+    _mutant("older-edit-wins", "edits", "_age(mine) < _age(edit)", "_age(mine) != _age(edit)", _PARTS),
+    _mutant("failed-after-any-three", "facts", "if first <= start and stop <= last", "if True", _PARTS),
+    _mutant("failure-beats-result", "facts", "self.done.outside(start, stop)", "[(start, stop)]", _PARTS),
+    _mutant("retry-forgives-nothing", "facts", "self.missing.add_all(self.failed)", "pass", _PARTS),
+    _mutant(
+        "crumbs-for-the-busy",
+        "rules",
+        "stock.owned if idle and stock.in_hand",
+        "stock.owned if stock.in_hand",
+        _PARTS,
+    ),
+    _mutant("grain-ignored", "rules", "count >= max(1, stock.grain)", "count >= 1", _PARTS),
+    _mutant("category-ignored", "fairness", "rating - total / greatest", "rating", _FAIRNESS),
+    _mutant(
+        "orphans-not-adopted",
+        "rescue",
+        "self._lender.adopt_from(job, None, ripe)",
+        "pass",
+        _story("blackout"),
+    ),
+    _mutant(
+        "ledgers-not-compared",
+        "replication",
+        "self.compare(job, sender)\n            self.stir(job)",
+        "pass",
+        _story("swizzle", "churn"),
+    ),
+    _mutant(
+        "torn-log-not-given-back",
+        "replication",
+        "(run.author, run.boot) == life",
+        "run.author == to",
+        _story("churn"),
+    ),
+)
