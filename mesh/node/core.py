@@ -28,6 +28,7 @@ from mesh.wire.effects import (
     MessageReceived,
     Notify,
     RenderDone,
+    RenderEnded,
     RenderFailed,
     RenderProgress,
     SendFailed,
@@ -75,6 +76,7 @@ _ROOM_OF_EVENT: dict[type[object], Room] = {
     **dict.fromkeys(
         (
             RenderProgress,
+            RenderEnded,
             RenderDone,
             RenderFailed,
             sched.Start,

@@ -22,7 +22,16 @@ from mesh.errors import MeshError
 from mesh.model.ids import Digest, JobId
 from mesh.model.units import Unit
 from mesh.node.disk import NodeDisk
-from mesh.wire.effects import Attempt, Render, RenderDone, RenderFailed, RenderProgress, Shorten, StopRender
+from mesh.wire.effects import (
+    Attempt,
+    Render,
+    RenderDone,
+    RenderEnded,
+    RenderFailed,
+    RenderProgress,
+    Shorten,
+    StopRender,
+)
 
 
 @dataclass(slots=True)
@@ -125,6 +134,7 @@ class Rendering:
             case EngineWarned(sentence=sentence):
                 self._warn(running.job, sentence)
             case EngineDone():
+                self._answer(RenderEnded(running.job, news.unit, news.attempt))
                 self._start(self._store, news, running)
             case EngineFailed():
                 self._start(self._report, news, running)

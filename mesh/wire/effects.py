@@ -67,6 +67,16 @@ class RenderProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class RenderEnded:
+    """The engine is free again; the unit's pixels are on their way to the disk. RenderDone, or RenderFailed
+    where the disk will not have them, follows."""
+
+    job: JobId
+    unit: Unit
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
 class RenderDone:
     """The unit's pixels are on this node's disk as the blob `pixels` (`size` bytes), fsynced."""
 
@@ -111,6 +121,7 @@ Event = (
     | MessageReceived
     | SendFailed
     | RenderProgress
+    | RenderEnded
     | RenderDone
     | RenderFailed
     | BlobReady

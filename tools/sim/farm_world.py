@@ -25,6 +25,7 @@ from mesh.wire.effects import (
     Pin,
     Render,
     RenderDone,
+    RenderEnded,
     RenderFailed,
     RenderProgress,
     Shorten,
@@ -35,6 +36,8 @@ from tools.sim.host import Host
 from tools.sim.simulation import Simulation
 
 PIXEL_BYTES = 100_000
+STORE_SECONDS = 0.005
+"""From the end of rendering until the pixels are durable."""
 
 
 def pixels_of(job: JobId, unit: Unit) -> Digest:
@@ -213,11 +216,13 @@ class FarmWorld:
             failed = RenderFailed(effect.job, unit, effect.attempt, "the disk is full")
             self._end(simulation, host, rendering, failed)
             return
+        simulation.deliver(host, RenderEnded(effect.job, unit, effect.attempt))
         pixels = pixels_of(effect.job, unit)
         self.disk(host).blobs[pixels] = None
         seconds = simulation.now - rendering.began
         done = RenderDone(effect.job, unit, effect.attempt, pixels, PIXEL_BYTES, seconds)
-        self._end(simulation, host, rendering, done)
+        del self._running[host.place.index, effect.attempt]
+        simulation.deliver(host, done, STORE_SECONDS)
 
     def _end(self, simulation: Simulation, host: Host, rendering: Rendering, event: object) -> None:
         del self._running[host.place.index, rendering.effect.attempt]
