@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -17,9 +18,11 @@ import pytest
 
 from mesh.control.client import Client
 from mesh.control.service import JobAction, SceneFile, SubmitRequest
+from mesh.errors import ExitCode
 from mesh.model.manifest import EngineName, RenderSettings
 from mesh.model.status import JobState, JobStatus, MeshStatus, NodeState
 from tests.gltf_builder import Gltf, triangle
+from tests.shared_scenes import shared_scene
 from tools.processes import running_mesh, start_node
 
 PATIENCE = 120.0
@@ -174,20 +177,21 @@ def mesh_command(home: Path, *arguments: str) -> subprocess.CompletedProcess[str
     )
 
 
-def submit_scene(home: Path, scene: Path, output: Path) -> subprocess.CompletedProcess[str]:
-    return mesh_command(
-        home,
-        "submit",
-        str(scene),
-        "--frames",
-        "1-3",
-        "--resolution",
-        "96x64",
-        "--samples",
-        "16",
-        "-o",
-        str(output),
-    )
+def submit_scene(
+    home: Path,
+    scene: Path,
+    output: Path,
+    *more: str,
+    frames: str = "1-3",
+    size: str = "96x64",
+    samples: int = 16,
+) -> subprocess.CompletedProcess[str]:
+    settings = ("--frames", frames, "--resolution", size, "--samples", str(samples))
+    return mesh_command(home, "submit", str(scene), *settings, "-o", str(output), *more)
+
+
+def bytes_in(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +202,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, byt
     scene.write_bytes(spinning_triangle().glb())
     done = submit_scene(folder / "home", scene, folder / "frames")
     assert done.returncode == 0, done.stderr
-    return scene, {file.name: file.read_bytes() for file in sorted((folder / "frames").iterdir())}
+    return scene, bytes_in(folder / "frames")
 
 
 def test_submit_needs_nothing_set_up(alone: tuple[Path, dict[str, bytes]]) -> None:
@@ -216,7 +220,7 @@ def test_a_mesh_renders_the_bytes_that_one_node_renders(
     with running_mesh(tmp_path, names, options) as nodes:
         done = submit_scene(nodes[names[-1]].home, scene, tmp_path / "frames")
     assert done.returncode == 0, done.stderr
-    assert {file.name: file.read_bytes() for file in sorted((tmp_path / "frames").iterdir())} == expected
+    assert bytes_in(tmp_path / "frames") == expected
 
 
 def test_frames_can_be_collected_from_another_node(
@@ -229,4 +233,74 @@ def test_frames_can_be_collected_from_another_node(
         nodes["ada"].kill()
         collected = mesh_command(nodes["grace"].home, "collect", "spin", "-o", str(tmp_path / "theirs"))
     assert collected.returncode == 0, collected.stderr
-    assert {file.name: file.read_bytes() for file in sorted((tmp_path / "theirs").iterdir())} == expected
+    assert bytes_in(tmp_path / "theirs") == expected
+
+
+@pytest.mark.parametrize(
+    ("scene", "frames", "more"),
+    [
+        (
+            "FlightHelmet/FlightHelmet.gltf",
+            "1-8x4",
+            ("--turntable", "--environment", "spiaggia_di_mondello_1k.hdr"),
+        ),
+        ("Fox.glb", "1,9,17", ()),
+        ("CesiumMilkTruck.glb", "1,13", ()),
+    ],
+    ids=["helmet", "fox", "truck"],
+)
+def test_real_scenes_move_and_are_the_same_on_one_node_and_on_three(
+    scene: str, frames: str, more: tuple[str, ...], tmp_path: Path
+) -> None:
+    arguments = [str(shared_scene(one)) if one.endswith(".hdr") else one for one in more]
+    file = shared_scene(scene)
+    alone = submit_scene(
+        tmp_path / "home",
+        file,
+        tmp_path / "alone",
+        *arguments,
+        frames=frames,
+        size="64x48",
+        samples=4,
+    )
+    assert alone.returncode == 0, alone.stderr
+    names = ("ada", "grace", "linus")
+    with running_mesh(tmp_path, names, dict.fromkeys(names, ("--threads", "1"))) as nodes:
+        meshed = submit_scene(
+            nodes["grace"].home,
+            file,
+            tmp_path / "meshed",
+            *arguments,
+            frames=frames,
+            size="64x48",
+            samples=4,
+        )
+    assert meshed.returncode == 0, meshed.stderr
+    expected = bytes_in(tmp_path / "alone")
+    assert bytes_in(tmp_path / "meshed") == expected
+    pictures = [data for name, data in expected.items() if name.endswith(".png")]
+    assert len(set(pictures)) == len(pictures), "nothing moves"
+
+
+# --- what a person meets ------------------------------------------------------------------------------
+
+
+def test_a_port_in_use_is_one_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = mesh_command(tmp_path, "join", "--found", "--loopback", "--headless", "--port", str(port))
+    assert done.returncode == ExitCode.REFUSED
+    assert done.stderr.strip().splitlines()[-1].startswith(f"mesh: Port {port} of 127.0.0.1 is taken")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_scene_the_renderer_refuses_fails_with_its_sentence(tmp_path: Path) -> None:
+    broken = triangle()
+    broken.json["accessors"][0]["count"] = 10**6
+    scene = tmp_path / "broken.glb"
+    scene.write_bytes(broken.glb())
+    done = submit_scene(tmp_path / "home", scene, tmp_path / "frames")
+    assert done.returncode in (ExitCode.FRAMES_FAILED, ExitCode.REFUSED), done.stdout
+    assert "accessors[0]" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert not (tmp_path / "frames").exists()

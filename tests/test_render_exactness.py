@@ -14,7 +14,6 @@ import pytest
 from mesh.engines.builtin_frame import BuiltinRenderer
 from mesh.model.manifest import RenderSettings
 from mesh.model.units import Grid, Rect, Unit
-from mesh.render.build import engine_build
 from mesh.render.cachekey import kernel_environment
 from mesh.render.output import assemble
 from mesh.render.pixels import decode
@@ -71,8 +70,8 @@ def test_a_plain_processor_makes_the_same_picture(tmp_path: Path) -> None:
     environment["NPY_DISABLE_CPU_FEATURES"] = _dispatched_features()
     root = Path(__file__).parents[1]
     # tests/conftest.py does this for us, but only under pytest.
-    folder = Path(os.environ["NUMBA_CACHE_DIR"]).with_name("generic-" + engine_build())
-    environment |= kernel_environment(folder) | {"NUMBA_CACHE_DIR": str(folder), "PYTHONPATH": str(root)}
+    kernels = Path(os.environ["NUMBA_CACHE_DIR"]).parent
+    environment |= kernel_environment(kernels, environment) | {"PYTHONPATH": str(root)}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, cwd=root, capture_output=True, text=True, check=False
     )

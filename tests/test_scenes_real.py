@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from mesh.scenes import open_scene
 from mesh.scenes.pack import find_files
-
-FOLDER = Path(os.environ.get("MESH_TEST_SCENES") or Path(__file__).parents[2] / "shared" / "scenes")
-
-
-def real(name):
-    path = FOLDER / name
-    if not path.exists():
-        pytest.skip(f"{name} is not there: set MESH_TEST_SCENES to a folder with the shared test scenes")
-    return path
+from tests.shared_scenes import shared_scene
 
 
 def bounds(scene, time):
@@ -44,20 +33,20 @@ def bounds(scene, time):
     ],
 )
 def test_real_scenes_open_in_full(name, triangles, materials, images, clips):
-    scene = open_scene(real(name))
+    scene = open_scene(shared_scene(name))
     assert sum(len(mesh.triangles) for mesh in scene.meshes) == triangles
     assert (len(scene.materials), len(scene.images), scene.clips) == (materials, images, clips)
     assert scene.warnings == ()
 
 
 def test_a_gltf_is_packed_with_all_its_textures():
-    found = find_files(real("FlightHelmet/FlightHelmet.gltf"))
+    found = find_files(shared_scene("FlightHelmet/FlightHelmet.gltf"))
     assert len(found.files) == 17
     assert found.files[0].tree_path == found.entry == "FlightHelmet.gltf"
 
 
 def test_the_fox_walks_and_comes_back():
-    scene = open_scene(real("Fox.glb"), clip="Walk")
+    scene = open_scene(shared_scene("Fox.glb"), clip="Walk")
     start, middle, again = (scene.at(scene.duration * part).instances[0].deformed for part in (0.0, 0.5, 2.0))
     assert middle.digest != start.digest
     assert again.positions == pytest.approx(start.positions, abs=1e-3)
@@ -67,7 +56,7 @@ def test_the_fox_walks_and_comes_back():
 
 
 def test_the_trucks_wheels_turn_about_their_axles():
-    scene = open_scene(real("CesiumMilkTruck.glb"))
+    scene = open_scene(shared_scene("CesiumMilkTruck.glb"))
     early, late = scene.at(0.0).instances, scene.at(0.3).instances
     turning = [at for at in range(len(early)) if not np.array_equal(early[at].transform, late[at].transform)]
     assert len(turning) == 2
@@ -78,7 +67,7 @@ def test_the_trucks_wheels_turn_about_their_axles():
 def test_computed_tangents_agree_with_those_an_exporter_wrote():
     from mesh.scenes.tangents import vertex_tangents
 
-    for mesh in open_scene(real("FlightHelmet/FlightHelmet.gltf")).meshes:
+    for mesh in open_scene(shared_scene("FlightHelmet/FlightHelmet.gltf")).meshes:
         ours = vertex_tangents(mesh.positions, mesh.normals, mesh.uv0, mesh.triangles)
         assert (ours[:, 3] == mesh.tangents[:, 3]).mean() > 0.999
         agreement = (ours[:, :3] * mesh.tangents[:, :3]).sum(axis=1)
