@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from mesh.control.client import Client
+from mesh.control.errors import RefusedByNode
 from mesh.control.service import JobAction, SceneFile, SubmitRequest
 from mesh.errors import ExitCode
 from mesh.model.manifest import EngineName, RenderSettings
@@ -154,6 +155,15 @@ def test_a_whole_mesh_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> No
         finally:
             for node in again:
                 node.end()
+
+
+def test_what_was_rendered_is_counted_and_cannot_be_cancelled(tmp_path: Path) -> None:
+    with running_mesh(tmp_path, ("ada",)) as nodes, nodes["ada"].connect() as client:
+        job = submit_naps(client, tmp_path, frames=5, milliseconds=1)
+        wait_for(client, is_done(job))
+        wait_for(client, lambda status: status.nodes[0].frames_done == 5)
+        with pytest.raises(RefusedByNode, match="naps is done already; there is nothing left to cancel"):
+            client.act(job, JobAction.CANCEL)
 
 
 # --- pictures -----------------------------------------------------------------------------------------

@@ -20,12 +20,13 @@ from mesh.identity.certificates import Role
 from mesh.identity.errors import NotIssuer
 from mesh.model.ids import Digest, JobId, NodeId, short
 from mesh.model.manifest import Manifest
-from mesh.model.status import EventStatus, MeshStatus
+from mesh.model.status import EventStatus, JobState, MeshStatus
 from mesh.node.errors import (
     AmbiguousJob,
     AmbiguousNode,
     BlobUnavailable,
     EngineMissing,
+    JobHasEnded,
     UnknownJob,
     UnknownNode,
 )
@@ -152,6 +153,10 @@ class NodeService:
         return SubmitReceipt(job, tuple(map(node.node_name, self._view(job).durable_on)))
 
     async def act(self, job: JobId, action: JobAction) -> None:
+        """Raises JobHasEnded where it is too late."""
+        view = self._view(job)
+        if action is not JobAction.RETRY and view.state in (JobState.DONE, JobState.CANCELLED):
+            raise JobHasEnded(name=view.manifest.name, state=view.state.value, action=action.value)
         match action:
             case JobAction.CANCEL:
                 event: object = sched.ActOnJob(job, EditName.CANCELLED, number=1)

@@ -39,6 +39,10 @@ class AmbiguousJob(MeshError):
     exit_code = ExitCode.USAGE
 
 
+class JobHasEnded(MeshError):
+    """{name} is {state} already; there is nothing left to {action}."""
+
+
 class BlobUnavailable(MeshError):
     """{what} is on no node that can be reached now: {reason}. Bring the nodes that had it back, or run
     `mesh retry` to render it again."""

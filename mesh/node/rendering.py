@@ -41,12 +41,15 @@ class _Running:
     scene: Digest
     limit: int
     """The unit's stop, lowered by Shorten."""
+    of_frame: int
+    """Buckets in a whole frame."""
     started: bool = False
     """The engine has it; before, its scene is being unpacked."""
 
 
 class Rendering:
-    """`answer(event)` hands an event to the node's machines; `warn(job, sentence)` reaches people."""
+    """`answer(event)` hands an event to the node's machines; `warn(job, sentence)` reaches people;
+    `rendered(buckets, of_frame)` counts."""
 
     def __init__(
         self,
@@ -56,11 +59,13 @@ class Rendering:
         environment: dict[str, str],
         answer: Callable[[object], None],
         warn: Callable[[JobId, str], None],
+        rendered: Callable[[int, int], None],
     ) -> None:
         self._disk = disk
         self._scenes = spool / "scenes"
         self._answer = answer
         self._warn = warn
+        self._rendered = rendered
         self._running: dict[Attempt, _Running] = {}
         self._unpacking: dict[Digest, trio.Lock] = {}
         self._nursery: trio.Nursery | None = None
@@ -77,7 +82,9 @@ class Rendering:
             task_status.started()
 
     def render(self, effect: Render) -> None:
-        running = _Running(effect.job, effect.unit, effect.manifest.scene_root, effect.unit.stop)
+        manifest = effect.manifest
+        buckets = manifest.grid.count
+        running = _Running(effect.job, effect.unit, manifest.scene_root, effect.unit.stop, buckets)
         self._running[effect.attempt] = running
         self._start(self._render, effect, running)
 
@@ -148,6 +155,7 @@ class Rendering:
             )
         else:
             answer = RenderDone(running.job, news.unit, news.attempt, pixels, size, news.seconds)
+            self._rendered(news.unit.size, running.of_frame)
         finally:
             news.payload.unlink(missing_ok=True)
         if self._running.pop(news.attempt, None) is not None:

@@ -129,6 +129,8 @@ class Node:
             self.feed,
             lambda sentence: self.journal.say("disk", sentence),
         )
+        self.engines = installed_engines()
+        self.presence = Presence(config, self.engines)
         self.rendering = Rendering(
             self.disk,
             paths.spool,
@@ -136,9 +138,8 @@ class Node:
             {KERNEL_CACHE: str(paths.kernels)},
             self.feed,
             self._warn,
+            self.presence.rendered,
         )
-        self.engines = installed_engines()
-        self.presence = Presence(config, self.engines)
         self.core = NodeCore(
             Membership(
                 self.me,

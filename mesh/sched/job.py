@@ -188,11 +188,11 @@ class Job:
 
     @property
     def state(self) -> JobState:
-        if self.cancelled:
-            return JobState.CANCELLED
         if self.finished:
             failed = self.facts.failed or self.summary_failed
             return JobState.FAILED if failed else JobState.DONE
+        if self.cancelled:
+            return JobState.CANCELLED
         if self.paused:
             return JobState.PAUSED
         begun = self.facts.results or self.runs or self.holdings.stored or self.summary_done
