@@ -56,6 +56,8 @@ class BuiltinRenderer:
         self._environment = read_environment(scene_dir, self._scene, settings)
         self._materials = pack_materials(self._scene.materials, self._scene.images)
         self._keeper = GeometryKeeper(self._scene)
+        start = self._keeper.place(self._scene.at(0.0))
+        self._box = start.low, start.high
         self._filter = make_filter()
         self._world: tuple[int, World] | None = None
         self._pool = ThreadPoolExecutor(max(threads, 1), thread_name_prefix="render")
@@ -79,7 +81,7 @@ class BuiltinRenderer:
         settings = self._settings
         snapshot = self._scene.at((frame - 1) / settings.fps)
         placed = self._keeper.place(snapshot)
-        pose = choose_pose(snapshot, placed, settings, frame)
+        pose = choose_pose(snapshot, self._box, settings, frame)
         return World(
             placed.everything,
             Shade(placed.solid, placed.sheer, placed.sheer_ids, int(placed.has_sheer)),

@@ -29,6 +29,8 @@ from mesh.scenes.description import AlphaMode, Instance, Material, Mesh, Scene, 
 
 F32 = NDArray[np.float32]
 Vector = tuple[float, float, float]
+Box = tuple[Vector, Vector]
+"""Low and high corner."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -241,7 +243,7 @@ class _Bounds:
                 self._low[k] = min(self._low[k], value)
                 self._high[k] = max(self._high[k], value)
 
-    def box(self) -> tuple[Vector, Vector]:
+    def box(self) -> Box:
         if self._low[0] > self._high[0]:
             return (-1.0, -1.0, -1.0), (1.0, 1.0, 1.0)
         a, b, c = self._low

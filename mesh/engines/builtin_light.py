@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesh.engines.builtin_errors import CameraUnknown, EnvironmentUnreadable
-from mesh.engines.builtin_geometry import Placed
+from mesh.engines.builtin_geometry import Box, Placed
 from mesh.model.manifest import RenderSettings
 from mesh.render.camera import Pose, framed, pose_of, turned
 from mesh.render.environment import Environment, make_environment
@@ -83,25 +83,28 @@ def _punctual(light: Light, disc: float) -> tuple[list[float], float]:
     return record, bright * 4.0 * math.pi
 
 
-def choose_pose(snapshot: Snapshot, placed: Placed, settings: RenderSettings, frame: int) -> Pose:
-    """The camera the settings name, the first, or one that frames the scene; turned for a turntable."""
-    pose = _pose(snapshot, placed, settings)
+def choose_pose(snapshot: Snapshot, box: Box, settings: RenderSettings, frame: int) -> Pose:
+    """The camera the settings name, the first, or one that frames `box`; turned around it for a turntable.
+
+    The box is of one moment, the same for all frames: a camera that framed each frame anew would jitter.
+    """
+    pose = _pose(snapshot, box, settings)
     if settings.turntable:
-        centre = tuple((a + b) / 2.0 for a, b in zip(placed.low, placed.high, strict=True))
+        centre = tuple((a + b) / 2.0 for a, b in zip(*box, strict=True))
         pose = turned(
             pose, (centre[0], centre[1], centre[2]), (frame - 1) % settings.turntable / settings.turntable
         )
     return pose
 
 
-def _pose(snapshot: Snapshot, placed: Placed, settings: RenderSettings) -> Pose:
+def _pose(snapshot: Snapshot, box: Box, settings: RenderSettings) -> Pose:
     for camera in snapshot.cameras:
         if not settings.camera or camera.name == settings.camera:
             return _camera_pose(camera)
     if settings.camera:
         known = ", ".join(camera.name for camera in snapshot.cameras) or "none"
         raise CameraUnknown(camera=settings.camera, known=known)
-    return framed(placed.low, placed.high, settings.width / settings.height)
+    return framed(*box, settings.width / settings.height)
 
 
 def _camera_pose(camera: Camera) -> Pose:

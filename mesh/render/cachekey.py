@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,11 +18,13 @@ from pathlib import Path
 _CPU_SETTINGS = ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_ENABLE_AVX", "NUMBA_OPT")
 
 
-def cache_folder(base: Path) -> Path:
-    """The folder below `base` for kernels compiled from this source by this numba for this CPU setting.
+def cache_folder(base: Path, environment: Mapping[str, str] | None = None) -> Path:
+    """The folder below `base` for kernels compiled from this source by this numba for the CPU setting in
+    `environment` (this process's, if None).
 
     The processor itself is part of numba's own index inside the folder, so machines may share `base`.
     """
+    environment = os.environ if environment is None else environment
     digest = hashlib.sha256()
     for source in sorted(Path(__file__).parent.glob("*.py")):
         text = source.read_bytes()
@@ -31,14 +34,14 @@ def cache_folder(base: Path) -> Path:
         digest.update(f"{package} {version(package)}\n".encode())
     digest.update(f"{platform.machine()} {platform.python_version()}\n".encode())
     for name in _CPU_SETTINGS:
-        digest.update(f"{name} {os.environ.get(name, '')}\n".encode())
+        digest.update(f"{name} {environment.get(name, '')}\n".encode())
     return base / digest.hexdigest()[:24]
 
 
-def kernel_environment(base: Path) -> dict[str, str]:
-    """Variables a process must have set before it imports numba.
+def kernel_environment(base: Path, environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Variables a process must have set before it imports numba, beside those of `environment`.
 
     SVML is off because its vector functions round differently from the scalar ones, and differently on
     each instruction set, which the exactness contract forbids.
     """
-    return {"NUMBA_CACHE_DIR": str(cache_folder(base)), "NUMBA_DISABLE_INTEL_SVML": "1"}
+    return {"NUMBA_CACHE_DIR": str(cache_folder(base, environment)), "NUMBA_DISABLE_INTEL_SVML": "1"}

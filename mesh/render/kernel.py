@@ -11,10 +11,14 @@ that a kernel cannot allocate (numba refuses to compile it); its caller brings a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from numba import njit
+
+from mesh.render.cachekey import cache_folder
 
 # numba's stubs do not know `_nrt`, hence a mapping.
 _SETTINGS: dict[str, Any] = {
@@ -24,16 +28,21 @@ _SETTINGS: dict[str, Any] = {
     "_nrt": False,
 }
 
+# numba's cache, where it is not in the folder of these very sources, gives back kernels that still run what
+# a function of another file was before an edit: they read records at old places, which shows as wrong pixels
+# or a crash. Whoever did not set `kernel_environment` therefore waits for a compilation instead.
+_KEPT = Path(os.environ.get("NUMBA_CACHE_DIR", "")).name == cache_folder(Path()).name
+
 
 def kernel(function: Callable[..., Any]) -> Any:
-    """Compile `function` as a kernel, kept in numba's cache between processes."""
+    """Compile `function` as a kernel, kept between processes under `kernel_environment`."""
     # Said to be inlined or not, for else numba takes over what its first caller is.
-    return njit(**_SETTINGS, cache=True, forceinline=False)(function)
+    return njit(**_SETTINGS, cache=_KEPT, forceinline=False)(function)
 
 
 def inlined(function: Callable[..., Any]) -> Any:
     """Compile `function` as a part of kernels: always inlined, so that small steps cost no call."""
-    return njit(**_SETTINGS, cache=True, forceinline=True)(function)
+    return njit(**_SETTINGS, cache=_KEPT, forceinline=True)(function)
 
 
 def merged(function: Callable[..., Any]) -> Any:
