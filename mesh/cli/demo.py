@@ -45,7 +45,7 @@ WITNESS = 12
 KILL_AT = 0.4
 """The part of the job that is done when a node is killed."""
 
-SETTINGS = RenderSettings(width=576, height=324, bucket=36, samples=8, environment="sky")
+SETTINGS = RenderSettings(width=512, height=288, bucket=32, samples=6, environment="sky")
 
 _NODES = ("ada", "grace", "linus")
 _VICTIM = "linus"
