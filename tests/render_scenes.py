@@ -87,7 +87,7 @@ def build(still: Still, settings: RenderSettings, environment: F32) -> World:
     snapshot = scene.at(0.0)
     placed = GeometryKeeper(scene).place(snapshot)
     light = make_environment(environment, 1.0, 0.0)
-    pose = choose_pose(snapshot, placed, settings, 1)
+    pose = choose_pose(snapshot, (placed.low, placed.high), settings, 1)
     return World(
         placed.everything,
         Shade(placed.solid, placed.sheer, placed.sheer_ids, int(placed.has_sheer)),
