@@ -63,7 +63,7 @@ Mesh = Callable[..., Outcome]
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     """An empty home and an empty working folder with a scene in it."""
     monkeypatch.setenv("MESH_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("MESH_DEBUG", raising=False)
+    monkeypatch.setenv("MESH_DEBUG", "")  # set, so that what --debug makes of it ends with the test
     work = tmp_path / "work"
     work.mkdir()
     (work / "triangle.gltf").write_text(json.dumps(TRIANGLE))

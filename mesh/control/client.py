@@ -179,8 +179,6 @@ class Client:
             try:
                 self._connection.request(method, target, body, headers)
                 return self._connection.getresponse()
-            except ConnectionRefusedError as error:
-                raise errors.NoNode() from error
             except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
                 self._connection.close()
                 stale = isinstance(error, http.client.RemoteDisconnected | ConnectionError) and not fresh
