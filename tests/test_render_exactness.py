@@ -20,6 +20,7 @@ from mesh.render.pixels import decode
 from mesh.render.sky import sky_map
 from mesh.scenes.description import Image, Light, LightKind, Material, Texture
 from tests.render_scenes import WALL_UNITS, Still, ball, build, facing, picture, quad, render
+from tests.shared_scenes import shared_scene
 
 SETTINGS = RenderSettings(width=24, height=20, samples=20, max_depth=6, seed=5)
 
@@ -87,11 +88,7 @@ def _dispatched_features() -> str:
 
 @pytest.fixture
 def duck() -> Path:
-    places = [Path(os.environ.get("MESH_TEST_SCENES", "")), Path(__file__).parents[2] / "shared" / "scenes"]
-    for place in places:
-        if (place / "Duck.glb").is_file():
-            return place
-    pytest.skip("needs Duck.glb in $MESH_TEST_SCENES or ../shared/scenes")
+    return shared_scene("Duck.glb").parent
 
 
 @pytest.mark.parametrize("threads", [1, 3])

@@ -49,7 +49,6 @@ class BuiltinRenderer:
         self, scene_dir: Path, entry: str, settings: RenderSettings, frames: tuple[int, ...], threads: int
     ) -> None:
         self._settings = settings
-        self._frames = frames
         self._scene = open_scene(
             scene_dir / entry, scene=settings.scene, clip=settings.clip, variant=settings.variant
         )
