@@ -1,0 +1,175 @@
+"""Cycles (the `bpy` package) rendering what tools/bench_paths.py measures; prints one JSON object last.
+
+Arguments: ignored, folder of the scene, width, samples of a test, of the reference, depth, threads, output
+folder. The time of a test is that of a render less that of one with a single sample: Cycles cannot be
+asked for its sampling alone, and building the scene is not what is compared.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+import bpy
+import mathutils
+import numpy as np
+
+
+def image_node(tree, pixels, colour):
+    height, width = pixels.shape[:2]
+    image = bpy.data.images.new("texture", width, height, alpha=pixels.shape[2] == 4, float_buffer=False)
+    image.alpha_mode = "CHANNEL_PACKED"
+    image.colorspace_settings.name = "sRGB" if colour else "Non-Color"
+    # Rows run upwards here.
+    image.pixels.foreach_set(np.ascontiguousarray(pixels[::-1].astype(np.float32) / 255.0).reshape(-1))
+    node = tree.nodes.new("ShaderNodeTexImage")
+    node.image = image
+    return node
+
+
+def make_material(said, images):
+    material = bpy.data.materials.new("material")
+    material.use_nodes = True
+    tree = material.node_tree
+    principled = next(node for node in tree.nodes if node.type == "BSDF_PRINCIPLED")
+    principled.inputs["Base Color"].default_value = (*said["base_color"], 1.0)
+    principled.inputs["Metallic"].default_value = said["metallic"]
+    principled.inputs["Roughness"].default_value = said["roughness"]
+    if said["base_color_image"] >= 0:
+        node = image_node(tree, images[said["base_color_image"]], colour=True)
+        tree.links.new(node.outputs["Color"], principled.inputs["Base Color"])
+        if said["blend"]:
+            tree.links.new(node.outputs["Alpha"], principled.inputs["Alpha"])
+    if said["metallic_roughness_image"] >= 0:
+        node = image_node(tree, images[said["metallic_roughness_image"]], colour=False)
+        parts = tree.nodes.new("ShaderNodeSeparateColor")
+        tree.links.new(node.outputs["Color"], parts.inputs["Color"])
+        tree.links.new(parts.outputs["Green"], principled.inputs["Roughness"])
+        tree.links.new(parts.outputs["Blue"], principled.inputs["Metallic"])
+    if said["normal_image"] >= 0:
+        node = image_node(tree, images[said["normal_image"]], colour=False)
+        bump = tree.nodes.new("ShaderNodeNormalMap")
+        tree.links.new(node.outputs["Color"], bump.inputs["Color"])
+        tree.links.new(bump.outputs["Normal"], principled.inputs["Normal"])
+    if max(said["emissive"]) > 0.0:
+        principled.inputs["Emission Color"].default_value = (*said["emissive"], 1.0)
+        geometry = tree.nodes.new("ShaderNodeNewGeometry")
+        front = tree.nodes.new("ShaderNodeMath")
+        front.operation = "SUBTRACT"
+        front.inputs[0].default_value = 1.0
+        tree.links.new(geometry.outputs["Backfacing"], front.inputs[1])
+        # glTF's lamps shine on their front only.
+        tree.links.new(front.outputs["Value"], principled.inputs["Emission Strength"])
+    return material
+
+
+def upright(array):
+    """Our y up as Blender's z up."""
+    return np.stack([array[:, 0], -array[:, 2], array[:, 1]], axis=1)
+
+
+def add_mesh(folder, said, material):
+    positions, normals, uv = (np.load(folder / said[key]) for key in ("positions", "normals", "uv"))
+    triangles = np.load(folder / said["triangles"])
+    mesh = bpy.data.meshes.new("mesh")
+    mesh.from_pydata(upright(positions), [], triangles.tolist())
+    corners = triangles.reshape(-1)
+    layer = mesh.uv_layers.new()
+    flipped = np.stack([uv[:, 0], 1.0 - uv[:, 1]], axis=1)[corners].astype(np.float32)
+    layer.data.foreach_set("uv", flipped.reshape(-1))
+    mesh.normals_split_custom_set_from_vertices(upright(normals).tolist())
+    mesh.materials.append(material)
+    bpy.context.collection.objects.link(bpy.data.objects.new("object", mesh))
+
+
+def add_camera(said):
+    lens = bpy.data.cameras.new("camera")
+    lens.sensor_fit, lens.angle, lens.clip_start = "VERTICAL", said["yfov"], 0.001
+    camera = bpy.data.objects.new("camera", lens)
+    axes = upright(np.array([said["right"], said["up"], said["back"], said["origin"]]))
+    matrix = np.eye(4)
+    matrix[:3, :4] = axes.T
+    camera.matrix_world = mathutils.Matrix(matrix.tolist())
+    bpy.context.collection.objects.link(camera)
+    bpy.context.scene.camera = camera
+
+
+def light_world(environment):
+    world = bpy.data.worlds.new("world")
+    bpy.context.scene.world = world
+    world.use_nodes = True
+    tree = world.node_tree
+    background = next(node for node in tree.nodes if node.type == "BACKGROUND")
+    background.inputs["Color"].default_value = (0.0, 0.0, 0.0, 1.0)
+    if environment:
+        node = tree.nodes.new("ShaderNodeTexEnvironment")
+        node.image = bpy.data.images.load(environment)
+        tree.links.new(node.outputs["Color"], background.inputs["Color"])
+
+
+def set_up(folder, width, depth, threads):
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    said = json.loads((folder / "scene.json").read_text())
+    images = [np.load(folder / name) for name in said["images"]]
+    materials = [make_material(one, images) for one in said["materials"]]
+    for mesh in said["meshes"]:
+        add_mesh(folder, mesh, materials[mesh["material"]])
+    add_camera(said["camera"])
+    light_world(said["environment"])
+    scene = bpy.context.scene
+    scene.render.engine = "CYCLES"
+    scene.render.resolution_x = scene.render.resolution_y = width
+    scene.render.threads_mode, scene.render.threads = "FIXED", threads
+    scene.render.image_settings.file_format = "OPEN_EXR"
+    scene.render.image_settings.color_depth = "32"
+    scene.view_settings.view_transform = "Raw"
+    cycles = scene.cycles
+    cycles.device, cycles.use_adaptive_sampling, cycles.use_denoising = "CPU", False, False
+    cycles.max_bounces = cycles.diffuse_bounces = cycles.glossy_bounces = depth
+    cycles.transmission_bounces = cycles.transparent_max_bounces = depth
+    cycles.sample_clamp_indirect = cycles.sample_clamp_direct = 0.0
+    cycles.pixel_filter_type, cycles.filter_width = "BLACKMAN_HARRIS", 1.5
+    cycles.caustics_reflective = True
+    cycles.blur_glossy = 0.0
+    scene.render.use_persistent_data = True
+
+
+def render(path, samples, seed):
+    """The picture and the seconds it took."""
+    scene = bpy.context.scene
+    scene.cycles.samples, scene.cycles.seed = samples, seed
+    scene.render.filepath = str(path)
+    began = time.perf_counter()
+    bpy.ops.render.render(write_still=True)
+    seconds = time.perf_counter() - began
+    image = bpy.data.images.load(str(path))
+    image.colorspace_settings.name = "Non-Color"
+    pixels = np.empty(image.size[0] * image.size[1] * 4, np.float32)
+    image.pixels.foreach_get(pixels)
+    found = pixels.reshape(image.size[1], image.size[0], 4)[::-1, :, :3].copy()
+    bpy.data.images.remove(image)
+    return found, seconds
+
+
+def main():
+    _, folder, width, samples, reference, depth, threads, output = sys.argv[1:]
+    output = Path(output)
+    output.mkdir(parents=True, exist_ok=True)
+    began = time.perf_counter()
+    set_up(Path(folder), int(width), int(depth), int(threads))
+    render(output / "warm.exr", 1, 1)
+    ready = time.perf_counter() - began
+    _, least = render(output / "one.exr", 1, 2)
+    image, seconds = render(output / "image.exr", int(samples) + 1, 3)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    truth, _ = render(output / "reference.exr", int(reference), 4)
+    np.save(output / "image.npy", image)
+    np.save(output / "reference.npy", truth)
+    print(json.dumps({"seconds": seconds - least, "ready": ready, "peak_mb": peak / 1024}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""Mitsuba 3 rendering what tools/bench_paths.py measures; the last line it prints is one JSON object.
+
+Arguments: variant, folder of the scene, width, samples of a test, of the reference, depth, threads, output
+folder. Images are kept as .npy.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+import drjit as dr
+import mitsuba as mi
+import numpy as np
+
+PASS = 16  # samples a pixel in one launch: a wavefront of more costs memory and gains nothing
+
+
+def bitmap(image, raw):
+    return {
+        "type": "bitmap",
+        "bitmap": mi.Bitmap(np.ascontiguousarray(image)),
+        "raw": raw,
+        "wrap_mode": "repeat",
+    }
+
+
+def bsdf(material, images):
+    base = {"type": "rgb", "value": list(material["base_color"])}
+    if material["base_color_image"] >= 0:
+        base = bitmap(images[material["base_color_image"]][:, :, :3], raw=False)
+    found = {"type": "principled", "base_color": base, "specular": 0.5}
+    found["roughness"], found["metallic"] = material["roughness"], material["metallic"]
+    if material["metallic_roughness_image"] >= 0:
+        image = images[material["metallic_roughness_image"]].astype(np.float32) / 255.0
+        found["roughness"] = bitmap(image[:, :, 1:2] * np.float32(material["roughness"]), raw=True)
+        found["metallic"] = bitmap(image[:, :, 2:3] * np.float32(material["metallic"]), raw=True)
+    if material["normal_image"] >= 0:
+        image = images[material["normal_image"]][:, :, :3].astype(np.float32) / 255.0
+        found = {"type": "normalmap", "normalmap": bitmap(image, raw=True), "inner": found}
+    found = {"type": "twosided", "inner": found}
+    if material["blend"]:
+        opacity = material["alpha"]
+        if material["base_color_image"] >= 0:
+            image = images[material["base_color_image"]].astype(np.float32) / 255.0
+            opacity = bitmap(image[:, :, 3:4] * np.float32(opacity), raw=True)
+        found = {"type": "mask", "opacity": opacity, "inner": found}
+    return found
+
+
+def shape(folder, scratch, number, mesh, material, images):
+    positions, normals, uv = (np.load(folder / mesh[key]) for key in ("positions", "normals", "uv"))
+    triangles = np.load(folder / mesh["triangles"]).astype(np.int32)
+    path = scratch / f"{number}.ply"
+    names = "".join(f"property float {name}\n" for name in ("x", "y", "z", "nx", "ny", "nz", "u", "v"))
+    header = (
+        f"ply\nformat binary_little_endian 1.0\nelement vertex {len(positions)}\n{names}"
+        f"element face {len(triangles)}\nproperty list uchar int vertex_indices\nend_header\n"
+    )
+    faces = np.empty(len(triangles), np.dtype([("n", "u1"), ("corners", "<i4", 3)]))
+    faces["n"], faces["corners"] = 3, triangles
+    vertices = np.concatenate([positions, normals, uv], axis=1).astype("<f4")
+    path.write_bytes(header.encode() + vertices.tobytes() + faces.tobytes())
+    found = {"type": "ply", "filename": str(path), "bsdf": bsdf(material, images)}
+    if max(material["emissive"]) > 0.0:
+        found["emitter"] = {"type": "area", "radiance": {"type": "rgb", "value": list(material["emissive"])}}
+    return found
+
+
+def load(folder, scratch, width, depth):
+    said = json.loads((folder / "scene.json").read_text())
+    images = [np.load(folder / name) for name in said["images"]]
+    camera = said["camera"]
+    target = [o - b for o, b in zip(camera["origin"], camera["back"], strict=True)]
+    scene = {
+        "type": "scene",
+        # Emission seen directly is one vertex more than a bounce.
+        "integrator": {"type": "path", "max_depth": depth + 1},
+        "sensor": {
+            "type": "perspective",
+            "fov": float(np.degrees(camera["yfov"])),
+            "fov_axis": "y",
+            "near_clip": 0.001,
+            "to_world": mi.ScalarTransform4f().look_at(camera["origin"], target, camera["up"]),
+            "film": {"type": "hdrfilm", "width": width, "height": width, "rfilter": {"type": "box"}},
+            "sampler": {"type": "independent"},
+        },
+    }
+    if said["environment"]:
+        image = np.array(
+            mi.Bitmap(said["environment"]).convert(mi.Bitmap.PixelFormat.RGB, mi.Struct.Type.Float32)
+        )
+        # Its map's middle looks along +z, ours along +x.
+        image = np.ascontiguousarray(np.roll(image, -image.shape[1] // 4, axis=1))
+        scene["environment"] = {"type": "envmap", "bitmap": mi.Bitmap(image)}
+    for number, mesh in enumerate(said["meshes"]):
+        scene[f"mesh{number}"] = shape(
+            folder, scratch, number, mesh, said["materials"][mesh["material"]], images
+        )
+    return mi.load_dict(scene)
+
+
+def render(scene, samples, seed):
+    """The mean of `samples` a pixel, and the seconds it took."""
+    began = time.perf_counter()
+    total = None
+    done = 0
+    while done < samples:
+        some = min(PASS, samples - done)
+        image = np.array(mi.render(scene, spp=some, seed=seed + done)) * some
+        total = image if total is None else total + image
+        done += some
+    return total / samples, time.perf_counter() - began
+
+
+def main():
+    variant, folder, width, samples, reference, depth, threads, output = sys.argv[1:]
+    mi.set_variant(variant)
+    mi.set_log_level(mi.LogLevel.Error)
+    dr.set_thread_count(int(threads))
+    output = Path(output)
+    output.mkdir(parents=True, exist_ok=True)
+    began = time.perf_counter()
+    scene = load(Path(folder), output, int(width), int(depth))
+    render(scene, min(PASS, int(samples)), 1)  # compiles
+    ready = time.perf_counter() - began
+    image, seconds = render(scene, int(samples), 1000)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    truth, _ = render(scene, int(reference), 500_000)
+    np.save(output / "image.npy", image)
+    np.save(output / "reference.npy", truth)
+    print(json.dumps({"seconds": seconds, "ready": ready, "peak_mb": peak / 1024}))
+
+
+if __name__ == "__main__":
+    main()
