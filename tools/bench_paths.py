@@ -37,8 +37,8 @@ from tools.ray_scenes import scenes_folder
 WIDTH = 512
 DEPTH = 8
 THREADS = 2
-SAMPLES = 64
-REFERENCE = 1024
+SAMPLES = 32
+REFERENCE = 512
 TRUTH_SEED = 77
 _DARK = 0.01
 """What keeps relative errors finite in the dark, squared radiance."""

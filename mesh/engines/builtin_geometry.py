@@ -16,6 +16,7 @@ from mesh.engines.builtin_materials import shines
 from mesh.render.accel import assemble, build_mesh, move
 from mesh.render.accel_layout import Accel, MeshTree
 from mesh.render.geometry import (
+    FLIP,
     INSTANCE,
     INSTANCE_INTS,
     TRIANGLE,
@@ -24,7 +25,7 @@ from mesh.render.geometry import (
     per_corner,
     triangle_records,
 )
-from mesh.render.lights import triangle_lights
+from mesh.render.lights import BOTH_SIDES, triangle_lights
 from mesh.scenes.description import AlphaMode, Instance, Material, Mesh, Scene, Snapshot
 
 F32 = NDArray[np.float32]
@@ -87,7 +88,7 @@ class GeometryKeeper:
             floats[i] = instance_record(instance.transform.tolist())
             matrices[i] = instance.transform
             first, uv1, color = self._places[i]
-            shining = lamps.add(i, floats[i, :12], mesh, material)
+            shining = lamps.add(i, floats[i], mesh, material)
             object_id = objects.setdefault(instance.name or f"#{i}", len(objects))
             ints[i] = first, self._scene.meshes[instance.mesh].material, uv1, color, shining, object_id
             trees.append(self._tree(mesh, instance.deformed is not None))
@@ -201,11 +202,14 @@ class _Lamps:
         self._powers: list[NDArray[np.float64]] = []
         self._count = 0
 
-    def add(self, instance: int, matrix: F32, mesh: Mesh, material: Material) -> int:
+    def add(self, instance: int, record: F32, mesh: Mesh, material: Material) -> int:
         """The number of its first triangle among those that shine, -1 if it is dark."""
         if not shines(material):
             return -1
-        records, ids, areas = triangle_lights(instance, matrix.tolist(), mesh.positions, mesh.triangles)
+        side = BOTH_SIDES if material.double_sided else float(record[FLIP])
+        records, ids, areas = triangle_lights(
+            instance, record[:12].tolist(), mesh.positions, mesh.triangles, side
+        )
         r, g, b = material.emissive
         sides = 2.0 if material.double_sided else 1.0
         power = math.pi * sides * (0.2126 * r + 0.7152 * g + 0.0722 * b)

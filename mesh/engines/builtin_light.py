@@ -65,7 +65,7 @@ def gather_lights(snapshot: Snapshot, placed: Placed, environment: Environment) 
     if sky > 0.0 and total > 0.0:
         # Power is a crude guide to what matters where; neither kind may starve the other.
         sky = min(max(sky, 0.25 * total), 4.0 * total)
-    return make_lights(np.concatenate([[sky], own]), records, placed.shining.records, placed.shining.ids)
+    return make_lights(sky, own, records, placed.shining.records, placed.shining.ids)
 
 
 def _punctual(light: Light, disc: float) -> tuple[list[float], float]:

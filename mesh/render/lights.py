@@ -1,7 +1,8 @@
-"""All lights under one choice: the environment, the file's punctual lights, and triangles that shine.
+"""All lights: the environment, the file's punctual lights, and triangles that shine.
 
-Entry 0 is the environment, then the punctual lights, then the triangles. One is chosen by its power with
-an alias table (Vose 1991); units are glTF's: lux and candela, taken as radiometric one to one.
+A first choice, by power with an alias table (Vose 1991), is among the environment, the lights at infinity, and
+all the lights that are somewhere; among those `light_tree` chooses. Units are glTF's: lux and candela, taken as
+radiometric one to one.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesh.render.kernel import kernel
+from mesh.render.light_bounds import AXIS, BOUNDS, COS_E, COS_O, HIGH, LOW, POWER
+from mesh.render.light_tree import LightTree, make_light_tree
 from mesh.render.math import ONE, ZERO, normalize, sqrt
 
 f32 = np.float32
@@ -23,17 +26,22 @@ DIRECTIONAL, POINT, SPOT = 0, 1, 2
 PUNCTUAL = 16
 """Columns: kind, position, direction it shines along, intensity (3), range, cos inner, cos outer."""
 TRIANGLE_LIGHT = 12
-"""Columns: first corner, two edges, area, instance, triangle."""
+"""Columns: first corner, two edges, area, and 1 or -1 for the side of the edges' cross product that shines, 0 for
+both."""
+BOTH_SIDES = 0.0
 
 
 class Lights(NamedTuple):
-    """chance float32 (n,) of each entry, which sum to 1; alias_share (n,) and alias (n,): Vose's table;
-    punctual float32 (p, PUNCTUAL); triangles float32 (t, TRIANGLE_LIGHT); ids int32 (t, 2): instance, triangle;
-    entries 0 where nothing shines; first_triangle: the entry of the first triangle."""
+    """chance float32 (n,) of the first choice, which sum to 1: the environment, lights at infinity, the tree; far
+    int32 (n,): the punctual row of those at infinity, -1 for others; alias_share (n,) and alias (n,): Vose's table.
+    punctual float32 (p, PUNCTUAL); triangles float32 (t, TRIANGLE_LIGHT); ids int32 (t, 2): instance, triangle.
+    The tree's lights are the punctual ones and then the triangles; entries is 0 where nothing shines."""
 
     chance: F32
+    far: NDArray[np.int32]
     alias_share: F32
     alias: NDArray[np.int32]
+    tree: LightTree
     punctual: F32
     triangles: F32
     ids: NDArray[np.int32]
@@ -75,17 +83,66 @@ def _build_alias(power, chance, share, alias, scaled, small, large):
     return n
 
 
-def make_lights(powers: NDArray[np.float64], punctual: F32, triangles: F32, ids: NDArray[np.int32]) -> Lights:
-    """The table for these entries, in the order environment, punctual, triangles; powers are relative."""
-    n = len(powers)
+def make_lights(
+    sky: float, powers: NDArray[np.float64], punctual: F32, triangles: F32, ids: NDArray[np.int32]
+) -> Lights:
+    """`sky` is the environment's power; `powers` those of the punctual lights, then of the triangles, relative."""
+    infinite = np.flatnonzero(punctual[:, 0] == DIRECTIONAL).astype(np.int32)
+    near = powers.copy()
+    near[infinite] = 0.0
+    together = 0.0
+    for power in near.tolist():
+        together += power
+    first = np.array([sky, *powers[infinite].tolist(), together], np.float64)
+    n = len(first)
     chance, share = np.zeros(n, np.float32), np.ones(n, np.float32)
     alias = np.zeros(n, np.int32)
     count = _build_alias(
-        powers, chance, share, alias, np.zeros(n), np.zeros(n, np.int32), np.zeros(n, np.int32)
+        first, chance, share, alias, np.zeros(n), np.zeros(n, np.int32), np.zeros(n, np.int32)
     )
+    far = np.array([-1, *infinite.tolist(), -1], np.int32)
+    tree = make_light_tree(_bounds(near, punctual, triangles))
     return Lights(
-        chance, share, alias, _filled(punctual), _filled(triangles), _filled(ids), count, 1 + len(punctual)
+        chance,
+        far,
+        share,
+        alias,
+        tree,
+        _filled(punctual),
+        _filled(triangles),
+        _filled(ids),
+        count,
+        len(punctual),
     )
+
+
+def _bounds(powers: NDArray[np.float64], punctual: F32, triangles: F32) -> F32:
+    """What the tree is told of each light; a triangle shines by the cosine, a lamp within its cone."""
+    p = len(punctual)
+    bounds = np.zeros((len(powers), BOUNDS), np.float32)
+    bounds[:, POWER] = powers
+    bounds[:p, LOW : LOW + 3] = bounds[:p, HIGH : HIGH + 3] = punctual[:, 1:4]
+    bounds[:p, AXIS : AXIS + 3] = punctual[:, 4:7]
+    # A spot's outer cone holds all it gives; a point shines all round.
+    bounds[:p, COS_O] = np.where(punctual[:, 0] == SPOT, punctual[:, 12], -1.0)
+    bounds[:p, COS_E] = np.where(punctual[:, 0] == SPOT, 1.0, 0.0)
+    first = triangles[:, 0:3]
+    second, third = first + triangles[:, 3:6], first + triangles[:, 6:9]
+    bounds[p:, LOW : LOW + 3] = np.minimum(np.minimum(first, second), third)
+    bounds[p:, HIGH : HIGH + 3] = np.maximum(np.maximum(first, second), third)
+    _fill_facing(triangles, bounds[p:])
+    return bounds
+
+
+@kernel
+def _fill_facing(triangles, bounds):
+    for i in range(triangles.shape[0]):
+        t = triangles[i]
+        x, y, z = normalize(t[4] * t[8] - t[5] * t[7], t[5] * t[6] - t[3] * t[8], t[3] * t[7] - t[4] * t[6])
+        side = t[10]
+        bounds[i, AXIS], bounds[i, AXIS + 1], bounds[i, AXIS + 2] = x * side, y * side, z * side
+        bounds[i, COS_O] = ONE if side != ZERO else -ONE
+        bounds[i, COS_E] = ZERO
 
 
 def _filled(rows):
@@ -95,14 +152,12 @@ def _filled(rows):
 
 @kernel
 def choose_light(lights, u):
-    """The entry chosen by u, and u stretched back to [0, 1)."""
+    """The first choice by u: 0 the environment, the last the tree, between them lights at infinity."""
     x = u * f32(lights.entries)
     entry = min(i32(x), i32(lights.entries - 1))
-    x = x - f32(entry)
-    share = lights.alias_share[entry]
-    if x < share:
-        return entry, x / share
-    return lights.alias[entry], (x - share) / (ONE - share)
+    if x - f32(entry) < lights.alias_share[entry]:
+        return entry
+    return lights.alias[entry]
 
 
 @kernel
@@ -142,7 +197,7 @@ def triangle_point(u, v):
 
 
 @kernel
-def _fill_triangles(out, ids, instance, matrix, positions, triangles, areas):
+def _fill_triangles(out, ids, instance, matrix, positions, triangles, side, areas):
     for i in range(triangles.shape[0]):
         for corner in range(3):
             vertex = triangles[i, corner]
@@ -155,22 +210,30 @@ def _fill_triangles(out, ids, instance, matrix, positions, triangles, areas):
         nz = out[i, 3] * out[i, 7] - out[i, 4] * out[i, 6]
         area = sqrt(nx * nx + ny * ny + nz * nz) * f32(0.5)
         out[i, 9] = area
+        out[i, 10] = side
         ids[i, 0] = instance
         ids[i, 1] = i
         areas[i] = area
 
 
 def triangle_lights(
-    instance: int, matrix: Sequence[float], positions: F32, triangles: NDArray[np.int32]
+    instance: int, matrix: Sequence[float], positions: F32, triangles: NDArray[np.int32], side: float
 ) -> tuple[F32, NDArray[np.int32], F32]:
     """World-space records (m, TRIANGLE_LIGHT), ids (m, 2) and areas (m,) of a mesh that shines; `matrix` is
-    the twelve floats of its 3 x 4 transform."""
+    the twelve floats of its 3 x 4 transform, `side` which side shines."""
     m = len(triangles)
     out, ids = np.zeros((m, TRIANGLE_LIGHT), np.float32), np.zeros((m, 2), np.int32)
     areas = np.zeros(m, np.float32)
     flat = np.array(matrix, np.float32)
     _fill_triangles(
-        out, ids, instance, flat, np.array(positions, np.float32), np.array(triangles, np.int32), areas
+        out,
+        ids,
+        instance,
+        flat,
+        np.array(positions, np.float32),
+        np.array(triangles, np.int32),
+        f32(side),
+        areas,
     )
     return out, ids, areas
 

@@ -19,6 +19,7 @@ from mesh.render.frames import leave_surface
 from mesh.render.geometry import FIRST, FIRST_LIGHT, MATERIAL, OBJECT
 from mesh.render.hits import frame_at, spot_at
 from mesh.render.kernel import merged
+from mesh.render.light_tree import chance_in_tree
 from mesh.render.materials import (
     ABSORPTION,
     DOUBLE_SIDED,
@@ -33,6 +34,7 @@ from mesh.render.materials import (
 from mesh.render.math import HALF, ONE, ZERO, exp, sqrt
 from mesh.render.sampler import (
     CHOICE,
+    COVERAGE,
     DIRECTION,
     FILTER,
     FIRST_BOUNCE,
@@ -73,6 +75,16 @@ class Path(NamedTuple):
 
 
 @merged
+def _passing_number(sequence, counter, tile, bounce, passed):
+    """What decides whether a ray passes a surface, after so many; well spread for the first two, since whoever
+    looks through a window sees every flaw of it."""
+    if passed >= 2:
+        return draw_loose(sequence, counter, tile, 16 + passed + 1024 * bounce)
+    first, second = draw(sequence, counter, tile, FIRST_BOUNCE + PER_BOUNCE * bounce + COVERAGE)
+    return first if passed == 0 else second
+
+
+@merged
 def trace_path(
     everything,
     shade,
@@ -107,8 +119,11 @@ def trace_path(
     medium = np.int32(-1)
     density = ZERO
     travelled = ZERO
+    # The last vertex, as its choice of a light saw it.
+    last_x, last_y, last_z = ZERO, ZERO, ZERO
+    nx, ny, nz, see_through = ZERO, ZERO, ONE, False
     bounce = 0
-    layers = 0
+    layers, passed = 0, 0
     while True:
         instance, prim, t, u, v = closest(everything, ox, oy, oz, dx, dy, dz, ZERO, _FAR, scratch)
         if instance < 0:
@@ -141,8 +156,9 @@ def trace_path(
         if bounce == 0 and front < ZERO and not two_sided and factors[material, TRANSMISSION] == ZERO:
             # As every glTF viewer, the camera sees through the back of single-sided surfaces.
             covered = ZERO
-        if covered < ONE and draw_loose(sequence, counter, tile, 16 + layers + 1024 * bounce) >= covered:
+        if covered < ONE and covered <= _passing_number(sequence, counter, tile, bounce, passed):
             layers += 1
+            passed += 1
             if layers > _MOST_LAYERS:
                 break
             ox, oy, oz = leave_surface(px, py, pz, -gx, -gy, -gz, t)
@@ -157,9 +173,18 @@ def trace_path(
                 if first_light >= 0:
                     row = first_light + prim
                     area = lights.triangles[row, 9]
-                    other = (
-                        lights.chance[lights.first_triangle + row] * travelled * travelled / (area * cosine)
+                    chosen = lights.chance[lights.entries - 1] * chance_in_tree(
+                        lights.tree,
+                        lights.first_triangle + row,
+                        last_x,
+                        last_y,
+                        last_z,
+                        nx,
+                        ny,
+                        nz,
+                        see_through,
                     )
+                    other = chosen * travelled * travelled / (area * cosine)
                     weight = density / (density + other)
                 sum_r += through_r * er * weight
                 sum_g += through_g * eg * weight
@@ -198,13 +223,15 @@ def trace_path(
             frame.cx * nx + frame.cy * ny + frame.cz * nz,
         )  # fmt: skip
         pair = FIRST_BOUNCE + PER_BOUNCE * bounce
+        last_x, last_y, last_z = px, py, pz
+        see_through = lobes.p_thin > ZERO or lobes.p_glass > ZERO
 
         if lights.entries > 0:
-            choice, _ = draw(sequence, counter, tile, pair + LIGHT_CHOICE)
+            choice, among = draw(sequence, counter, tile, pair + LIGHT_CHOICE)
             u, v = draw(sequence, counter, tile, pair + LIGHT_POINT)
             lx, ly, lz, distance, lr, lg, lb, chance = sample_light(
-                lights, environment, geometry, materials, px, py, pz, choice, u, v
-            )
+                lights, environment, geometry, materials, px, py, pz, nx, ny, nz, see_through, choice, among, u, v
+            )  # fmt: skip
             if chance != ZERO and max(lr, lg, lb) > ZERO:
                 fr, fg, fb, found = value_and_density(
                     lobes,
@@ -252,6 +279,7 @@ def trace_path(
         # A sample stands for the directions around it: about 1 / density of solid angle.
         cone += f32(0.15) / sqrt(density)
         travelled = ZERO
+        passed = 0
         bounce += 1
 
     most = max(sum_r, sum_g, sum_b)

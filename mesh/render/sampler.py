@@ -23,9 +23,10 @@ u32 = np.uint32
 FILTER = 0
 LENS = 1
 FIRST_BOUNCE = 2
-PER_BOUNCE = 4
-"""Pairs of dimensions: for each bounce direction, choice, light point, and light choice."""
-DIRECTION, CHOICE, LIGHT_POINT, LIGHT_CHOICE = 0, 1, 2, 3
+PER_BOUNCE = 5
+"""Pairs of dimensions: for each bounce direction, choice, light point, light choice, and the first two surfaces that
+may let the ray to it pass."""
+DIRECTION, CHOICE, LIGHT_POINT, LIGHT_CHOICE, COVERAGE = 0, 1, 2, 3, 4
 
 
 class Sequence(NamedTuple):

@@ -7,11 +7,12 @@ import numpy as np
 from mesh.render.accel_traverse import closest, occluded
 from mesh.render.environment import environment_radiance, sample_environment
 from mesh.render.frames import leave_surface
-from mesh.render.geometry import FLIP, MATERIAL
+from mesh.render.geometry import MATERIAL
 from mesh.render.hits import geometric_normal, spot_at
 from mesh.render.kernel import kernel, merged
+from mesh.render.light_tree import choose_in_tree
 from mesh.render.lights import choose_light, punctual_light, triangle_point
-from mesh.render.materials import DOUBLE_SIDED, base_color, coverage, emission
+from mesh.render.materials import base_color, coverage, emission
 from mesh.render.math import ONE, ZERO, sqrt
 
 f32 = np.float32
@@ -21,22 +22,31 @@ _FAR = f32(np.inf)
 
 
 @merged
-def sample_light(lights, environment, geometry, materials, px, py, pz, choice, u, v):
+def sample_light(
+    lights, environment, geometry, materials, px, py, pz, nx, ny, nz, both_sides, choice, among, u, v
+):
     """One light at p: unit direction (x, y, z), distance, radiance (r, g, b), and density.
 
-    The density includes the light's chance and is negative for lights without extent (its size is then the
-    chance alone); 0 means no light.
+    n is the shading normal, `both_sides` whether light from behind it counts; `choice` chooses the kind of light,
+    `among` the light, (u, v) the point on it. The density includes the light's chance and is negative for lights
+    without extent (its size is then the chance alone); 0 means no light.
     """
-    entry, _ = choose_light(lights, choice)
+    entry = choose_light(lights, choice)
     chance = lights.chance[entry]
     if entry == 0:
         x, y, z, density = sample_environment(environment, u, v)
         r, g, b = environment_radiance(environment, x, y, z)
         return x, y, z, _FAR, r, g, b, density * chance
-    if entry < lights.first_triangle:
-        x, y, z, distance, r, g, b = punctual_light(lights.punctual[entry - 1], px, py, pz)
+    light = lights.far[entry]
+    if light < 0:
+        light, share = choose_in_tree(lights.tree, px, py, pz, nx, ny, nz, both_sides, among)
+        chance = chance * share
+        if light < 0:
+            return ZERO, ZERO, ONE, ZERO, ZERO, ZERO, ZERO, ZERO
+    if light < lights.first_triangle:
+        x, y, z, distance, r, g, b = punctual_light(lights.punctual[light], px, py, pz)
         return x, y, z, distance, r, g, b, -chance
-    row = entry - lights.first_triangle
+    row = light - lights.first_triangle
     t = lights.triangles[row]
     bu, bv = triangle_point(u, v)
     x, y, z = (
@@ -49,17 +59,14 @@ def sample_light(lights, environment, geometry, materials, px, py, pz, choice, u
         return ZERO, ZERO, ONE, ZERO, ZERO, ZERO, ZERO, ZERO
     distance = sqrt(distance2)
     x, y, z = x / distance, y / distance, z / distance
-    instance, prim = lights.ids[row, 0], lights.ids[row, 1]
-    material = geometry.ints[instance, MATERIAL]
-    nx, ny, nz = t[4] * t[8] - t[5] * t[7], t[5] * t[6] - t[3] * t[8], t[3] * t[7] - t[4] * t[6]
-    twice = sqrt(nx * nx + ny * ny + nz * nz)
-    cosine = -(x * nx + y * ny + z * nz) / twice * geometry.instances[instance, FLIP]
-    if materials.flags[material, DOUBLE_SIDED] != 0:
-        cosine = abs(cosine)
+    ax, ay, az = t[4] * t[8] - t[5] * t[7], t[5] * t[6] - t[3] * t[8], t[3] * t[7] - t[4] * t[6]
+    cosine = -(x * ax + y * ay + z * az) / sqrt(ax * ax + ay * ay + az * az)
+    cosine = abs(cosine) if t[10] == ZERO else cosine * t[10]
     if not cosine > f32(1e-6):
         return ZERO, ZERO, ONE, ZERO, ZERO, ZERO, ZERO, ZERO
+    instance, prim = lights.ids[row, 0], lights.ids[row, 1]
     spot = spot_at(geometry, instance, prim, bu, bv, ZERO, ZERO)
-    r, g, b = emission(materials, material, spot)
+    r, g, b = emission(materials, geometry.ints[instance, MATERIAL], spot)
     return x, y, z, distance * f32(0.9998), r, g, b, chance * distance2 / (t[9] * cosine)
 
 

@@ -12,13 +12,14 @@ import resource
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import bpy
 import mathutils
 import numpy as np
 
 
-def image_node(tree, pixels, colour):
+def image_node(tree: Any, pixels: Any, colour: bool) -> Any:
     height, width = pixels.shape[:2]
     image = bpy.data.images.new("texture", width, height, alpha=pixels.shape[2] == 4, float_buffer=False)
     image.alpha_mode = "CHANNEL_PACKED"
@@ -30,7 +31,7 @@ def image_node(tree, pixels, colour):
     return node
 
 
-def make_material(said, images):
+def make_material(said: dict[str, Any], images: list[Any]) -> Any:
     material = bpy.data.materials.new("material")
     material.use_nodes = True
     tree = material.node_tree
@@ -66,12 +67,12 @@ def make_material(said, images):
     return material
 
 
-def upright(array):
+def upright(array: Any) -> Any:
     """Our y up as Blender's z up."""
     return np.stack([array[:, 0], -array[:, 2], array[:, 1]], axis=1)
 
 
-def add_mesh(folder, said, material):
+def add_mesh(folder: Path, said: dict[str, Any], material: Any) -> None:
     positions, normals, uv = (np.load(folder / said[key]) for key in ("positions", "normals", "uv"))
     triangles = np.load(folder / said["triangles"])
     mesh = bpy.data.meshes.new("mesh")
@@ -85,7 +86,7 @@ def add_mesh(folder, said, material):
     bpy.context.collection.objects.link(bpy.data.objects.new("object", mesh))
 
 
-def add_camera(said):
+def add_camera(said: dict[str, Any]) -> None:
     lens = bpy.data.cameras.new("camera")
     lens.sensor_fit, lens.angle, lens.clip_start = "VERTICAL", said["yfov"], 0.001
     camera = bpy.data.objects.new("camera", lens)
@@ -97,7 +98,7 @@ def add_camera(said):
     bpy.context.scene.camera = camera
 
 
-def light_world(environment):
+def light_world(environment: str) -> None:
     world = bpy.data.worlds.new("world")
     bpy.context.scene.world = world
     world.use_nodes = True
@@ -110,7 +111,7 @@ def light_world(environment):
         tree.links.new(node.outputs["Color"], background.inputs["Color"])
 
 
-def set_up(folder, width, depth, threads):
+def set_up(folder: Path, width: int, depth: int, threads: int) -> None:
     bpy.ops.wm.read_factory_settings(use_empty=True)
     said = json.loads((folder / "scene.json").read_text())
     images = [np.load(folder / name) for name in said["images"]]
@@ -137,7 +138,7 @@ def set_up(folder, width, depth, threads):
     scene.render.use_persistent_data = True
 
 
-def render(path, samples, seed):
+def render(path: Path, samples: int, seed: int) -> tuple[Any, float]:
     """The picture and the seconds it took."""
     scene = bpy.context.scene
     scene.cycles.samples, scene.cycles.seed = samples, seed
@@ -154,9 +155,9 @@ def render(path, samples, seed):
     return found, seconds
 
 
-def main():
-    _, folder, width, samples, reference, depth, threads, output = sys.argv[1:]
-    output = Path(output)
+def main() -> None:
+    _, folder, width, samples, reference, depth, threads, kept = sys.argv[1:]
+    output = Path(kept)
     output.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
     set_up(Path(folder), int(width), int(depth), int(threads))

@@ -11,6 +11,7 @@ import resource
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import drjit as dr
 import mitsuba as mi
@@ -19,7 +20,7 @@ import numpy as np
 PASS = 16  # samples a pixel in one launch: a wavefront of more costs memory and gains nothing
 
 
-def bitmap(image, raw):
+def bitmap(image: Any, raw: bool) -> dict[str, Any]:
     return {
         "type": "bitmap",
         "bitmap": mi.Bitmap(np.ascontiguousarray(image)),
@@ -28,11 +29,11 @@ def bitmap(image, raw):
     }
 
 
-def bsdf(material, images):
+def bsdf(material: dict[str, Any], images: list[Any]) -> dict[str, Any]:
     base = {"type": "rgb", "value": list(material["base_color"])}
     if material["base_color_image"] >= 0:
         base = bitmap(images[material["base_color_image"]][:, :, :3], raw=False)
-    found = {"type": "principled", "base_color": base, "specular": 0.5}
+    found: dict[str, Any] = {"type": "principled", "base_color": base, "specular": 0.5}
     found["roughness"], found["metallic"] = material["roughness"], material["metallic"]
     if material["metallic_roughness_image"] >= 0:
         image = images[material["metallic_roughness_image"]].astype(np.float32) / 255.0
@@ -51,7 +52,14 @@ def bsdf(material, images):
     return found
 
 
-def shape(folder, scratch, number, mesh, material, images):
+def shape(
+    folder: Path,
+    scratch: Path,
+    number: int,
+    mesh: dict[str, Any],
+    material: dict[str, Any],
+    images: list[Any],
+) -> dict[str, Any]:
     positions, normals, uv = (np.load(folder / mesh[key]) for key in ("positions", "normals", "uv"))
     triangles = np.load(folder / mesh["triangles"]).astype(np.int32)
     path = scratch / f"{number}.ply"
@@ -64,18 +72,18 @@ def shape(folder, scratch, number, mesh, material, images):
     faces["n"], faces["corners"] = 3, triangles
     vertices = np.concatenate([positions, normals, uv], axis=1).astype("<f4")
     path.write_bytes(header.encode() + vertices.tobytes() + faces.tobytes())
-    found = {"type": "ply", "filename": str(path), "bsdf": bsdf(material, images)}
+    found: dict[str, Any] = {"type": "ply", "filename": str(path), "bsdf": bsdf(material, images)}
     if max(material["emissive"]) > 0.0:
         found["emitter"] = {"type": "area", "radiance": {"type": "rgb", "value": list(material["emissive"])}}
     return found
 
 
-def load(folder, scratch, width, depth):
+def load(folder: Path, scratch: Path, width: int, depth: int) -> Any:
     said = json.loads((folder / "scene.json").read_text())
     images = [np.load(folder / name) for name in said["images"]]
     camera = said["camera"]
     target = [o - b for o, b in zip(camera["origin"], camera["back"], strict=True)]
-    scene = {
+    scene: dict[str, Any] = {
         "type": "scene",
         # Emission seen directly is one vertex more than a bounce.
         "integrator": {"type": "path", "max_depth": depth + 1},
@@ -103,25 +111,24 @@ def load(folder, scratch, width, depth):
     return mi.load_dict(scene)
 
 
-def render(scene, samples, seed):
+def render(scene: Any, samples: int, seed: int) -> tuple[Any, float]:
     """The mean of `samples` a pixel, and the seconds it took."""
     began = time.perf_counter()
-    total = None
+    total: Any = 0.0
     done = 0
     while done < samples:
         some = min(PASS, samples - done)
-        image = np.array(mi.render(scene, spp=some, seed=seed + done)) * some
-        total = image if total is None else total + image
+        total = total + np.array(mi.render(scene, spp=some, seed=seed + done)) * some
         done += some
     return total / samples, time.perf_counter() - began
 
 
-def main():
-    variant, folder, width, samples, reference, depth, threads, output = sys.argv[1:]
+def main() -> None:
+    variant, folder, width, samples, reference, depth, threads, kept = sys.argv[1:]
     mi.set_variant(variant)
     mi.set_log_level(mi.LogLevel.Error)
     dr.set_thread_count(int(threads))
-    output = Path(output)
+    output = Path(kept)
     output.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
     scene = load(Path(folder), output, int(width), int(depth))

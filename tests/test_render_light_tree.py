@@ -1,0 +1,125 @@
+"""The light tree: every light it can choose is chosen as often as it says, and nothing that can shine is left out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mesh.render.kernel import kernel
+from mesh.render.light_bounds import AXIS, BOUNDS, COS_E, COS_O, HIGH, LOW, POWER
+from mesh.render.light_tree import LightTree, chance_in_tree, choose_in_tree, make_light_tree
+from mesh.scenes.description import F32
+
+f32 = np.float32
+POINT = (f32(0.2), f32(0.1), f32(-0.3))
+UP = (f32(0.0), f32(1.0), f32(0.0))
+
+
+def lamps(places: F32, powers: F32) -> F32:
+    """Bounds of point lamps that shine all round."""
+    bounds = np.zeros((len(places), BOUNDS), np.float32)
+    bounds[:, LOW : LOW + 3] = bounds[:, HIGH : HIGH + 3] = places
+    bounds[:, AXIS + 1] = 1.0
+    bounds[:, COS_O] = -1.0
+    bounds[:, COS_E] = 0.0
+    bounds[:, POWER] = powers
+    return bounds
+
+
+def hall(count: int, seed: int) -> F32:
+    """Lamps of very different powers, some below the point."""
+    rng = np.random.default_rng(seed)
+    places = rng.uniform(-3.0, 3.0, (count, 3)).astype(np.float32)
+    return lamps(places, (10.0 ** rng.uniform(-2.0, 2.0, count)).astype(np.float32))
+
+
+@kernel
+def _count(tree, px, py, pz, nx, ny, nz, both_sides, drawn, wrong):
+    n = 1 << 16
+    for i in range(n):
+        u = (f32(i) + f32(0.5)) / f32(n)
+        light, chance = choose_in_tree(tree, px, py, pz, nx, ny, nz, both_sides, u)
+        if light >= 0:
+            drawn[light] += 1
+            again = chance_in_tree(tree, light, px, py, pz, nx, ny, nz, both_sides)
+            if abs(again - chance) > f32(1e-6) * chance:
+                wrong[0] += 1
+    return n
+
+
+@kernel
+def _chances(tree, px, py, pz, nx, ny, nz, both_sides, out):
+    for light in range(out.shape[0]):
+        out[light] = chance_in_tree(tree, light, px, py, pz, nx, ny, nz, both_sides)
+
+
+def chances(tree: LightTree, count: int, both_sides: bool = False) -> F32:
+    out = np.zeros(count, np.float32)
+    _chances(tree, *POINT, *UP, both_sides, out)
+    return out
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 40, 333])
+@pytest.mark.parametrize("both_sides", [False, True])
+def test_lights_are_drawn_as_often_as_their_chance_says(count: int, both_sides: bool) -> None:
+    tree = make_light_tree(hall(count, count))
+    drawn, wrong = np.zeros(count, np.int64), np.zeros(1, np.int64)
+
+    n = _count(tree, *POINT, *UP, both_sides, drawn, wrong)
+
+    expected = chances(tree, count, both_sides) * n
+    assert wrong[0] == 0
+    # Even numbers u make the count of each light exact but for its interval's two ends.
+    assert np.all(np.abs(drawn - expected) <= 2 + 1e-3 * expected)
+
+
+def test_chances_sum_to_one() -> None:
+    # The hall's lamps below the floor give nothing: the walk never ends at a node that reaches nowhere but by rounding.
+    tree = make_light_tree(hall(200, 5))
+    assert chances(tree, 200, both_sides=True).sum() == pytest.approx(1.0, abs=1e-4)
+
+
+def test_every_light_that_can_reach_the_point_has_a_chance() -> None:
+    bounds = hall(333, 7)
+    found = chances(make_light_tree(bounds), 333)
+    above = bounds[:, LOW + 1] > POINT[1] + 1e-3
+    assert above.any()
+    assert np.all(found[above] > 0.0)
+
+
+def test_near_and_strong_lamps_are_preferred() -> None:
+    places = np.array([[0.2, 1.1, -0.3], [0.2, 10.1, -0.3], [0.2, 1.1, -0.2]], np.float32)
+    found = chances(make_light_tree(lamps(places, np.array([1.0, 1.0, 5.0], np.float32))), 3)
+    assert found[2] > found[0] > 20.0 * found[1]
+
+
+def test_a_lamp_that_faces_away_is_not_asked() -> None:
+    # Given two squares above the point, one shining up and one shining down
+    bounds = lamps(np.array([[0.0, 2.0, 0.0], [1.0, 2.0, 0.0]], np.float32), np.ones(2, np.float32))
+    bounds[:, COS_O] = 1.0
+    bounds[:, AXIS + 1] = [1.0, -1.0]
+
+    found = chances(make_light_tree(bounds), 2)
+
+    assert found[0] == 0.0
+    assert found[1] == pytest.approx(1.0)
+
+
+def test_what_lies_behind_counts_only_where_light_passes() -> None:
+    bounds = lamps(np.array([[0.0, -2.0, 0.0], [0.0, 2.0, 0.0]], np.float32), np.ones(2, np.float32))
+    tree = make_light_tree(bounds)
+    assert chances(tree, 2)[0] == 0.0
+    assert chances(tree, 2, both_sides=True)[0] > 0.1
+
+
+def test_lamps_without_power_are_left_out() -> None:
+    bounds = hall(5, 1)
+    bounds[2, POWER] = 0.0
+    tree = make_light_tree(bounds)
+    assert tree.leaves[2] == -1
+    assert chances(tree, 5, both_sides=True)[2] == 0.0
+
+
+def test_lamps_all_in_one_place_still_make_a_tree() -> None:
+    tree = make_light_tree(lamps(np.zeros((64, 3), np.float32), np.ones(64, np.float32)))
+    assert chances(tree, 64, both_sides=True) == pytest.approx(np.full(64, 1 / 64), rel=1e-3)
