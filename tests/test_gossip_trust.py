@@ -12,7 +12,7 @@ from mesh.gossip.events import DownReason, IdentityClash, MemberCleared, MemberD
 from mesh.model.ids import Boot
 from mesh.model.status import NodeState
 from mesh.wire.effects import DatagramReceived
-from mesh.wire.gossip import Accusation, Claim, Meta, Record
+from mesh.wire.gossip import Accusation, Claim, Meta
 from tests.gossip_lab import ME, accusation, handle, keys_of, lab, node, record_of
 from tools.sim.gossip import gossip_mesh
 from tools.sim.gossip_scenarios import Watch
@@ -27,8 +27,8 @@ def test_a_record_that_its_owner_did_not_sign_is_nothing() -> None:
     genuine = record_of(1)
     bench.hear(replace(genuine, signature=bytes(64)))
     bench.hear(replace(genuine, claim=record_of(2).claim))
-    bench.hear(Record(genuine.claim, place(2).public_key, genuine.signature))
-    bench.hear(Record(b"\xff\xff", genuine.public_key, keys_of(place(1)).sign(b"claim\xff\xff")))
+    bench.hear(replace(genuine, public_key=place(2).public_key))
+    bench.hear(replace(genuine, claim=b"\xff\xff", signature=keys_of(place(1)).sign(b"claim\xff\xff")))
     assert bench.machine.live == 1
     bench.hear(genuine)
     assert bench.machine.live == 2
@@ -70,9 +70,29 @@ def test_strangers_suspects_of_nobody_and_the_accused_itself_cannot_accuse() -> 
     assert bench.state(1) is NodeState.ALIVE
 
 
-def test_who_is_not_admitted_cannot_accuse(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_that_no_issuer_vouches_for_are_nobody() -> None:
+    # Given a member that invents keys, signs claims with them, and lets them accuse
     bench = lab(peers=6)
-    monkeypatch.setattr("tools.sim.gossip.SimKeys.admitted", lambda _, who: who != node(2))
+    for invented in (20, 21, 22):
+        record = record_of(invented)
+        bench.hear(replace(record, warrant=bytes(72)), source=2)
+        bench.hear(replace(record, warrant=record_of(2).warrant), source=2)
+        bench.hear(accusation(invented, 1), source=2)
+    # Then none of them exists, and nobody is suspected
+    assert bench.machine.live == 7
+    assert bench.state(1) is NodeState.ALIVE
+    # And with warrants they would have counted
+    for member in (20, 21, 22):
+        bench.hear(record_of(member), accusation(member, 1))
+    assert bench.machine.live == 10
+    assert bench.state(1) is NodeState.SUSPECT
+
+
+def test_who_is_no_longer_vouched_for_cannot_accuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = lab(peers=6)
+    monkeypatch.setattr(
+        "tools.sim.gossip.SimKeys.vouches", lambda _, public_key, __: public_key != place(2).public_key
+    )
     bench.hear(accusation(2, 1))
     assert bench.state(1) is NodeState.ALIVE
     bench.hear(accusation(3, 1))

@@ -30,9 +30,14 @@ class Keys(Protocol):
         """Whether `node`, whose id is the SHA-256 of `public_key`, signed `data`."""
         ...
 
-    def admitted(self, node: NodeId, /) -> bool:
-        """Whether `node` is a member as far as is known: not revoked, and certified where that can be told.
-        Accusations by others count for nothing."""
+    @property
+    def warrant(self) -> bytes:
+        """An issuer's word that `public_key` is a member's."""
+        ...
+
+    def vouches(self, public_key: bytes, warrant: bytes, /) -> bool:
+        """Whether an issuer of this mesh gave `warrant` to `public_key` and it still counts. Who has none does
+        not exist for us: a member could make any number of keys, but no warrants for them."""
         ...
 
 
@@ -68,7 +73,7 @@ def sign_claim(claim: Claim, keys: Keys) -> Record:
         if len(data) > MAX_CLAIM:
             claim = slim(claim)
             data = encode_record(claim)
-    return Record(data, keys.public_key, keys.sign(b"claim" + data))
+    return Record(data, keys.public_key, keys.warrant, keys.sign(b"claim" + data))
 
 
 def _without_sketch(claim: Claim) -> Claim:
@@ -81,8 +86,10 @@ def _without_activities(claim: Claim) -> Claim:
 
 
 def open_record(record: Record, keys: Keys) -> Known | None:
-    """The claim in `record`, or None where it is not well formed or not signed by its owner."""
+    """The claim in `record`, or None where it is not well formed, not signed by its owner, or not a member's."""
     node = node_of(record.public_key)
+    if not keys.vouches(record.public_key, record.warrant):
+        return None
     if not keys.verify(node, record.public_key, b"claim" + record.claim, record.signature):
         return None
     try:
@@ -101,10 +108,11 @@ def sign_accusation(target: Known, accuser: Handle, keys: Keys) -> Accusation:
 
 
 def accusation_holds(accusation: Accusation, accuser: Known, keys: Keys) -> bool:
-    """Whether `accuser` signed `accusation` and may accuse at all."""
+    """Whether `accuser` signed `accusation` and may still accuse."""
     data = _accusation_bytes(accusation.target, accusation.boot, accusation.incarnation, accusation.accuser)
-    return keys.admitted(accuser.node) and keys.verify(
-        accuser.node, accuser.record.public_key, data, accusation.signature
+    record = accuser.record
+    return keys.vouches(record.public_key, record.warrant) and keys.verify(
+        accuser.node, record.public_key, data, accusation.signature
     )
 
 

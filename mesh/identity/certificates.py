@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from mesh.identity.errors import Untrusted
+from mesh.identity.warrants import WARRANT_OID, make_warrant
 from mesh.model.ids import NodeId
 
 ROOT_LIFE = timedelta(days=365 * 30)
@@ -82,7 +83,8 @@ def make_node(
     now: datetime,
     life: timedelta = NODE_LIFE,
 ) -> x509.Certificate:
-    """A certificate for both ends of TLS. Raises Untrusted for a name or key no certificate can hold."""
+    """A certificate for both ends of TLS, with a warrant for gossip. Raises Untrusted for a name or key no
+    certificate can hold."""
     if not 0 < len(node_name) <= MAX_NAME or not node_name.isprintable():
         raise Untrusted(f"a node's name is 1 to {MAX_NAME} printable characters")
     try:
@@ -96,6 +98,8 @@ def make_node(
         x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),
         critical=False,
     )
+    warrant = make_warrant(issuer_key, public_key, int((now + life).timestamp()))
+    builder = builder.add_extension(x509.UnrecognizedExtension(WARRANT_OID, warrant), critical=False)
     return builder.sign(issuer_key, None)
 
 

@@ -41,6 +41,7 @@ from mesh.identity.errors import (
 )
 from mesh.identity.files import make_private_folder, read_private, sync_folder, write_private
 from mesh.identity.identity import KEY_SIZE, Identity, MeshKey, keys_to_json
+from mesh.identity.warrants import warrant_in
 
 
 def found_mesh(folder: Path, mesh_name: str, node_name: str) -> Identity:
@@ -129,6 +130,7 @@ def load(folder: Path, now: datetime | None = None) -> Identity:
     try:
         certificates.check_chain(node, issuer, root, now)
         certificates.role_in(node)
+        warrant_in(node)
     except Untrusted as error:
         raise _broken(folder / "node.crt", str(error)) from None
     return identity

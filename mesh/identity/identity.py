@@ -19,6 +19,7 @@ from mesh.identity import certificates
 from mesh.identity.certificates import Role, pem, utc_now
 from mesh.identity.errors import NotIssuer, Untrusted
 from mesh.identity.files import write_private
+from mesh.identity.warrants import warrant_in
 from mesh.model.ids import NodeId
 
 RENEW_BEFORE = certificates.NODE_LIFE / 3
@@ -75,6 +76,17 @@ class Identity:
     @property
     def node_id(self) -> NodeId:
         return certificates.node_id_of(self.public_key)
+
+    @property
+    def warrant(self) -> bytes:
+        """An issuer's word, for gossip, that this node is a member."""
+        return warrant_in(self.certificate)
+
+    @property
+    def issuers(self) -> tuple[bytes, ...]:
+        """The public keys of those whose warrants count."""
+        own = () if self.own_issuer is None else (self.own_issuer,)
+        return tuple(dict.fromkeys(certificates.key_in(issuer) for issuer in (self.issuer, *own)))
 
     @property
     def can_issue(self) -> bool:

@@ -27,6 +27,7 @@ from mesh.gossip.config import GossipConfig
 from mesh.gossip.membership import Membership
 from mesh.identity.identity import Identity, verify
 from mesh.identity.invites import InviteBook
+from mesh.identity.warrants import Warrants
 from mesh.model.ids import Boot, Digest, JobId, NodeId, short
 from mesh.net.beacons import FINGERPRINT_SIZE, Beacon, Beacons, Heard
 from mesh.net.door import Door
@@ -86,14 +87,15 @@ class Keys:
 
     def __init__(self, identity: Identity) -> None:
         self.public_key = identity.public_key
+        self.warrant = identity.warrant
         self.sign = identity.sign
+        self._warrants = Warrants(identity.issuers)
 
     def verify(self, node: NodeId, public_key: bytes, data: bytes, signature: bytes) -> bool:
         return verify(public_key, node, data, signature)
 
-    def admitted(self, node: NodeId) -> bool:  # noqa: ARG002 - a protocol's signature
-        """Only members can seal a datagram or open a connection, so whoever is heard was admitted."""
-        return True
+    def vouches(self, public_key: bytes, warrant: bytes) -> bool:
+        return self._warrants.hold(public_key, warrant, time.time())
 
 
 class Node:

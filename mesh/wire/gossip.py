@@ -18,7 +18,7 @@ HANDLE_SIZE = 12
 ENTRY_SIZE = 12
 """Bytes of one member in a `Sync` digest."""
 
-MAX_CLAIM = 1000
+MAX_CLAIM = 960
 """Bytes of an encoded claim; leaves a record room in one datagram."""
 
 SYNC_RECORDS = 256
@@ -99,10 +99,12 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Record(Message):
-    """A claim only its owner can make: the NodeId is the hash of `public_key`. Rumoured."""
+    """A claim only its owner can make: the NodeId is the hash of `public_key`. `warrant` is an issuer's word that
+    the key is a member's (`mesh/identity/warrants.py`), without which nobody learns the record. Rumoured."""
 
     claim: Annotated[bytes, AtMost(MAX_CLAIM)]
     public_key: Annotated[bytes, AtMost(32)]
+    warrant: Annotated[bytes, AtMost(72)]
     signature: Signature
 
 

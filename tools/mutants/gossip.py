@@ -91,10 +91,17 @@ MUTANTS = (
         _TRUST,
     ),
     _mutant(
-        "the-unadmitted-accuse",
+        "expired-members-accuse",
         "gossip/claims",
-        "return keys.admitted(accuser.node) and keys.verify(",
+        "return keys.vouches(record.public_key, record.warrant) and keys.verify(",
         "return keys.verify(",
+        _TRUST,
+    ),
+    _mutant(
+        "invented-members",
+        "gossip/claims",
+        "if not keys.vouches(record.public_key, record.warrant):",
+        "if False:",
         _TRUST,
     ),
     _mutant(
