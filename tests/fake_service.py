@@ -21,6 +21,7 @@ from mesh.control.service import (
     JobDetail,
     ResultEntry,
     ResultPage,
+    RotatedKey,
     SubmitReceipt,
     SubmitRequest,
 )
@@ -263,6 +264,9 @@ class FakeService:
 
     def invite(self, uses: int, hours: float) -> str:
         return f"invite-{uses}-{hours:g}"
+
+    def rotate_key(self) -> RotatedKey:
+        return RotatedKey(2, len(self.shown.nodes), 30.0)
 
     async def leave(self) -> None:
         self.left = True

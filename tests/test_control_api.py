@@ -116,6 +116,7 @@ def test_actions_invites_and_leaving_reach_the_service(client: Client, service: 
 
     assert client.act(short(job), JobAction.CANCEL).state == "cancelled"
     assert client.invite(uses=3, hours=1.5) == "invite-3-1.5"
+    assert client.rotate_key() == service.rotate_key()
     client.leave()
 
     assert service.acts == [(job, JobAction.CANCEL)]

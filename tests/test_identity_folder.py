@@ -160,7 +160,7 @@ def test_a_renewal_for_another_key_is_refused(founder: Identity, tmp_path: Path)
 
 
 def test_gossip_keys_are_replaced_on_disk(founder: Identity) -> None:
-    keys = (MeshKey(2, b"k" * 32), *founder.gossip_keys)
+    keys = (MeshKey(2, b"k" * 32, bytes(64)), *founder.gossip_keys)
     founder.with_gossip_keys(keys)
 
     assert load(founder.folder).gossip_keys == keys

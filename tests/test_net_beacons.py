@@ -299,7 +299,7 @@ def test_every_interface_is_called_by_its_own_broadcast(monkeypatch: pytest.Monk
 
 
 def test_datagrams_are_sealed_on_the_way_and_strangers_are_counted() -> None:
-    def unseal(data: bytes) -> bytes | None:
+    def unseal(_: tuple[str, int], data: bytes) -> bytes | None:
         return data[::-1] if data.endswith(b"!") else None
 
     async def test() -> None:
@@ -309,8 +309,8 @@ def test_datagrams_are_sealed_on_the_way_and_strangers_are_counted() -> None:
             await received_in.send((source, data))
 
         ann, bob = await open_endpoint("127.0.0.1", 0), await open_endpoint("127.0.0.1", 0)
-        sender = Datagrams(ann.datagrams, lambda data: data[::-1], unseal, on_datagram)
-        receiver = Datagrams(bob.datagrams, lambda data: data[::-1], unseal, on_datagram)
+        sender = Datagrams(ann.datagrams, lambda _, data: data[::-1], unseal, on_datagram)
+        receiver = Datagrams(bob.datagrams, lambda _, data: data[::-1], unseal, on_datagram)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(receiver.serve)
             await sender.send(("127.0.0.1", bob.port), b"not sealed for us")

@@ -19,6 +19,7 @@ from mesh.errors import ExitCode, MeshError
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "join": ("mesh.cli.join", "join", "Run a node on this machine: found a mesh, or join one."),
     "invite": ("mesh.cli.members", "invite", "Print a code that lets other machines join."),
+    "rotate-key": ("mesh.cli.members", "rotate_key", "Replace the key that seals the mesh's gossip."),
     "leave": ("mesh.cli.members", "leave", "Stop this machine's node; its work goes to others."),
     "status": ("mesh.cli.status", "status", "Watch what every node is doing, live."),
     "nodes": ("mesh.cli.members", "nodes", "List the nodes, or show one."),

@@ -1,4 +1,4 @@
-"""Commands about the mesh's members: invite, leave, nodes."""
+"""Commands about the mesh's members: invite, rotate-key, leave, nodes."""
 
 from __future__ import annotations
 
@@ -37,6 +37,25 @@ def invite(uses: int, hours: float, as_json: bool) -> None:
     click.echo(code)
     whom = "one machine" if uses == 1 else f"{uses} machines"
     click.echo(f"Lets {whom} join within {hours:g} hours. There, run: mesh join {code}", err=True)
+
+
+@click.command()
+@json_option
+def rotate_key(as_json: bool) -> None:
+    """Replace the key that seals the mesh's gossip.
+
+    Do so when a machine that you no longer trust has left. Nothing pauses: the new key goes to every node over
+    its own connection before any node uses it. Works where `mesh invite` works.
+    """
+    with connect() as client:
+        rotated = client.rotate_key()
+    if as_json:
+        print_json({"number": rotated.number, "nodes": rotated.nodes, "seconds": rotated.seconds})
+        return
+    whom = "this node" if rotated.nodes == 1 else f"{rotated.nodes} nodes"
+    click.echo(
+        f"Mesh key {rotated.number} is on its way; {whom} will seal under it in {rotated.seconds:g} s."
+    )
 
 
 @click.command()

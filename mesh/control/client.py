@@ -26,7 +26,7 @@ from mesh.control.routes import (
     ProgramInfo,
     StoredBlob,
 )
-from mesh.control.service import JobAction, JobDetail, ResultPage, SubmitReceipt, SubmitRequest
+from mesh.control.service import JobAction, JobDetail, ResultPage, RotatedKey, SubmitReceipt, SubmitRequest
 from mesh.model.ids import Digest
 from mesh.model.status import JobStatus, MeshStatus, NodeStatus
 
@@ -104,6 +104,9 @@ class Client:
 
     def invite(self, uses: int, hours: float) -> str:
         return self._post(InviteCode, "/v1/invites", InviteRequest(uses, hours)).code
+
+    def rotate_key(self) -> RotatedKey:
+        return self._post(RotatedKey, "/v1/rotate-key")
 
     def leave(self) -> None:
         """Returns once the node has told the others, or is gone."""

@@ -13,6 +13,7 @@ from mesh.control.service import (
     JobDetail,
     ResultEntry,
     ResultPage,
+    RotatedKey,
     SubmitReceipt,
     SubmitRequest,
 )
@@ -31,7 +32,7 @@ from mesh.node.errors import (
     UnknownNode,
 )
 from mesh.node.report import failures, frame_statuses, job_status, mesh_status
-from mesh.node.runtime import Node
+from mesh.node.runtime import KEYRING, Node
 from mesh.sched import events as sched
 from mesh.sched.views import JobView
 from mesh.wire.codec import job_id
@@ -175,6 +176,11 @@ class NodeService:
             raise NotIssuer()
         expires_ms = time.time_ns() // 1_000_000 + round(hours * 3_600_000)
         return str(book.invite(Role.MEMBER, uses, expires_ms))
+
+    def rotate_key(self) -> RotatedKey:
+        """Replaces the key that seals gossip. Raises NotIssuer."""
+        number = self._node.rotate_key()
+        return RotatedKey(number, self._node.core.membership.live, KEYRING.use_after)
 
     async def leave(self) -> None:
         """Hand back claimed work, tell the others, and stop the node."""

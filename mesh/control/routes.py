@@ -16,6 +16,7 @@ from mesh.control.service import (
     JobDetail,
     MeshService,
     ResultPage,
+    RotatedKey,
     SubmitReceipt,
     SubmitRequest,
 )
@@ -170,6 +171,10 @@ async def _invite(call: Call) -> InviteCode:
     return InviteCode(call.service.invite(call.body.uses, call.body.hours))
 
 
+async def _rotate_key(call: Call) -> RotatedKey:
+    return call.service.rotate_key()
+
+
 async def _leave(call: Call) -> Nothing:
     await call.service.leave()
     return Nothing()
@@ -237,6 +242,13 @@ ROUTES: tuple[Route, ...] = (
         _invite,
         InviteCode,
         body=InviteRequest,
+    ),
+    Route(
+        "POST",
+        "/v1/rotate-key",
+        "Replace the key that seals gossip, without a pause.",
+        _rotate_key,
+        RotatedKey,
     ),
     Route("POST", "/v1/leave", "Hand back work, tell the others, and stop this node.", _leave, Nothing),
 )

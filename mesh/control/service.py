@@ -51,6 +51,15 @@ class SubmitReceipt:
 
 
 @dataclass(frozen=True, slots=True)
+class RotatedKey:
+    number: int
+    nodes: int
+    """How many are to seal under it, this one among them."""
+    seconds: float
+    """Until they begin to."""
+
+
+@dataclass(frozen=True, slots=True)
 class ResultEntry:
     """Buckets `start <= b < stop` of `frame` are rendered; `pixels` names the payload blob."""
 
@@ -121,6 +130,10 @@ class MeshService(Protocol):
 
     def invite(self, uses: int, hours: float) -> str:
         """A code that lets `uses` machines join within `hours`. Raises NotAnIssuer."""
+        ...
+
+    def rotate_key(self) -> RotatedKey:
+        """Replaces the key that seals gossip. Raises NotIssuer."""
         ...
 
     async def leave(self) -> None:

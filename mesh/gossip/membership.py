@@ -197,6 +197,11 @@ class Membership:
         known = self._table.get(handle_of(node))
         return None if known is None or known.node != node else self._registrar.member(known, self._now)
 
+    def node_of(self, handle: Handle) -> NodeId | None:
+        """Whose handle this is, where it is known."""
+        known = self._table.get(handle)
+        return None if known is None else known.node
+
     def story(self, node: NodeId) -> tuple[StoryLine, ...]:
         """What happened to `node` lately, oldest first."""
         return self._story.of(handle_of(node))

@@ -16,7 +16,6 @@ another name and then renamed.
 from __future__ import annotations
 
 import json
-import secrets
 from datetime import datetime
 from pathlib import Path
 
@@ -40,7 +39,7 @@ from mesh.identity.errors import (
     Untrusted,
 )
 from mesh.identity.files import make_private_folder, read_private, sync_folder, write_private
-from mesh.identity.identity import KEY_SIZE, Identity, MeshKey, keys_to_json
+from mesh.identity.identity import KEY_SIZE, Identity, MeshKey, keys_to_json, make_mesh_key
 from mesh.identity.warrants import warrant_in
 
 
@@ -53,7 +52,7 @@ def found_mesh(folder: Path, mesh_name: str, node_name: str) -> Identity:
     issuer = certificates.make_issuer(root_key, root, issuer_key.public_key(), now)
     public_key = certificates.raw_public(node_key.public_key())
     node = certificates.make_node(issuer_key, issuer, public_key, node_name, Role.ADMIN, now)
-    gossip_key = MeshKey(number=1, secret=secrets.token_bytes(KEY_SIZE))
+    gossip_key = make_mesh_key(issuer_key, 1)
     filling = _filling(folder)
     write_private(filling / "root.key", _key_pem(root_key))
     write_private(filling / "issuer.key", _key_pem(issuer_key))
@@ -169,7 +168,8 @@ def _load_key(path: Path) -> Ed25519PrivateKey:
 def _load_gossip_keys(path: Path) -> tuple[MeshKey, ...]:
     try:
         keys = tuple(
-            MeshKey(int(number), bytes.fromhex(secret)) for number, secret in json.loads(read_private(path))
+            MeshKey(int(number), bytes.fromhex(secret), bytes.fromhex(signature))
+            for number, secret, signature in json.loads(read_private(path))
         )
     except (ValueError, TypeError):
         raise _broken(path, "it does not hold gossip keys") from None

@@ -6,6 +6,7 @@ Made and loaded by `identity/folder.py`, which says which file holds what.
 from __future__ import annotations
 
 import json
+import secrets
 import ssl
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -35,6 +36,8 @@ class MeshKey:
 
     number: int
     secret: bytes = field(repr=False)
+    signature: bytes = field(repr=False)
+    """By an issuer, 64 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,17 @@ class Identity:
             self.issuer_key, self.own_issuer, public_key, node_name, role, utc_now()
         )
 
+    def next_mesh_key(self) -> MeshKey:
+        """A new key to seal datagrams with, signed by this node's issuer key. Raises NotIssuer."""
+        if self.issuer_key is None:
+            raise NotIssuer
+        return make_mesh_key(self.issuer_key, self.gossip_keys[0].number + 1)
+
+    def is_mesh_key(self, key: MeshKey) -> bool:
+        """Whether an issuer of this mesh signed `key`."""
+        statement = _key_statement(key.number, key.secret)
+        return any(_is_signed(issuer, statement, key.signature) for issuer in self.issuers)
+
     def needs_renewal(self, now: datetime) -> bool:
         return now > self.certificate.not_valid_after_utc - RENEW_BEFORE
 
@@ -167,8 +181,19 @@ def peer_of(certificate: bytes) -> NodeId:
 
 def verify(public_key: bytes, node: NodeId, data: bytes, signature: bytes) -> bool:
     """Whether `signature` over `data` is by `public_key` and that is the key of `node`."""
-    if certificates.node_id_of(public_key) != node:
-        return False
+    return certificates.node_id_of(public_key) == node and _is_signed(public_key, data, signature)
+
+
+def make_mesh_key(issuer_key: Ed25519PrivateKey, number: int) -> MeshKey:
+    secret = secrets.token_bytes(KEY_SIZE)
+    return MeshKey(number, secret, issuer_key.sign(_key_statement(number, secret)))
+
+
+def _key_statement(number: int, secret: bytes) -> bytes:
+    return b"render-mesh gossip key" + number.to_bytes(4, "big") + secret
+
+
+def _is_signed(public_key: bytes, data: bytes, signature: bytes) -> bool:
     try:
         Ed25519PublicKey.from_public_bytes(public_key).verify(signature, data)
     except (InvalidSignature, ValueError):
@@ -177,5 +202,6 @@ def verify(public_key: bytes, node: NodeId, data: bytes, signature: bytes) -> bo
 
 
 def keys_to_json(keys: tuple[MeshKey, ...]) -> bytes:
-    """What `gossip.json` holds: [[number, secret in hex], ...]."""
-    return json.dumps([(key.number, key.secret.hex()) for key in keys[:MAX_GOSSIP_KEYS]]).encode()
+    """What `gossip.json` holds: [[number, secret in hex, signature in hex], ...]."""
+    rows = [(key.number, key.secret.hex(), key.signature.hex()) for key in keys[:MAX_GOSSIP_KEYS]]
+    return json.dumps(rows).encode()

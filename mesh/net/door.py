@@ -119,7 +119,9 @@ class Door:
             node=der(certificate),
             issuer=der(identity.own_issuer or identity.issuer),
             root=der(identity.root),
-            gossip_keys=tuple(GossipKey(key.number, key.secret) for key in identity.gossip_keys),
+            gossip_keys=tuple(
+                GossipKey(key.number, key.secret, key.signature) for key in identity.gossip_keys
+            ),
             peers=tuple(self._peers()),
         )
 

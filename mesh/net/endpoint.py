@@ -70,8 +70,8 @@ class Datagrams:
     def __init__(
         self,
         socket: trio.socket.SocketType,
-        seal: Callable[[bytes], bytes],
-        unseal: Callable[[bytes], bytes | None],
+        seal: Callable[[Address, bytes], bytes],
+        unseal: Callable[[Address, bytes], bytes | None],
         on_datagram: Callable[[Address, bytes], Awaitable[None]],
     ) -> None:
         self._socket = socket
@@ -90,7 +90,7 @@ class Datagrams:
                 # An ICMP error about something sent earlier.
                 await trio.lowlevel.checkpoint()
                 continue
-            data = self._unseal(sealed)
+            data = self._unseal((host, port), sealed)
             if data is None:
                 self.refused += 1
             else:
@@ -99,6 +99,6 @@ class Datagrams:
     async def send(self, to: Address, data: bytes) -> None:
         """Sends, or does not."""
         try:
-            await self._socket.sendto(self._seal(data), to)
+            await self._socket.sendto(self._seal(to, data), to)
         except OSError:
             return

@@ -154,7 +154,7 @@ def _keep(folder: Path, code: InviteCode, key: Ed25519PrivateKey, welcome: JoinW
         raise Untrusted("the welcome names another root")
     if certificates.key_in(node) != raw_public(key.public_key()):
         raise Untrusted("the certificate is for another key")
-    keys = tuple(MeshKey(each.number, each.secret) for each in welcome.gossip_keys)
+    keys = tuple(MeshKey(each.number, each.secret, each.signature) for each in welcome.gossip_keys)
     return Joined(complete_join(folder, node, issuer, root, keys), welcome.peers)
 
 

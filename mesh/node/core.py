@@ -8,6 +8,7 @@ come out as well, for the event log and for whoever watches.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
@@ -15,6 +16,7 @@ from typing import Any, Protocol
 from mesh.blocks import events as blocks
 from mesh.blocks.fetcher import Fetcher
 from mesh.gossip import events as gossip
+from mesh.gossip.keyring import Keyring, OlderKeys, OldSeal, RotateKey
 from mesh.gossip.membership import Membership
 from mesh.model.ids import NodeId
 from mesh.sched import events as sched
@@ -36,7 +38,7 @@ from mesh.wire.effects import (
     TimerFired,
     Token,
 )
-from mesh.wire.gossip import GOSSIP_MESSAGES
+from mesh.wire.gossip import GOSSIP_MESSAGES, Ack, MeshKeyNews, Nack, Ping, PingRequest
 from mesh.wire.sched import SCHED_MESSAGES
 
 
@@ -46,6 +48,7 @@ class Room(Enum):
     GOSSIP = "gossip"
     SCHED = "sched"
     BLOCKS = "blocks"
+    KEYS = "keys"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ _ROOM_OF_MESSAGE: dict[type[object], Room] = {
     **dict.fromkeys(GOSSIP_MESSAGES.values(), Room.GOSSIP),
     **dict.fromkeys(SCHED_MESSAGES.values(), Room.SCHED),
     **dict.fromkeys(BLOCK_MESSAGES.values(), Room.BLOCKS),
+    MeshKeyNews: Room.KEYS,
 }
 
 _ROOM_OF_EVENT: dict[type[object], Room] = {
@@ -92,6 +96,8 @@ _ROOM_OF_EVENT: dict[type[object], Room] = {
         ),
         Room.SCHED,
     ),
+    RotateKey: Room.KEYS,
+    OlderKeys: Room.KEYS,
     **dict.fromkeys(
         (
             Fetch,
@@ -110,14 +116,18 @@ _ROOM_OF_EVENT: dict[type[object], Room] = {
 class NodeCore:
     """`handle(event, now)` takes any machine's event; timers carry `RoomTimer` tokens."""
 
-    def __init__(self, membership: Membership, scheduler: Scheduler, fetcher: Fetcher) -> None:
+    def __init__(
+        self, membership: Membership, scheduler: Scheduler, fetcher: Fetcher, keyring: Keyring
+    ) -> None:
         self.membership = membership
+        self.keyring = keyring
         self.scheduler = scheduler
         self.fetcher = fetcher
         self._machines: dict[Room, Machine] = {
             Room.GOSSIP: membership,
             Room.SCHED: scheduler,
             Room.BLOCKS: fetcher,
+            Room.KEYS: keyring,
         }
         self._inbox: deque[tuple[Room, object]] = deque()
 
@@ -125,6 +135,8 @@ class NodeCore:
         """The effects of `event`, in the order in which they are to be carried out."""
         effects: list[Any] = []
         self._inbox.append(self._address(event))
+        if isinstance(event, DatagramReceived) and event.old_seal:
+            self._inbox.extend((Room.KEYS, OldSeal(node)) for node in self._senders(event))
         while self._inbox:
             room, inner = self._inbox.popleft()
             for effect in self._machines[room].handle(inner, now):
@@ -137,6 +149,14 @@ class NodeCore:
                         self._pass_on(effect.event)
                     effects.append(effect)
         return effects
+
+    def _senders(self, event: DatagramReceived) -> Iterator[NodeId]:
+        """The members that say they sent this datagram."""
+        for message in event.messages:
+            if isinstance(message, Ping | Ack | PingRequest | Nack):
+                node = self.membership.node_of(message.sender)
+                if node is not None:
+                    yield node
 
     def check(self) -> None:
         """The invariants of all machines. Raises AssertionError."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mesh.gossip import events as gossip
+from mesh.gossip.keyring import KeyInUse
 from mesh.model.ids import JobId, NodeId
 from mesh.model.units import Unit
 from mesh.node.journal import Journal
@@ -49,6 +50,8 @@ class Narrator:
                 self._journal.say("node-quarantined", text, node=node)
             case gossip.MemberReleased(node=node):
                 self._journal.say("node-released", f"{self._node(node)} is steady again", node=node)
+            case KeyInUse(number=number):
+                self._journal.say("key-rotated", f"gossip is sealed under mesh key {number} from now on")
             case gossip.IdentityClash(address=(host, port)):
                 text = f"another process speaks with this node's key, at {host}:{port}; was the data folder copied?"
                 self._journal.say("identity-clash", text)

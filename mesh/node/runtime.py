@@ -24,6 +24,15 @@ from mesh.config import NodeConfig, Paths
 from mesh.engines.adapter import KERNEL_CACHE
 from mesh.gossip import events as gossip
 from mesh.gossip.config import GossipConfig
+from mesh.gossip.keyring import (
+    KeyForgotten,
+    KeyInUse,
+    KeyLearned,
+    Keyring,
+    KeyringConfig,
+    OlderKeys,
+    RotateKey,
+)
 from mesh.gossip.membership import Membership
 from mesh.identity.identity import Identity, verify
 from mesh.identity.invites import InviteBook
@@ -41,6 +50,7 @@ from mesh.node.journal import Journal
 from mesh.node.narrator import Narrator
 from mesh.node.presence import Presence, restored
 from mesh.node.rendering import Rendering
+from mesh.node.seals import Seals, news_of
 from mesh.node.timers import Timers
 from mesh.sched import events as sched
 from mesh.sched.config import SchedConfig
@@ -69,7 +79,6 @@ from mesh.wire.effects import (
     TimerFired,
     Unpin,
 )
-from mesh.wire.seal import BadSeal, Sealer
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +89,8 @@ WAKE_SECONDS = 5.0
 """The wall clock running ahead of ours by this much in a second means that the machine slept."""
 
 REMEMBER_SECONDS = 30.0
+
+KEYRING = KeyringConfig()
 
 
 class Keys:
@@ -142,19 +153,29 @@ class Node:
             self._warn,
             self.presence.rendered,
         )
+        self.seals = Seals(identity)
+        membership = Membership(
+            self.me,
+            config.name,
+            advertised,
+            boot,
+            self.presence.meta(),
+            GossipConfig(),
+            rng,
+            Keys(identity),
+        )
         self.core = NodeCore(
-            Membership(
-                self.me,
-                config.name,
-                advertised,
-                boot,
-                self.presence.meta(),
-                GossipConfig(),
-                rng,
-                Keys(identity),
-            ),
+            membership,
             Scheduler(self.me, boot, SchedConfig(), rng),
             Fetcher(self.me, FetchConfig(), rng),
+            Keyring(
+                KEYRING,
+                news_of(identity.gossip_keys[0]),
+                self.me,
+                membership.alive,
+                self.seals.is_genuine,
+                rng,
+            ),
         )
         self.journal = Journal()
         self.narrator = Narrator(self.journal, self.node_name, self.job_name, self._buckets_of)
@@ -165,10 +186,9 @@ class Node:
             self._on_send_failed,
             self._resolve,
             bulk=BLOCK_MESSAGES.values(),
-            door=Door(lambda: identity, self.book, self._peers_for_joiner),
+            door=Door(lambda: self.seals.identity, self.book, self._peers_for_joiner),
         )
-        self._sealer = Sealer(identity.gossip_keys)
-        self._datagrams = Datagrams(endpoint.datagrams, self._sealer.seal, self._unseal, self._on_datagram)
+        self._datagrams = Datagrams(endpoint.datagrams, self.seals.seal, self.seals.unseal, self._on_datagram)
         self._timers = Timers(lambda token: self.feed(TimerFired(token)))
         self._outbox: tuple[trio.MemorySendChannel[SendDatagram], trio.MemoryReceiveChannel[SendDatagram]]
         self._outbox = trio.open_memory_channel(4096)
@@ -220,6 +240,7 @@ class Node:
         self.feed(sched.Restore(tuple(restored(self.disk.records))))
         self.feed(self.presence.capacity())
         self.feed(gossip.Start())
+        self.feed(OlderKeys(tuple(key.number for key in self.identity.gossip_keys[1:])))
         self.feed(sched.Start())
         if seeds:
             self.feed(gossip.Heard(tuple(seeds), keep=True))
@@ -239,6 +260,12 @@ class Node:
             self.feed(gossip.Heard((news.address,), news.beacon.node))
 
         return Beacons(self.config.discovery, beacon, heard)
+
+    def rotate_key(self) -> int:
+        """Make a new mesh key and send it around; its number. Raises NotIssuer."""
+        key = self.seals.identity.next_mesh_key()
+        self.feed(RotateKey(news_of(key)))
+        return key.number
 
     async def leave(self) -> None:
         """Hand work back, say goodbye, and stop."""
@@ -300,6 +327,8 @@ class Node:
                 return
             case gossip.LeftMesh():
                 self.stopping.set()
+            case KeyLearned() | KeyInUse() | KeyForgotten():
+                self.seals.notice(news)
             case gossip.MemberDown(node=node):
                 self._links.drop(node)
             case sched.JobDropped():
@@ -340,19 +369,13 @@ class Node:
             self.feed(SendFailed(to, message))
         await trio.lowlevel.checkpoint()
 
-    def _unseal(self, sealed: bytes) -> bytes | None:
-        try:
-            return self._sealer.unseal(sealed)
-        except BadSeal:
-            return None
-
     async def _on_datagram(self, source: Address, data: bytes) -> None:
         try:
             messages = decode_all(data, MAX_DATAGRAM)
         except BadMessage as error:
             logger.debug("A datagram from %s:%d makes no sense: %s.", *source, error)
             return
-        self.feed(DatagramReceived(source, messages))
+        self.feed(DatagramReceived(source, messages, self.seals.is_behind(source)))
         await trio.lowlevel.checkpoint()
 
     async def _send_datagrams(self) -> None:

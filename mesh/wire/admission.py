@@ -45,6 +45,8 @@ class GossipKey:
 
     number: Annotated[int, Range(0, 2**32 - 1)]
     secret: Annotated[bytes, AtMost(32)] = field(repr=False)
+    signature: Signature
+    """An issuer's, so that it can be passed on."""
 
 
 @dataclass(frozen=True, slots=True)

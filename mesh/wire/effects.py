@@ -40,6 +40,8 @@ class DatagramReceived:
 
     source: Address
     messages: tuple[Message, ...]
+    old_seal: bool = False
+    """It was sealed under a key that is no longer in use."""
 
 
 @dataclass(frozen=True, slots=True)

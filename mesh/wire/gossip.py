@@ -6,7 +6,7 @@ key with the handle of a given node costs 2^96 tries.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, NewType
 
 from mesh.model.ids import Boot, JobId
@@ -184,6 +184,18 @@ class SyncWanted(Message):
     entries: Annotated[bytes, AtMost(ENTRY_SIZE * 65536)]
 
 
+# --- keys ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class MeshKeyNews(Message):
+    """The newest key that seals datagrams, signed by an issuer. Over connections only."""
+
+    number: Annotated[int, Range(1, 2**32 - 1)]
+    secret: Annotated[bytes, AtMost(32)] = field(repr=False)
+    signature: Signature
+
+
 GOSSIP_MESSAGES: dict[int, type[Message]] = {
     1: Ping,
     2: Ack,
@@ -194,4 +206,5 @@ GOSSIP_MESSAGES: dict[int, type[Message]] = {
     7: Sync,
     8: SyncRecords,
     9: SyncWanted,
+    10: MeshKeyNews,
 }

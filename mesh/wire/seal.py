@@ -131,14 +131,15 @@ class Sealer:
             raise ValueError("the key in use cannot be dropped")
         self._ciphers.pop(key_id, None)
 
-    def seal(self, plain: bytes) -> bytes:
-        """`plain` and OVERHEAD bytes."""
+    def seal(self, plain: bytes, under: KeyId | None = None) -> bytes:
+        """`plain` and OVERHEAD bytes, sealed under the key in use or another that we have."""
         if self._sequence == _MAX_SEQUENCE:
             raise OverflowError("an epoch is used up")
         self._sequence += 1
         nonce = self._epoch + self._sequence.to_bytes(6, "big")
-        key_id = self._current.to_bytes(1, "big")
-        return key_id + nonce + self._ciphers[self._current].encrypt(nonce, plain, key_id)
+        chosen = under if under in self._ciphers else self._current
+        key_id = chosen.to_bytes(1, "big")
+        return key_id + nonce + self._ciphers[chosen].encrypt(nonce, plain, key_id)
 
     def unseal(self, sealed: bytes) -> bytes:
         """What was sealed. Raises BadSeal, or Replayed where it was seen before."""
@@ -155,6 +156,11 @@ class Sealer:
         if not self._admit(nonce[:EPOCH_SIZE], int.from_bytes(nonce[EPOCH_SIZE:], "big")):
             raise Replayed("opened before")
         return plain
+
+    @staticmethod
+    def key_of(sealed: bytes) -> KeyId:
+        """Which key something unsealed was sealed under."""
+        return KeyId(sealed[0])
 
     def _admit(self, epoch: bytes, sequence: int) -> bool:
         window = self._windows.get(epoch)

@@ -16,6 +16,7 @@ from mesh.blocks.recipe import Part
 from mesh.blocks.swarm import FetchConfig
 from mesh.gossip import events as gossip
 from mesh.gossip.config import GossipConfig
+from mesh.gossip.keyring import Keyring, KeyringConfig
 from mesh.gossip.membership import Membership
 from mesh.model.ids import Boot, JobId
 from mesh.model.manifest import Manifest
@@ -25,7 +26,7 @@ from mesh.sched.config import SchedConfig
 from mesh.sched.scheduler import Scheduler
 from mesh.wire.blocks import BlockData, BlockForm, BlockMissing, BlockRequest
 from mesh.wire.effects import Effect, MessageReceived, Send
-from mesh.wire.gossip import EngineBuild, Meta
+from mesh.wire.gossip import EngineBuild, MeshKeyNews, Meta
 from tools.sim.farm import ENGINE, check_pixels, job_id
 from tools.sim.farm_world import Disk, FarmWorld
 from tools.sim.gossip import Memory, SimKeys
@@ -56,6 +57,10 @@ class WholeWorld(FarmWorld):
                 simulation.deliver(host, answer, DISK_SECONDS)
             case _:
                 super().perform(simulation, host, effect)
+
+
+FIRST_KEY = MeshKeyNews(1, bytes(32), bytes(64))
+"""Simulated datagrams are not sealed; keys travel all the same."""
 
 
 @dataclass(slots=True)
@@ -162,7 +167,10 @@ def whole(
         )
         host = hosts[at.index]
         core = NodeCore(
-            membership, Scheduler(at.node, boot, SchedConfig(), rng), Fetcher(at.node, FetchConfig(), rng)
+            membership,
+            Scheduler(at.node, boot, SchedConfig(), rng),
+            Fetcher(at.node, FetchConfig(), rng),
+            Keyring(KeyringConfig(), FIRST_KEY, at.node, membership.alive, lambda _news: True, rng),
         )
         doors = tuple(other.address for other in cast[:3] if other.index != at.index)
         events = (
