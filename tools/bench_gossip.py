@@ -1,18 +1,26 @@
 """Membership against its targets, in virtual time: spread, detection, false deaths, grey failures, joining,
-bytes. Plain SWIM, our own machine without its additions, is the control of the false deaths.
+bytes. Plain SWIM, our own machine without its additions, is the control of the false deaths. Then fifteen real nodes
+against fifteen agents of HashiCorp serf, and against the simulator.
 
 Ten thousand nodes run with all the rest; they take about four gigabytes and some minutes.
 """
 
 from __future__ import annotations
 
+import statistics
+import tempfile
+from pathlib import Path
+
 from mesh.gossip.config import PLAIN_SWIM, GossipConfig
+from tools import real_gossip, serf_peer
 from tools.bench_report import Case, cost
+from tools.real_gossip import Figures
 from tools.sim.gossip_experiments import (
     cold_join,
     crash_known,
     flip_flop,
     many_nodes,
+    newcomer,
     percentile,
     slow_members,
     spread,
@@ -33,6 +41,7 @@ def run() -> list[Case]:
         *_joining(),
         *_bytes(),
         *_ten_thousand(),
+        *_real(),
     ]
 
 
@@ -111,6 +120,43 @@ def _bytes() -> list[Case]:
         cost("sent per node, 1,000 nodes and 10 crashes, mean", figures.mean / 1000, 1.0, _TARGET, "KB/s"),
         cost("the same, p99 over nodes and seconds", figures.p99 / 1000, 7.0, _TARGET, "KB/s"),
     ]
+
+
+def _real() -> list[Case]:
+    """Fifteen real nodes beside fifteen serf agents, and beside fifteen simulated nodes."""
+    with tempfile.TemporaryDirectory(prefix="mesh-bench-") as name:
+        folder = Path(name)
+        ours = real_gossip.ours(folder / "ours")
+        cases = [*_simulated(ours)]
+        if not serf_peer.is_installed():
+            print("serf is not installed (Debian: apt-get install serf); its cases are left out")
+            return cases
+        theirs = real_gossip.serf(folder / "serf")
+    return [
+        *cases,
+        cost("a 15th process is started: known to all", ours.joined, theirs.joined, "serf", "s"),
+        cost("one of 15 is killed: known to all", ours.killed, theirs.killed, "serf", "s"),
+        cost("idle process of 15", 100 * ours.cpu, 100 * theirs.cpu, "serf", "% core"),
+        cost("idle process of 15", ours.memory_mb, theirs.memory_mb, "serf", "MB"),
+    ]
+
+
+def _simulated(real: Figures) -> list[Case]:
+    """Medians of real processes against the simulator's: 1 at least where they differ by 20 % or less."""
+    seeds = range(SEED, SEED + 21)
+    pairs = (
+        ("a newcomer's spread", real.spread, [newcomer(seed, real_gossip.NODES, OURS) for seed in seeds]),
+        ("a kill", real.killed, [max(crash_known(seed, real_gossip.NODES, 1, OURS)) for seed in seeds]),
+    )
+    cases = []
+    for what, measured, simulated in pairs:
+        median = statistics.median(simulated)
+        print(f"{what} among 15: real median {measured:.2f} s, simulated {median:.2f} s")
+        apart = abs(measured / median - 1.0)
+        cases.append(
+            cost(f"{what} among 15: real and simulated apart", max(apart, 0.001), 0.2, _TARGET, "of it")
+        )
+    return cases
 
 
 def _ten_thousand() -> list[Case]:

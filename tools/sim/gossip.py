@@ -107,9 +107,9 @@ class GossipMesh:
         for index in range(len(self.hosts)):
             self.simulation.at(rng.uniform(0, spread), partial(self.simulation.boot, index))
 
-    def start_warm(self) -> None:
-        """Boots everyone as members of a mesh that has been running for long."""
-        for index in range(len(self.hosts)):
+    def start_warm(self, count: int | None = None) -> None:
+        """Boots everyone, or the first so many, as members of a mesh that has been running for long."""
+        for index in range(len(self.hosts) if count is None else count):
             self.simulation.boot(index)
         opened = [self.memory.open_record(machine.record) for machine in self.running()]
         everyone = [known for known in opened if known is not None]

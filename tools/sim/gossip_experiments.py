@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from mesh.gossip.config import PLAIN_SWIM, GossipConfig
-from mesh.gossip.events import DownReason, MemberDown, UpdateMeta
+from mesh.gossip.events import DownReason, MemberDown, MemberUp, UpdateMeta
 from mesh.gossip.membership import Membership
 from mesh.model.ids import NodeId
 from tools.sim.gossip import USUAL_META, GossipMesh, gossip_mesh
@@ -156,6 +156,27 @@ def cold_join(seed: int, nodes: int, config: GossipConfig) -> float:
     mesh.start_cold()
     mesh.simulation.run(1.0)
     return 1.0 + until_agreed(mesh, 120.0)
+
+
+def newcomer(seed: int, nodes: int, config: GossipConfig) -> float:
+    """One more joins a mesh: seconds from the first member it knows until everyone knows it."""
+    mesh = gossip_mesh(seed, nodes, config, check_every=0)
+    simulation, last = mesh.simulation, nodes - 1
+    mesh.start_warm(last)
+    first: list[float] = []
+    known: list[float] = []
+
+    def told(host: Host, event: object, now: float) -> None:
+        if isinstance(event, MemberUp) and host.place.index == last:
+            first.append(now)
+        elif isinstance(event, MemberUp) and event.node == mesh.node(last):
+            known.append(now)
+
+    simulation.run(5.0)
+    simulation.on_notify.append(told)
+    simulation.boot(last)
+    simulation.run(65.0, stop=lambda: len(known) >= last)
+    return known[-1] - first[0] if len(known) >= last else float("inf")
 
 
 @dataclass(frozen=True, slots=True)
