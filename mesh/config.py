@@ -125,6 +125,8 @@ _interface = _text(r"[^\s/]{1,64}", "names of network interfaces, such as eth0")
 _url = _text(r"wss://[^\s/:]+(:\d{1,5})?(/\S*)?", "a URL such as wss://render.berlin.example:7401")
 _size = _quantity("b", 64 * 1024**2, "a size of 64 MiB or more, such as 20 GB")
 _rate = _quantity("bit", 0, "a rate such as 50 Mbit; 0 is no cap")
+read_memory = _quantity("b", 1, "a size such as 16 GB")
+"""Bytes of `16 GB`, `512 MiB` and the like. Raises ValueError."""
 
 
 def _setting(default: Any, read: Reader) -> Any:
@@ -193,6 +195,8 @@ class NodeConfig:
     slots: int = _setting(1, _integer(0, 256))
     """Units rendered at the same time; they share the threads. 0 renders nothing here: a desk that
     submits, collects and keeps copies."""
+    exclusive: bool = _setting(False, _flag)
+    """Render only for jobs that ask for this node, by name (`--on`) or by one of its tags (`--tags`)."""
     headless: bool = _setting(False, _flag)
     """Log lines instead of a live view, and no question to anybody."""
     seeds: tuple[tuple[str, int], ...] = _setting((), _tuple_of(read_endpoint))

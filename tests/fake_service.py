@@ -25,6 +25,7 @@ from mesh.control.service import (
     SubmitReceipt,
     SubmitRequest,
 )
+from mesh.control.terms import JobChange
 from mesh.engines.protocol import WriteFrame, Written
 from mesh.model.frames import format_frames
 from mesh.model.ids import Digest, JobId, NodeId, short
@@ -139,6 +140,7 @@ class FakeService:
     details: dict[JobId, JobDetail] = field(default_factory=dict)
     entries: dict[JobId, list[ResultEntry]] = field(default_factory=dict)
     acts: list[tuple[JobId, JobAction]] = field(default_factory=list)
+    changes: list[tuple[JobId, JobChange]] = field(default_factory=list)
     failing: frozenset[int] = frozenset()
     split: frozenset[int] = frozenset()
     full: bool = False
@@ -253,6 +255,12 @@ class FakeService:
         if action is JobAction.CANCEL:
             detail = self.details[job]
             self.details[job] = replace(detail, status=replace(detail.status, state=JobState.CANCELLED))
+
+    async def change(self, job: JobId, change: JobChange) -> None:
+        self.changes.append((job, change))
+        detail = self.details[job]
+        status = replace(detail.status, priority=change.priority or 1, excluded=change.exclude)
+        self.details[job] = replace(detail, status=status)
 
     def events(self, after: int) -> tuple[EventStatus, ...]:
         return tuple(event for event in self.shown.events if event.number > after)

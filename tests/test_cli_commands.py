@@ -14,7 +14,9 @@ import pytest
 
 from mesh.cli.app import COMMANDS, program, run
 from mesh.config import Paths
+from mesh.control.terms import JobChange, JobTerms
 from mesh.errors import ExitCode
+from mesh.model.policy import FrameOrder
 from mesh.model.status import NodeState
 from tests.fake_service import (
     FakeService,
@@ -142,6 +144,12 @@ def test_a_command_s_own_help_begins_with_its_line_in_the_list(name: str) -> Non
         (["submit", "a.glb", "--samples", "0"], "0 is not in the range"),
         (["submit", "a.glb", "--format", "tiff"], "'tiff' is not exr, png or exr,png"),
         (["submit", "a.glb", "--environment-strength", "nan"], "'nan' is no finite number"),
+        (["submit", "a.glb", "--memory", "lots"], "'lots' is not a size such as 16 GB"),
+        (["submit", "a.glb", "--on", "any,render1"], "'any' leaves no sense in naming others"),
+        (["submit", "a.glb", "--tags", "a,,b"], "'a,,b' has an empty part"),
+        (["submit", "a.glb", "--order", "backward"], "'backward' is not one of"),
+        (["edit", "a"], "Nothing is to be changed; give --priority"),
+        (["exclude", "a"], "Missing argument 'NODE...'"),
         (["join", "--at", "a:b"], "'a:b' is not HOST or HOST:PORT"),
         (["show"], "Missing argument 'JOB'"),
     ],
@@ -161,6 +169,9 @@ def test_what_is_not_understood_is_said_with_a_hint(mesh: Mesh, arguments: list[
         ["show", "x"],
         ["collect", "x"],
         ["cancel", "x"],
+        ["edit", "x", "--priority", "2"],
+        ["exclude", "x", "y"],
+        ["include", "x", "y"],
         ["invite"],
         ["leave"],
     ],
@@ -289,6 +300,51 @@ def test_a_scene_is_submitted_with_all_its_files_and_its_frames_land_here(
     assert "triangle (" in outcome.out
     assert "3 frames written to renders/triangle.####.{exr,png}" in outcome.out
     assert "render1" in outcome.out
+
+
+def test_how_a_job_is_to_be_treated_goes_with_it(mesh: Mesh, node: FakeService) -> None:
+    mesh("submit", "triangle.gltf", "--detach")
+    assert node.requests[0].terms == JobTerms()
+    mesh(
+        *(
+            "submit",
+            "triangle.gltf",
+            "--detach",
+            "--priority",
+            "3",
+            "--category",
+            "film",
+            "--tags",
+            "gpu,fast",
+        ),
+        *("--on", "local,render2", "--chunk", "4", "--order", "scattered", "--after", "triangle", "--paused"),
+        *("--memory", "16 GB"),
+    )
+    assert node.requests[1].terms == JobTerms(
+        priority=3,
+        category="film",
+        tags=("gpu", "fast"),
+        on=("local", "render2"),
+        chunk=4,
+        order=FrameOrder.SCATTERED,
+        after=("triangle",),
+        paused=True,
+        memory_bytes=16_000_000_000,
+    )
+
+
+def test_a_job_is_edited_while_it_runs(mesh: Mesh, node: FakeService) -> None:
+    mesh("submit", "triangle.gltf", "--detach")
+    outcome = mesh("edit", "triangle", "--priority", "4", "--on", "any", "--tags", "")
+    assert outcome.out.endswith("): priority 4, on any node.\n")
+    outcome = mesh("exclude", "triangle", "render2")
+    assert outcome.out.endswith("): priority 1, on any node, not on render2.\n")
+    mesh("include", "triangle", "render2", "render3")
+    assert [change for _, change in node.changes] == [
+        JobChange(priority=4, tags=(), on=()),
+        JobChange(exclude=("render2",)),
+        JobChange(include=("render2", "render3")),
+    ]
 
 
 def test_an_environment_image_goes_with_the_scene(mesh: Mesh, node: FakeService) -> None:

@@ -31,6 +31,7 @@ from mesh.sched.events import (
     WorkReassigned,
 )
 from mesh.sched.scheduler import SchedEvent, Scheduler
+from mesh.wire.codec import encode, encode_record
 from mesh.wire.effects import (
     BlobReady,
     Effect,
@@ -85,6 +86,11 @@ class Bench:
     def tell(self, event: SchedEvent) -> list[Effect]:
         effects = self.machine.handle(event, self.now)
         self.machine.check()
+        for effect in effects:
+            if isinstance(effect, Send):
+                encode(effect.message)  # everything said must fit its own declaration
+            elif isinstance(effect, Persist) and effect.record is not None:
+                encode_record(effect.record)
         self.effects += effects
         self.timers += [effect for effect in effects if isinstance(effect, SetTimer)]
         return effects

@@ -8,9 +8,10 @@ from datetime import datetime
 import click
 
 from mesh.cli.common import connect, json_option, print_json, print_table
+from mesh.cli.edit import treatment
 from mesh.control.service import JobAction, JobDetail
 from mesh.model.frames import format_frames
-from mesh.model.status import JobStatus
+from mesh.model.status import JobState, JobStatus
 from mesh.ui.words import duration, percent, plural
 
 
@@ -46,6 +47,9 @@ def jobs(as_json: bool) -> None:
         ],
         right=("done", "frames", "failed", "left"),
     )
+    for job in every:
+        if job.waiting:
+            click.echo(f"{job.name} ({job.short}) waits: {job.waiting}.")
 
 
 @click.command()
@@ -83,8 +87,11 @@ def _print_job(detail: JobDetail) -> None:
         "done": done or "none",
         "failed": failed or "none",
         "time": f"{duration(job.elapsed_seconds)}, {_left(job)}",
+        "treated": treatment(job),
         "safe": "on other nodes too" if job.durable else "not yet on two other nodes",
     }
+    if job.waiting:
+        facts["waits"] = job.waiting
     click.echo(click.style(f"{job.name} ({job.short})", bold=True))
     for title, text in facts.items():
         click.echo(f"  {title:<7} {text}")
@@ -111,7 +118,10 @@ def _print_job(detail: JobDetail) -> None:
 
 
 def _left(job: JobStatus) -> str:
-    return "nothing left" if job.eta_seconds is None else f"{duration(job.eta_seconds)} left"
+    if job.eta_seconds is not None:
+        return f"{duration(job.eta_seconds)} left"
+    under_way = job.state in (JobState.WAITING, JobState.RUNNING, JobState.PAUSED)
+    return "nobody knows yet how much is left" if under_way else "nothing left"
 
 
 def _action(action: JobAction, about: str, done: str) -> click.Command:

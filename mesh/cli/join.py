@@ -47,6 +47,7 @@ class _Endpoint(click.ParamType[str]):
 @click.option("--tags", metavar="A,B", help="What it is good for.")
 @click.option("--threads", type=int, metavar="N", help="Render threads. Default: one per core.")
 @click.option("--no-render", is_flag=True, help="Submit and collect only; render nothing here.")
+@click.option("--exclusive", is_flag=True, help="Render only for jobs that ask for this node or its tags.")
 @click.option("--listen", metavar="HOST", help="Address to listen on. Default: 0.0.0.0, all.")
 @click.option("--port", type=int, metavar="N", help="TCP and UDP port; 0 for any. Default: 7401.")
 @click.option("--advertise", type=_Endpoint(), help="Where others reach it, if that differs.")
@@ -67,6 +68,7 @@ def join(
     tags: str | None,
     threads: int | None,
     no_render: bool,
+    exclusive: bool,
     listen: str | None,
     port: int | None,
     advertise: str | None,
@@ -100,6 +102,7 @@ def join(
             "tags": tags,
             "threads": threads,
             "slots": 0 if no_render else None,
+            "exclusive": exclusive or None,
             "headless": headless or None,
             "listen.host": "127.0.0.1" if loopback else listen,
             "listen.port": port,

@@ -183,7 +183,7 @@ def _progress_line(look: Looked) -> str:
     ]
     doing = "; ".join(busy[:4]) + (f" and {len(busy) - 4} more" if len(busy) > 4 else "")
     left = "" if job.eta_seconds is None else f", {duration(job.eta_seconds)} left"
-    return f"{percent(job.fraction).strip()} done{left}: {doing or job.state.value}"
+    return f"{percent(job.fraction).strip()} done{left}: {doing or job.waiting or job.state.value}"
 
 
 class LiveReport:

@@ -14,6 +14,7 @@ import click
 from mesh.cli.collect import chosen_look, existing_policy, output_options
 from mesh.cli.common import connect, print_json
 from mesh.cli.solo import any_node
+from mesh.cli.terms import read_terms, terms_options
 from mesh.config import Paths
 from mesh.control.errors import NoNode
 from mesh.control.outputs import Format, OutputPattern, frames_to_write, parse_output, work_folder
@@ -126,6 +127,7 @@ class Finite(click.FloatRange):
 )
 @click.option("--name", default="", help="What to call the job. Default: the scene file's name.")
 @click.option("--detach", is_flag=True, help="Do not wait; frames stay in the mesh until collected.")
+@terms_options
 @output_options
 def submit(
     scene: Path,
@@ -154,6 +156,7 @@ def submit(
     overwrite: bool,
     skip_existing: bool,
     as_json: bool,
+    **terms: Any,
 ) -> None:
     """Render a scene on the mesh; frames land here.
 
@@ -167,6 +170,7 @@ def submit(
       mesh submit scene.glb --frames 1-240x2 --samples 256 --resolution 1920x1080 -o shot/a.####.exr
       mesh submit helmet.gltf --turntable --frames 1-48 --environment studio.hdr
       mesh submit scene.glb --frames 1-240 --detach
+      mesh submit shot.glb --frames 1-240 --tags gpu --priority 4 --after layout
     """
     width, height = resolution
     chosen = parse_frames(frames)
@@ -185,7 +189,7 @@ def submit(
         clip=clip,
         variant=variant,
     )
-    wish = Wish(scene, chosen, EngineName(engine), settings, environment, name)
+    wish = Wish(scene, chosen, EngineName(engine), settings, environment, name, read_terms(terms))
     prepared = prepare(wish)
     for warning in prepared.warnings:
         click.echo(f"Note: {warning}", err=True)

@@ -27,6 +27,7 @@ from mesh.control.routes import (
     StoredBlob,
 )
 from mesh.control.service import JobAction, JobDetail, ResultPage, RotatedKey, SubmitReceipt, SubmitRequest
+from mesh.control.terms import JobChange
 from mesh.model.ids import Digest
 from mesh.model.status import JobStatus, MeshStatus, NodeStatus
 
@@ -101,6 +102,9 @@ class Client:
 
     def act(self, job: str, action: JobAction) -> JobStatus:
         return self._post(JobStatus, f"/v1/jobs/{quote(job, safe='')}/{action.value}")
+
+    def change(self, job: str, change: JobChange) -> JobStatus:
+        return self._post(JobStatus, f"/v1/jobs/{quote(job, safe='')}/change", change)
 
     def invite(self, uses: int, hours: float) -> str:
         return self._post(InviteCode, "/v1/invites", InviteRequest(uses, hours)).code

@@ -17,6 +17,8 @@ from mesh.control.service import (
     SubmitReceipt,
     SubmitRequest,
 )
+from mesh.control.steering import Steering
+from mesh.control.terms import JobChange
 from mesh.identity.certificates import Role
 from mesh.identity.errors import NotIssuer
 from mesh.model.ids import Digest, JobId, NodeId, short
@@ -42,6 +44,7 @@ from mesh.wire.sched import EditName
 class NodeService:
     def __init__(self, node: Node) -> None:
         self._node = node
+        self._steering = Steering(node.me, self.find_node, self.find_job)
 
     # --- looking --------------------------------------------------------------------------------------
 
@@ -132,11 +135,13 @@ class NodeService:
     # --- acting ---------------------------------------------------------------------------------------
 
     async def submit(self, request: SubmitRequest) -> SubmitReceipt:
-        """Open a job whose files are stored here. Raises EngineMissing, BadTree, DiskFull."""
+        """Open a job whose files are stored here. Raises EngineMissing, BadTree, DiskFull, and what
+        `Steering.policy` raises."""
         node = self._node
         build = node.engines.get(request.engine)
         if build is None:
             raise EngineMissing(engine=request.engine.value, engines=", ".join(node.engines))
+        policy = self._steering.policy(request.terms)
         entries = tuple(TreeEntry(file.path, file.blob, file.size) for file in request.files)
         manifest = Manifest(
             name=request.name,
@@ -150,7 +155,7 @@ class NodeService:
             settings=request.settings,
         )
         job = job_id(manifest)
-        node.feed(sched.SubmitJob(job, manifest, node.me, node.identity.sign(job)))
+        node.feed(sched.SubmitJob(job, manifest, node.me, node.identity.sign(job), policy))
         return SubmitReceipt(job, tuple(map(node.node_name, self._view(job).durable_on)))
 
     async def act(self, job: JobId, action: JobAction) -> None:
@@ -168,6 +173,14 @@ class NodeService:
             case JobAction.RETRY:
                 event = sched.RetryJob(job)
         self._node.feed(event)
+
+    async def change(self, job: JobId, change: JobChange) -> None:
+        """Raises JobHasEnded where it is too late, and what `Steering.edits` raises."""
+        view = self._view(job)
+        if view.state in (JobState.DONE, JobState.CANCELLED):
+            raise JobHasEnded(name=view.manifest.name, state=view.state.value, action="change")
+        for event in self._steering.edits(job, change):
+            self._node.feed(event)
 
     def invite(self, uses: int, hours: float) -> str:
         """A code that lets `uses` machines join within `hours`. Raises NotIssuer."""

@@ -20,6 +20,7 @@ from mesh.control.service import (
     SubmitReceipt,
     SubmitRequest,
 )
+from mesh.control.terms import JobChange
 from mesh.model.ids import Digest
 from mesh.model.status import EventStatus, JobStatus, MeshStatus, NodeStatus
 
@@ -167,6 +168,12 @@ async def _act(call: Call) -> JobStatus:
     return call.service.job(job).status
 
 
+async def _change(call: Call) -> JobStatus:
+    job = call.service.find_job(call.path["id"])
+    await call.service.change(job, call.body)
+    return call.service.job(job).status
+
+
 async def _invite(call: Call) -> InviteCode:
     return InviteCode(call.service.invite(call.body.uses, call.body.hours))
 
@@ -216,6 +223,14 @@ ROUTES: tuple[Route, ...] = (
         _results,
         ResultPage,
         query=(Query("after", int, 0, "the cursor of the page before"),),
+    ),
+    Route(
+        "POST",
+        "/v1/jobs/{id}/change",
+        "Change a job's priority, category, tags or nodes while it runs.",
+        _change,
+        JobStatus,
+        body=JobChange,
     ),
     Route("POST", "/v1/jobs/{id}/{action}", "Cancel, pause, resume or retry a job.", _act, JobStatus),
     Route(

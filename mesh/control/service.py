@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from mesh.control.terms import JobChange, JobTerms
 from mesh.model.ids import Digest, JobId, NodeId
 from mesh.model.manifest import EngineName, RenderSettings
 from mesh.model.status import EventStatus, FrameStatus, JobStatus, MeshStatus
@@ -41,6 +42,7 @@ class SubmitRequest:
     frames: tuple[int, ...]
     engine: EngineName
     settings: RenderSettings
+    terms: JobTerms = JobTerms()  # noqa: RUF009 - frozen
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,8 @@ class MeshService(Protocol):
     async def submit(self, request: SubmitRequest) -> SubmitReceipt: ...
 
     async def act(self, job: JobId, action: JobAction) -> None: ...
+
+    async def change(self, job: JobId, change: JobChange) -> None: ...
 
     def events(self, after: int) -> tuple[EventStatus, ...]: ...
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import getpass
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mesh.control.client import Client
 from mesh.control.service import SceneFile, SubmitReceipt, SubmitRequest
+from mesh.control.terms import JobTerms
 from mesh.errors import ExitCode, MeshError
 from mesh.model.manifest import EngineName, RenderSettings
 from mesh.scenes.inspection import inspect
@@ -50,6 +51,7 @@ class Wish:
     settings: RenderSettings
     environment: str = ""
     name: str = ""
+    terms: JobTerms = field(default_factory=JobTerms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Prepared:
     engine: EngineName
     settings: RenderSettings
     warnings: tuple[str, ...]
+    terms: JobTerms = field(default_factory=JobTerms)
 
 
 def prepare(wish: Wish) -> Prepared:
@@ -85,7 +88,7 @@ def prepare(wish: Wish) -> Prepared:
     files = find_files(wish.scene, extra)
     environment = files.extras[0] if extra else wish.environment
     settings = replace(wish.settings, environment=environment)
-    return Prepared(name, files, wish.frames, wish.engine, settings, warnings)
+    return Prepared(name, files, wish.frames, wish.engine, settings, warnings, wish.terms)
 
 
 def _check_choices(scene: Path, settings: RenderSettings) -> tuple[str, ...]:
@@ -121,6 +124,7 @@ def submit(
             frames=prepared.frames,
             engine=prepared.engine,
             settings=prepared.settings,
+            terms=prepared.terms,
         )
     )
 

@@ -111,6 +111,19 @@ class JobStatus:
     samples: int
     failures: tuple[str, ...]
     """Newest few, a sentence each."""
+    priority: int = 1
+    category: str = ""
+    tags: tuple[str, ...] = ()
+    """Only nodes that carry all of these."""
+    on: tuple[str, ...] = ()
+    """Names of the only nodes it may run on; none for any."""
+    excluded: tuple[str, ...] = ()
+    """Names of nodes that somebody excluded."""
+    blocked: tuple[str, ...] = ()
+    """Names of nodes on which too many of its units failed."""
+    order: str = "forward"
+    waiting: str = ""
+    """Why it does not go on, and what to do about it; empty where it does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,6 +187,8 @@ class NodeCore:
             meta.tags,
             meta.site,
             member.rtt,
+            meta.memory << 20,
+            meta.exclusive,
         )
 
     def _pass_on(self, news: object) -> None:

@@ -10,6 +10,7 @@ from mesh.model.ids import JobId, NodeId
 from mesh.model.units import Unit
 from mesh.node.journal import Journal
 from mesh.sched import events as sched
+from mesh.wire.sched import Edit, EditName, Participation
 
 _HOW_DOWN = {
     gossip.DownReason.DEAD: "died: it stopped answering",
@@ -82,9 +83,37 @@ class Narrator:
                 size = f"{count(frames, 'frame')}, {count(buckets, 'bucket')}"
                 text = f"{whose} of {self._job(job)} is taken up again ({size})"
                 self._journal.say("work-reassigned", text, node=lost, job=job)
+            case sched.JobEdited(job=job, edit=edit):
+                self._journal.say("job-edited", self._edit(job, edit), node=edit.author, job=job)
             case sched.NodeBlocked(job=job, node=node):
                 text = f"{self._node(node)} takes no more part in {self._job(job)}: too many failures"
                 self._journal.say("node-blocked", text, node=node, job=job)
+
+    def _edit(self, job: JobId, edit: Edit) -> str:
+        """What somebody on a node did to a job."""
+        who, what = self._node(edit.author), self._job(job)
+        match edit.name:
+            case EditName.CANCELLED:
+                return f"{who} cancelled {what}"
+            case EditName.PAUSED:
+                return f"{who} paused {what}" if edit.number else f"{who} lets {what} go on"
+            case EditName.RETRY:
+                return f"{who} has the failed frames of {what} tried again"
+            case EditName.PRIORITY:
+                return f"{who} gave {what} priority {edit.number}"
+            case EditName.CATEGORY:
+                return f"{who} put {what} into category {''.join(edit.words) or 'none'}"
+            case EditName.TAGS:
+                tags = f"nodes tagged {' and '.join(edit.words)}" if edit.words else "any tags"
+                return f"{who} lets {what} run on {tags}"
+            case EditName.ON:
+                return f"{who} lets {what} run on {' or '.join(map(self._node, edit.nodes)) or 'any node'}"
+            case EditName.EXCLUDED:
+                name = self._node(NodeId(edit.subject))
+                excluded = edit.number == Participation.EXCLUDED.value
+                return f"{who} excluded {name} from {what}" if excluded else f"{who} let {name} into {what}"
+            case EditName.KEEPERS:
+                return f"other nodes keep the ledger of {what}"
 
     def warn(self, job: JobId, sentence: str) -> None:
         """Something about a job's scene that its submitter should know."""

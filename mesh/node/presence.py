@@ -48,6 +48,7 @@ class Presence:
             site=config.site.path,
             memory_bytes=self._memory,
             threads=config.render_threads,
+            exclusive=config.exclusive,
         )
 
     def rendered(self, buckets: int, of_frame: int) -> None:
@@ -80,6 +81,8 @@ class Presence:
             doing=self._doing,
             frames_done=int(self._frames_done + 1e-9),
             buckets_done=self._buckets_done,
+            memory=self._memory >> 20,
+            exclusive=config.exclusive,
         )
 
 

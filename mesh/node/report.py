@@ -16,6 +16,7 @@ from mesh.model.status import (
 )
 from mesh.node.narrator import describe
 from mesh.node.runtime import Node
+from mesh.node.waiting import waiting_for
 from mesh.sched.views import ActivityView, FailureView, JobView
 
 SHOWN_EVENTS = 50
@@ -122,6 +123,14 @@ def job_status(node: Node, view: JobView) -> JobStatus:
         failures=tuple(
             _failure(node, view, failure) for failure in reversed(view.failures[-SHOWN_FAILURES:])
         ),
+        priority=view.priority,
+        category=view.category,
+        tags=view.tags,
+        on=tuple(map(node.node_name, view.on)),
+        excluded=tuple(map(node.node_name, view.excluded)),
+        blocked=tuple(map(node.node_name, view.blocked)),
+        order=view.policy.order.value,
+        waiting=waiting_for(view, node.node_name, node.core.scheduler.views.job),
     )
 
 

@@ -7,13 +7,13 @@ those who follow the ledger. Work that it shows to be done leaves this node's ho
 from __future__ import annotations
 
 from mesh.model.ids import JobId, NodeId
+from mesh.sched.constraints import participation
 from mesh.sched.core import Core
 from mesh.sched.events import (
     FrameDone,
     FrameFailed,
     JobKnown,
     NodeBlocked,
-    PeerInfo,
     ResultKnown,
     UnitFailed,
 )
@@ -21,7 +21,7 @@ from mesh.sched.facts import Facts
 from mesh.sched.job import Job
 from mesh.sched.layout import Layout
 from mesh.sched.life import UnitState
-from mesh.wire.sched import EditName, EditsRecord, Entry, JobRecord, LogRun
+from mesh.wire.sched import EditName, EditsRecord, Entry, JobRecord, LogRun, Participation
 
 
 class Books:
@@ -93,14 +93,16 @@ class Books:
     def reconsider_blocks(self, job: Job) -> None:
         """Who failed too often takes no more part, unless nobody else would be left to try."""
         core = self._core
-        many = {node for node, count in job.facts.failed_by.items() if count >= core.config.node_failures}
+        many = {
+            node
+            for node, count in job.facts.failed_by.items()
+            if count >= core.config.node_failures and participation(job, node) is not Participation.INCLUDED
+        }
         before = job.blocked
         job.blocked = frozenset()
         if many:
-            mine = core.capacity
-            me = PeerInfo(core.me, core.boot, engines=mine.engines, tags=mine.tags)
-            able = [info.node for info in core.peers.infos() if core.can_render(job, info)]
-            if core.can_render(job, me):
+            able = core.other_able(job)
+            if core.can_render(job, core.myself()):
                 able.append(core.me)
             if not many.issuperset(able):
                 job.blocked = frozenset(many)

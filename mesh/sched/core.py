@@ -6,7 +6,8 @@ import random
 
 from mesh.model.ids import Boot, JobId, NodeId
 from mesh.sched.config import SchedConfig
-from mesh.sched.events import EngineBuild, PeerInfo, SetCapacity
+from mesh.sched.constraints import obstacle
+from mesh.sched.events import PeerInfo, SetCapacity
 from mesh.sched.job import Job
 from mesh.sched.peers import Peers
 from mesh.sched.story import Story
@@ -102,36 +103,25 @@ class Core:
         """The other keepers that are there."""
         return [node for node in job.keepers if node != self.me and node in self.peers]
 
-    def i_can_render(self, job: Job) -> bool:
+    def myself(self) -> PeerInfo:
+        """This node, as the others know it."""
         mine = self.capacity
-        info = PeerInfo(
+        return PeerInfo(
             self.me,
             self.boot,
             engines=mine.engines,
             tags=mine.tags,
             site=mine.site,
             memory_bytes=mine.memory_bytes,
+            exclusive=mine.exclusive,
         )
-        return mine.units > 0 and not self.leaving and self.can_render(job, info)
+
+    def i_can_render(self, job: Job) -> bool:
+        return self.capacity.units > 0 and not self.leaving and self.can_render(job, self.myself())
 
     def can_render(self, job: Job, peer: PeerInfo) -> bool:
         """Whether the job's constraints let `peer` take part."""
-        manifest, edits = job.manifest, job.edits
-        if EngineBuild(manifest.engine.value, manifest.engine_build) not in peer.engines:
-            return False
-        on = edits.get(EditName.ON)
-        nodes = job.policy.on if on is None else on.nodes
-        if nodes and peer.node not in nodes:
-            return False
-        words = edits.get(EditName.TAGS)
-        tags = job.policy.tags if words is None else words.words
-        if not set(tags) <= set(peer.tags):
-            return False
-        if 0 < peer.memory_bytes < job.policy.memory_bytes:
-            return False
-        if edits.number(EditName.EXCLUDED, subject=peer.node):
-            return False
-        return peer.node not in job.blocked
+        return obstacle(job, peer) is None
 
     def priority(self, job: Job) -> int:
         return max(1, job.edits.number(EditName.PRIORITY, job.policy.priority))

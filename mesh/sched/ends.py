@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mesh.sched.constraints import obstacle
 from mesh.sched.copies import Copies
 from mesh.sched.core import Core
 from mesh.sched.events import JobChanged, JobDropped, JobFinished
@@ -27,6 +28,7 @@ class Ends:
         if job.cancelled:
             self._let_go(job)
         elif not job.finished:
+            self._step_aside(job)
             return
         if not job.told_finished:
             job.told_finished = True
@@ -72,6 +74,11 @@ class Ends:
             job.lent_to.clear()
             job.holdings.release([(0, job.layout.total)])
             self._core.claims_changed(job)
+
+    def _step_aside(self, job: Job) -> None:
+        """Stops rendering a job that this node may take no more part in; others will ask for the work."""
+        if job.runs and obstacle(job, self._core.myself()) is not None:
+            self._runner.stop_all(job, UnitState.OWNED)
 
     def _tell_workers(self, job: Job) -> None:
         """Those who keep no ledger learn from a keeper that it is over."""

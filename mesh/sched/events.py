@@ -40,6 +40,8 @@ class PeerInfo:
     """Seconds, where known."""
     memory_bytes: int = 0
     """0 where unknown."""
+    exclusive: bool = False
+    """Works only for jobs that ask for it, by name or by tags."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,8 @@ class SetCapacity:
     memory_bytes: int = 0
     threads: int = 1
     """Buckets that the engine has in hand at once: they cannot be taken from a running unit."""
+    exclusive: bool = False
+    """Works only for jobs that ask for it, by name or by tags."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,4 +75,4 @@ class Peers:
 
 
 def _abilities(peer: PeerInfo) -> tuple[object, ...]:
-    return peer.engines, peer.tags, peer.memory_bytes
+    return peer.engines, peer.tags, peer.memory_bytes, peer.exclusive

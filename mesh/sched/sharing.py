@@ -17,6 +17,15 @@ from mesh.sched.job import Job
 from mesh.sched.peers import rendezvous
 
 
+def unfinished(core: Core, job: Job) -> tuple[JobId, ...]:
+    """The jobs that `job` waits for. One that was forgotten here had ended; one never heard of may come."""
+    return tuple(
+        other
+        for other in job.policy.after
+        if other not in core.dropped and not ((before := core.jobs.get(other)) and before.finished)
+    )
+
+
 class Sharing:
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -47,11 +56,7 @@ class Sharing:
 
     def may_start(self, job: Job) -> bool:
         """Whether the jobs that this one waits for are done, as far as this node knows."""
-        for other in job.policy.after:
-            before = self._core.jobs.get(other)
-            if other not in self._core.dropped and (before is None or not before.finished):
-                return False
-        return True
+        return not unfinished(self._core, job)
 
     def _starved(self, job: Job) -> bool:
         """Whether nobody has worked on it for so long that it goes first: then one result is enough."""

@@ -9,10 +9,13 @@ from mesh.model.manifest import Manifest
 from mesh.model.policy import JobPolicy
 from mesh.model.status import JobState
 from mesh.model.units import Unit
+from mesh.sched.constraints import Obstacle, nodes_of, obstacle, participation, tags_of
 from mesh.sched.core import Core
 from mesh.sched.estimates import speed_of
 from mesh.sched.events import JobResult
 from mesh.sched.job import Job
+from mesh.sched.sharing import unfinished
+from mesh.wire.sched import EditName, Participation
 
 _FAILURES = 20
 
@@ -57,6 +60,18 @@ class FrameView:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitView:
+    """What keeps a job from going on, beside being paused; empty where nothing does."""
+
+    after: tuple[JobId, ...] = ()
+    """Jobs that must be done first."""
+    obstacles: tuple[tuple[Obstacle, int], ...] = ()
+    """Where no node that is here may take part: how many are kept out by what."""
+    scene: bool = False
+    """Nobody that is here has its scene."""
+
+
+@dataclass(frozen=True, slots=True)
 class JobView:
     job: JobId
     manifest: Manifest
@@ -85,6 +100,11 @@ class JobView:
     priority: int
     blocked: tuple[NodeId, ...]
     keepers: tuple[NodeId, ...]
+    category: str
+    tags: tuple[str, ...]
+    on: tuple[NodeId, ...]
+    excluded: tuple[NodeId, ...]
+    waits: WaitView
 
 
 class Views:
@@ -189,7 +209,32 @@ class Views:
             priority=core.priority(job),
             blocked=tuple(sorted(job.blocked)),
             keepers=job.keepers,
+            category=core.category(job),
+            tags=tags_of(job),
+            on=nodes_of(job),
+            excluded=tuple(
+                NodeId(subject)
+                for subject in job.edits.subjects(EditName.EXCLUDED)
+                if participation(job, NodeId(subject)) is Participation.EXCLUDED
+            ),
+            waits=self._waits(job),
         )
+
+    def _waits(self, job: Job) -> WaitView:
+        core = self._core
+        if job.ended:
+            return WaitView()
+        nodes = [core.myself(), *core.peers.infos()] if core.capacity.units else core.peers.infos()
+        kept_out: dict[Obstacle, int] = {}
+        for info in nodes:
+            found = obstacle(job, info)
+            if found is None:
+                kept_out = {}
+                break
+            kept_out[found] = kept_out.get(found, 0) + 1
+        holders = job.facts.scene_holders
+        lost = job.scene.value != "here" and core.follows(job) and not any(map(core.alive, holders))
+        return WaitView(unfinished(core, job), tuple(kept_out.items()), lost)
 
     def _eta(self, job: Job, missing: int) -> float | None:
         core = self._core

@@ -37,7 +37,10 @@ def render_progress(
     tail = f"  {percent(job.fraction)}  {counts}  {_left(job)}"
     style = JOB_STYLES[job.state]
     overall = Text.assemble(bar(job.fraction, max(10, width - len(tail) - 2), style), tail)
-    parts: list[RenderableType] = [title, overall, Text(), _workers(job, mesh, width)]
+    parts: list[RenderableType] = [title, overall]
+    if job.waiting:
+        parts.append(Text(f"waits: {job.waiting}", "yellow"))
+    parts += [Text(), _workers(job, mesh, width)]
     if events:
         parts += [Text(), *(event_line(event) for event in events)]
     disk = f"{written} written to {output}" if written else f"frames go to {output}"

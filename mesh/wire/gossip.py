@@ -81,6 +81,10 @@ class Meta:
     """MiB."""
     sketch: Annotated[bytes, AtMost(256)] = b""
     """Which blobs its cache holds, roughly; `mesh/blocks` knows the format."""
+    memory: Count = 0
+    """MiB; 0 where unknown."""
+    exclusive: bool = False
+    """Renders only for jobs that ask for it, by name or by tags."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ recognised. Ages and lengths of time are in seconds; no message carries a clock 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Annotated
 
 from mesh.model.ids import Boot, Digest, JobId, NodeId
@@ -47,8 +47,18 @@ class EditName(StrEnum):
     TAGS = "tags"  # words
     ON = "on"  # nodes
     RETRY = "retry"  # number: failures of a smaller number are forgiven
-    EXCLUDED = "excluded"  # subject: a node; number: 0 or 1
+    EXCLUDED = "excluded"  # subject: a node; number: value of Participation
     KEEPERS = "keepers"  # nodes: who keeps the whole ledger
+
+
+class Participation(Enum):
+    """What people have decided of one node's part in a job."""
+
+    JUDGED = 0
+    """It takes part until too many of its units fail."""
+    EXCLUDED = 1
+    INCLUDED = 2
+    """It takes part, however many of its units failed."""
 
 
 @dataclass(frozen=True, slots=True)

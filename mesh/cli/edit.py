@@ -1,0 +1,90 @@
+"""Commands that change how a job is treated while it runs: edit, exclude, include."""
+
+from __future__ import annotations
+
+import click
+
+from mesh.cli.common import connect
+from mesh.cli.terms import NODES, PRIORITY, TAGS
+from mesh.control.terms import JobChange
+from mesh.model.status import JobStatus
+
+
+@click.command()
+@click.argument("job")
+@click.option(
+    "--priority", type=PRIORITY, metavar="N", help="Beside a job of 1, one of 2 gets twice as much."
+)
+@click.option("--category", metavar="NAME", help="Categories with work get equal parts of the mesh.")
+@click.option("--tags", type=TAGS, help="Only nodes that carry all of these; '' for any.")
+@click.option("--on", type=NODES, help="Only these nodes; `local` is this one, `any` any.")
+def edit(
+    job: str,
+    priority: int | None,
+    category: str | None,
+    tags: tuple[str, ...] | None,
+    on: tuple[str, ...] | None,
+) -> None:
+    """Change a job's priority, category, tags or nodes while it runs.
+
+    Nodes that may take part no longer stop at once, and what they had not finished goes to others. Pixels
+    never change. JOB is an id, the beginning of one, or a name.
+
+    \b
+    Examples:
+      mesh edit still-life --priority 4
+      mesh edit still-life --tags gpu,fast
+      mesh edit still-life --on render1,render2
+      mesh edit still-life --on any --tags ''
+    """
+    if priority is None and category is None and tags is None and on is None:
+        raise click.UsageError("Nothing is to be changed; give --priority, --category, --tags or --on.")
+    _change(job, JobChange(priority=priority, category=category, tags=tags, on=on))
+
+
+@click.command()
+@click.argument("job")
+@click.argument("nodes", nargs=-1, required=True, metavar="NODE...")
+def exclude(job: str, nodes: tuple[str, ...]) -> None:
+    """Keep nodes from rendering a job.
+
+    They stop its work at once, and others take it up. `mesh include` lets them back in.
+    """
+    _change(job, JobChange(exclude=nodes))
+
+
+@click.command()
+@click.argument("job")
+@click.argument("nodes", nargs=-1, required=True, metavar="NODE...")
+def include(job: str, nodes: tuple[str, ...]) -> None:
+    """Let nodes render a job again.
+
+    Also those that are blocked because too many of its units failed on them: they then stay in it, whatever
+    fails.
+    """
+    _change(job, JobChange(include=nodes))
+
+
+def _change(job: str, change: JobChange) -> None:
+    with connect() as client:
+        status = client.change(client.job(job).status.job, change)
+    click.echo(f"{status.name} ({status.short}): {treatment(status)}.")
+    if status.waiting:
+        click.echo(f"Note: {status.waiting}.", err=True)
+
+
+def treatment(job: JobStatus) -> str:
+    """How a job is treated, in one line."""
+    parts = [f"priority {job.priority}"]
+    if job.category:
+        parts.append(f"category {job.category}")
+    if job.tags:
+        parts.append(f"only nodes tagged {' and '.join(job.tags)}")
+    parts.append(f"on {' or '.join(job.on)}" if job.on else "on any node")
+    if job.excluded:
+        parts.append(f"not on {' or '.join(job.excluded)}")
+    if job.blocked:
+        parts.append(f"blocked after failures: {', '.join(job.blocked)}")
+    if job.order != "forward":
+        parts.append(f"frames {job.order}")
+    return ", ".join(parts)

@@ -1,0 +1,84 @@
+"""Why a job does not go on, in a sentence that says what can be done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mesh.model.ids import JobId, NodeId, short
+from mesh.model.status import JobState
+from mesh.sched.constraints import Obstacle
+from mesh.sched.views import JobView
+
+Names = Callable[[NodeId], str]
+Jobs = Callable[[JobId], JobView | None]
+
+
+def waiting_for(view: JobView, node_name: Names, job: Jobs) -> str:
+    """Empty where nothing keeps the job from going on. `job` looks up the jobs that it waits for."""
+    if view.state is JobState.PAUSED:
+        return f"it is paused; go on with: mesh resume {short(view.job)}"
+    if view.state in (JobState.DONE, JobState.FAILED, JobState.CANCELLED):
+        return ""
+    if view.waits.after:
+        return _after(view.waits.after[0], job(view.waits.after[0]))
+    if view.waits.obstacles:
+        return _obstacles(view, node_name)
+    if view.waits.scene:
+        return (
+            f"no node that is here has its scene; bring {node_name(view.submitter)} back, which submitted it"
+        )
+    return ""
+
+
+def _after(other: JobId, view: JobView | None) -> str:
+    if view is None:
+        return f"it starts after job {short(other)}, which no node here knows"
+    name = f"{view.manifest.name} ({short(other)})"
+    if view.state is JobState.CANCELLED:
+        return f"it starts after {name}, which is cancelled and will never be done; cancel this one too"
+    return f"it starts when {name} is done"
+
+
+def _obstacles(view: JobView, node_name: Names) -> str:
+    kept_out = dict(view.waits.obstacles)
+    reasons = [_reason(view, one, count, node_name) for one, count in kept_out.items()]
+    edit = f"mesh edit {short(view.job)}"
+    hint = next(
+        (
+            words
+            for one, words in (
+                (Obstacle.EXCLUDED, f"mesh include {short(view.job)} NODE"),
+                (Obstacle.TAGS, f"{edit} --tags ''"),
+                (Obstacle.NODES, f"{edit} --on any"),
+                (Obstacle.RESERVED, f"{edit} --on NODE"),
+            )
+            if one in kept_out
+        ),
+        "",
+    )
+    change = f"; start one that may, or: {hint}" if hint else "; start one that may"
+    return f"no node that is here may render it: {', '.join(reasons)}{change}"
+
+
+def _reason(view: JobView, one: Obstacle, count: int, node_name: Names) -> str:
+    singular = count == 1
+    manifest = view.manifest
+    match one:
+        case Obstacle.ENGINE:
+            verb = "has" if singular else "have"
+            return f"{count} {verb} not the engine {manifest.engine.value} {manifest.engine_build}"
+        case Obstacle.NODES:
+            names = " and ".join(map(node_name, view.on))
+            return f"{count} {'is' if singular else 'are'} not {names}"
+        case Obstacle.TAGS:
+            tags = " and ".join(view.tags)
+            return f"{count} {'lacks' if singular else 'lack'} the tag{'s' * (len(view.tags) > 1)} {tags}"
+        case Obstacle.MEMORY:
+            need = view.policy.memory_bytes / 1e9
+            return f"{count} {'has' if singular else 'have'} less than {need:.3g} GB of memory"
+        case Obstacle.RESERVED:
+            return f"{count} {'works only for jobs that ask for it' if singular else 'work only for jobs that ask for them'}"
+        case Obstacle.EXCLUDED:
+            return f"{count} {'is' if singular else 'are'} excluded from it"
+        case Obstacle.BLOCKED:
+            return f"{count} {'is' if singular else 'are'} blocked after failures"

@@ -1,0 +1,65 @@
+"""Which nodes may take part in a job, and which reason keeps one out. Pure; asks nobody."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from mesh.model.ids import NodeId
+from mesh.sched.events import EngineBuild, PeerInfo
+from mesh.sched.job import Job
+from mesh.wire.sched import EditName, Participation
+
+
+class Obstacle(Enum):
+    """The first thing, in this order, that keeps a node from rendering a job."""
+
+    ENGINE = "engine"
+    """It has not the exact build of the job's engine, or renders nothing at all."""
+    NODES = "nodes"
+    """The job names other nodes."""
+    TAGS = "tags"
+    """It lacks a tag that the job asks for."""
+    RESERVED = "reserved"
+    """It works only for jobs that ask for it, by name or by one of its tags."""
+    MEMORY = "memory"
+    EXCLUDED = "excluded"
+    """Somebody excluded it by hand."""
+    BLOCKED = "blocked"
+    """Too many of the job's units failed on it."""
+
+
+def nodes_of(job: Job) -> tuple[NodeId, ...]:
+    """The nodes that the job is bound to; none for any."""
+    edit = job.edits.get(EditName.ON)
+    return job.policy.on if edit is None else edit.nodes
+
+
+def tags_of(job: Job) -> tuple[str, ...]:
+    """What a node must carry, all of it."""
+    edit = job.edits.get(EditName.TAGS)
+    return job.policy.tags if edit is None else edit.words
+
+
+def participation(job: Job, node: NodeId) -> Participation:
+    """What people have said of the node's part in the job."""
+    number = job.edits.number(EditName.EXCLUDED, subject=node)
+    return next((one for one in Participation if one.value == number), Participation.JUDGED)
+
+
+def obstacle(job: Job, peer: PeerInfo) -> Obstacle | None:
+    """What keeps `peer` from taking part; None where nothing does."""
+    manifest = job.manifest
+    if EngineBuild(manifest.engine.value, manifest.engine_build) not in peer.engines:
+        return Obstacle.ENGINE
+    nodes, tags = nodes_of(job), tags_of(job)
+    if nodes and peer.node not in nodes:
+        return Obstacle.NODES
+    if not set(tags) <= set(peer.tags):
+        return Obstacle.TAGS
+    if peer.exclusive and not tags and peer.node not in nodes:
+        return Obstacle.RESERVED
+    if 0 < peer.memory_bytes < job.policy.memory_bytes:
+        return Obstacle.MEMORY
+    if participation(job, peer.node) is Participation.EXCLUDED:
+        return Obstacle.EXCLUDED
+    return Obstacle.BLOCKED if peer.node in job.blocked else None

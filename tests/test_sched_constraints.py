@@ -1,0 +1,160 @@
+"""Who may take part in a job, what happens to those who may no longer, and how a waiting job says why."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from mesh.model.ids import Boot, NodeId
+from mesh.model.policy import JobPolicy
+from mesh.node.waiting import waiting_for
+from mesh.sched.constraints import Obstacle
+from mesh.sched.events import ActOnJob, PeerInfo, PeerUp, SetCapacity
+from mesh.wire.effects import RenderFailed, StopRender
+from mesh.wire.sched import EditName, Participation, StealGrant, StealRequest, Want
+from tests.test_sched_protocol import ME, A, B, Bench, sent
+from tools.sim.farm import ENGINE, manifest
+
+FIT = PeerInfo(A, Boot(1), "ada", (ENGINE,), tags=("gpu", "fast"), memory_bytes=8_000_000_000)
+
+
+def desk() -> Bench:
+    """A node that submits and renders nothing."""
+    return Bench(units=0)
+
+
+@pytest.mark.parametrize(
+    ("policy", "peer", "expected"),
+    [
+        (JobPolicy(), FIT, None),
+        (JobPolicy(), replace(FIT, engines=()), Obstacle.ENGINE),
+        (JobPolicy(on=(A,)), FIT, None),
+        (JobPolicy(on=(B,)), FIT, Obstacle.NODES),
+        (JobPolicy(tags=("gpu", "fast")), FIT, None),
+        (JobPolicy(tags=("gpu", "big")), FIT, Obstacle.TAGS),
+        (JobPolicy(memory_bytes=8_000_000_001), FIT, Obstacle.MEMORY),
+        (JobPolicy(memory_bytes=8_000_000_001), replace(FIT, memory_bytes=0), None),
+        (JobPolicy(), replace(FIT, exclusive=True), Obstacle.RESERVED),
+        (JobPolicy(tags=("gpu",)), replace(FIT, exclusive=True), None),
+        (JobPolicy(on=(A,)), replace(FIT, exclusive=True), None),
+    ],
+)
+def test_a_node_takes_part_where_every_constraint_lets_it(
+    policy: JobPolicy, peer: PeerInfo, expected: Obstacle | None
+) -> None:
+    bench = desk()
+    bench.tell(PeerUp(peer))
+    job = bench.submit(manifest(frames=4), policy)
+    view = bench.machine.views.job(job)
+    assert view is not None
+    assert view.waits.obstacles == (() if expected is None else ((expected, 1),))
+
+
+def asks(bench: Bench, job: object) -> list[StealGrant]:
+    """What A gets where it asks for work."""
+    request = StealRequest(1, Boot(1), (Want(job, 0.0),), parked=False, idle=True)  # type: ignore[arg-type]
+    return sent(bench.hear(A, request), StealGrant, A)
+
+
+def test_a_node_excluded_gets_no_work_until_it_is_included() -> None:
+    bench = desk()
+    bench.peer(A)
+    job = bench.submit(manifest(frames=8))
+    bench.tell(ActOnJob(job, EditName.EXCLUDED, A, Participation.EXCLUDED.value))
+    assert asks(bench, job) == []
+    bench.tell(ActOnJob(job, EditName.EXCLUDED, A, Participation.INCLUDED.value))
+    assert len(asks(bench, job)) == 1
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        ActOnJob(b"", EditName.EXCLUDED, ME, Participation.EXCLUDED.value),  # type: ignore[arg-type]
+        ActOnJob(b"", EditName.TAGS, words=("gpu",)),  # type: ignore[arg-type]
+        ActOnJob(b"", EditName.ON, nodes=(A,)),  # type: ignore[arg-type]
+    ],
+)
+def test_a_node_that_may_take_part_no_longer_stops_at_once_and_gives_its_work_away(edit: ActOnJob) -> None:
+    # given a unit being rendered here
+    bench = Bench()
+    bench.tell(PeerUp(replace(FIT, tags=("gpu",))))
+    job = bench.submit(manifest(frames=1))
+    render = bench.render()
+    # when the job is edited so that this node is out
+    effects = bench.tell(replace(edit, job=job))
+    # then it stops, and whoever may gets all of it
+    assert [effect.attempt for effect in effects if isinstance(effect, StopRender)] == [render.attempt]
+    (grant,) = asks(bench, job)
+    assert grant.spans == (0, 16)
+
+
+def test_a_node_blocked_after_failures_can_be_let_in_again_by_hand() -> None:
+    bench = Bench()
+    bench.peer(A)
+    job = bench.submit(manifest(frames=9))
+    for _ in range(3):
+        render = bench.render()
+        bench.tell(RenderFailed(job, render.unit, render.attempt, "it broke"))
+    view = bench.machine.views.job(job)
+    assert view is not None
+    assert view.blocked == (ME,)
+    bench.tell(ActOnJob(job, EditName.EXCLUDED, ME, Participation.INCLUDED.value))
+    view = bench.machine.views.job(job)
+    assert view is not None
+    assert view.blocked == ()
+
+
+# --- what a waiting job says ----------------------------------------------------------------------------
+
+
+def sentence(bench: Bench, job: object) -> str:
+    view = bench.machine.views.job(job)  # type: ignore[arg-type]
+    assert view is not None
+    names: dict[NodeId, str] = {ME: "me", A: "ada", B: "grace"}
+    return waiting_for(view, names.__getitem__, bench.machine.views.job)
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        (JobPolicy(), ""),
+        (JobPolicy(paused=True), "it is paused; go on with: mesh resume"),
+        (JobPolicy(tags=("big",)), "no node that is here may render it: 1 lacks the tag big;"),
+        (JobPolicy(on=(B,)), "1 is not grace; start one that may, or: mesh edit"),
+        (JobPolicy(memory_bytes=64_000_000_000), "1 has less than 64 GB of memory; start one that may"),
+    ],
+)
+def test_a_job_says_why_it_waits_and_what_to_do(policy: JobPolicy, expected: str) -> None:
+    bench = desk()
+    bench.tell(PeerUp(FIT))
+    assert expected in sentence(bench, bench.submit(manifest(frames=4), policy))
+    assert bool(expected) == bool(sentence(bench, bench.submit(manifest("other", frames=4), policy)))
+
+
+def test_a_job_says_which_other_it_waits_for() -> None:
+    bench = desk()
+    bench.tell(PeerUp(FIT))
+    first = bench.submit(manifest("layout", frames=4))
+    second = bench.submit(manifest("final", frames=4, submitted_ms=2), JobPolicy(after=(first,)))
+    assert sentence(bench, second).startswith("it starts when layout (")
+    bench.tell(ActOnJob(first, EditName.CANCELLED, number=1))
+    assert "is cancelled and will never be done" in sentence(bench, second)
+
+
+def test_a_job_waits_for_another_only_until_that_is_done() -> None:
+    bench = Bench()
+    first = bench.submit(manifest("layout", frames=1))
+    second = bench.submit(manifest("final", frames=1, submitted_ms=2), JobPolicy(after=(first,)))
+    assert bench.render().job == first
+    bench.finish(bench.render())
+    assert bench.render().job == second
+
+
+def test_a_reserved_node_takes_only_jobs_that_ask_for_it() -> None:
+    bench = Bench()
+    bench.tell(SetCapacity(1, (ENGINE,), ("gpu",), exclusive=True))
+    common = bench.submit(manifest("common", frames=1))
+    wanted = bench.submit(manifest("wanted", frames=1, submitted_ms=2), JobPolicy(tags=("gpu",)))
+    assert bench.render().job == wanted
+    assert sentence(bench, common).startswith("no node that is here may render it: 1 works only for jobs")
