@@ -60,7 +60,7 @@ MUTANTS = (
         "job.ended or job.paused:\n                continue",
         "job.ended:\n                continue",
     ),
-    _mutant("after-is-ignored", "sharing", "before is None or not before.finished", "False"),
+    _mutant("after-is-ignored", "sharing", "return not unfinished(self._core, job)", "return True"),
     _mutant(
         "sleep-keeps-claims",
         "scheduler",
