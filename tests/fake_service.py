@@ -17,6 +17,8 @@ from mesh.blocks.errors import DiskFull
 from mesh.config import NodeConfig, Paths, load_config
 from mesh.control.server import serve_control
 from mesh.control.service import (
+    AttemptEntry,
+    AttemptList,
     JobAction,
     JobDetail,
     ResultEntry,
@@ -143,6 +145,7 @@ class FakeService:
     changes: list[tuple[JobId, JobChange]] = field(default_factory=list)
     failing: frozenset[int] = frozenset()
     split: frozenset[int] = frozenset()
+    tried: list[AttemptEntry] = field(default_factory=list)
     full: bool = False
     broken: bool = False
     gone: bool = False
@@ -178,6 +181,12 @@ class FakeService:
         """Two results at a time, so that readers must page."""
         entries = tuple(self.entries[job][after : after + 2])
         return ResultPage(after + len(entries), entries, self.details[job].status)
+
+    def attempts(self, job: JobId, frame: int | None) -> AttemptList:
+        assert job in self.details
+        if frame is None:
+            return AttemptList(tuple(one for one in self.tried if one.failure is not None))
+        return AttemptList(tuple(one for one in self.tried if one.frame == frame))
 
     async def put_blob(self, chunks: AsyncIterator[bytes], name: str) -> tuple[Digest, int]:
         data = bytearray()

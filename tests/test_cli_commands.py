@@ -14,6 +14,7 @@ import pytest
 
 from mesh.cli.app import COMMANDS, program, run
 from mesh.config import Paths
+from mesh.control.service import AttemptEntry
 from mesh.control.terms import JobChange, JobTerms
 from mesh.errors import ExitCode
 from mesh.model.policy import FrameOrder
@@ -169,6 +170,7 @@ def test_what_is_not_understood_is_said_with_a_hint(mesh: Mesh, arguments: list[
         ["show", "x"],
         ["collect", "x"],
         ["cancel", "x"],
+        ["logs", "x"],
         ["edit", "x", "--priority", "2"],
         ["exclude", "x", "y"],
         ["include", "x", "y"],
@@ -345,6 +347,45 @@ def test_a_job_is_edited_while_it_runs(mesh: Mesh, node: FakeService) -> None:
         JobChange(exclude=("render2",)),
         JobChange(include=("render2", "render3")),
     ]
+
+
+def test_the_attempts_at_a_job_are_shown_with_the_last_words_of_those_that_failed(
+    mesh: Mesh, node: FakeService
+) -> None:
+    mesh("submit", "triangle.gltf", "--frames", "1-3", "--detach")
+    log = node.keep("".join(f"line {number}\n" for number in range(1, 31)).encode())
+    node.tried = [
+        AttemptEntry(2, 0, 40, 40, "render2", 0.0, "the renderer was ended by SIGKILL", log, True),
+        AttemptEntry(2, 8, 16, 40, "render3", 0.0, "no progress for 600 s", None, False),
+        AttemptEntry(2, 0, 40, 40, "render1", 12.0, None, None, False),
+    ]
+    job = mesh("jobs", "--json")
+    short_id = json.loads(job.out)[0]["short"]
+
+    outcome = mesh("logs", "triangle", "2", "--lines", "2")
+    assert outcome.out.splitlines() == [
+        "frame 2 failed on render2 (before the last retry): the renderer was ended by SIGKILL",
+        "    ... 28 lines before; --lines 0 shows them",
+        "    line 29",
+        "    line 30",
+        "",
+        "frame 2, buckets 8-15 of 40, failed on render3: no progress for 600 s",
+        "    (the renderer said nothing)",
+        "frame 2 rendered by render1 in 0:12",
+    ]
+    whole = mesh("logs", "triangle", "--lines", "0").out
+    assert "    line 1\n" in whole
+    assert "rendered by" not in whole
+    assert whole.endswith(f"2 failed attempts. Try failed frames again: mesh retry {short_id}\n")
+    assert json.loads(mesh("logs", "triangle", "--json").out)[0]["text"].endswith("line 30\n")
+    assert mesh("logs", "triangle", "3").out.endswith("has not been tried to the end yet.\n")
+
+
+def test_a_log_that_is_nowhere_is_said_to_be(mesh: Mesh, node: FakeService) -> None:
+    mesh("submit", "triangle.gltf", "--detach")
+    node.tried = [AttemptEntry(1, 0, 40, 40, "render2", 0.0, "it broke", node.keep(b"words"), False)]
+    node.gone = True
+    assert "    (Frame 1 is on no node that can be reached" in mesh("logs", "triangle").out
 
 
 def test_an_environment_image_goes_with_the_scene(mesh: Mesh, node: FakeService) -> None:

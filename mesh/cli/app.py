@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "pause": ("mesh.cli.jobs", "pause", "Start nothing more of a job until resumed."),
     "resume": ("mesh.cli.jobs", "resume", "Go on with a paused job."),
     "retry": ("mesh.cli.jobs", "retry", "Render a job's failed frames again."),
+    "logs": ("mesh.cli.logs", "logs", "Show how a job's frames were tried, and the logs of failures."),
     "edit": ("mesh.cli.edit", "edit", "Change a job's priority, category, tags or nodes while it runs."),
     "exclude": ("mesh.cli.edit", "exclude", "Keep nodes from rendering a job."),
     "include": ("mesh.cli.edit", "include", "Let nodes render a job again."),

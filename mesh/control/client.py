@@ -26,7 +26,16 @@ from mesh.control.routes import (
     ProgramInfo,
     StoredBlob,
 )
-from mesh.control.service import JobAction, JobDetail, ResultPage, RotatedKey, SubmitReceipt, SubmitRequest
+from mesh.control.service import (
+    AttemptEntry,
+    AttemptList,
+    JobAction,
+    JobDetail,
+    ResultPage,
+    RotatedKey,
+    SubmitReceipt,
+    SubmitRequest,
+)
 from mesh.control.terms import JobChange
 from mesh.model.ids import Digest
 from mesh.model.status import JobStatus, MeshStatus, NodeStatus
@@ -96,6 +105,11 @@ class Client:
 
     def results(self, job: str, after: int) -> ResultPage:
         return self._get(ResultPage, f"/v1/jobs/{quote(job, safe='')}/results", after=after)
+
+    def attempts(self, job: str, frame: int | None = None) -> tuple[AttemptEntry, ...]:
+        """All tries at one frame, failed ones first; or every failed try of the job."""
+        query = {} if frame is None else {"frame": frame}
+        return self._get(AttemptList, f"/v1/jobs/{quote(job, safe='')}/attempts", **query).attempts
 
     def submit(self, request: SubmitRequest) -> SubmitReceipt:
         return self._post(SubmitReceipt, "/v1/jobs", request)

@@ -9,6 +9,8 @@ import trio
 
 from mesh.blocks.tree import TreeEntry
 from mesh.control.service import (
+    AttemptEntry,
+    AttemptList,
     JobAction,
     JobDetail,
     ResultEntry,
@@ -21,6 +23,7 @@ from mesh.control.steering import Steering
 from mesh.control.terms import JobChange
 from mesh.identity.certificates import Role
 from mesh.identity.errors import NotIssuer
+from mesh.model.frames import format_frames
 from mesh.model.ids import Digest, JobId, NodeId, short
 from mesh.model.manifest import Manifest
 from mesh.model.status import EventStatus, JobState, MeshStatus
@@ -30,6 +33,8 @@ from mesh.node.errors import (
     BlobUnavailable,
     EngineMissing,
     JobHasEnded,
+    LogUnavailable,
+    UnknownFrame,
     UnknownJob,
     UnknownNode,
 )
@@ -104,6 +109,29 @@ class NodeService:
         )
         return ResultPage(cursor, entries, job_status(self._node, self._view(job)))
 
+    def attempts(self, job: JobId, frame: int | None) -> AttemptList:
+        """All tries at one frame, failed ones first; or every failed try. Raises UnknownFrame."""
+        manifest = self._view(job).manifest
+        if frame is not None and frame not in manifest.frames:
+            raise UnknownFrame(frame=frame, name=manifest.name, frames=format_frames(manifest.frames))
+        self._node.feed(sched.Watch(job))
+        return AttemptList(
+            tuple(
+                AttemptEntry(
+                    one.unit.frame,
+                    one.unit.start,
+                    one.unit.stop,
+                    manifest.grid.count,
+                    self._node.node_name(one.node),
+                    one.seconds,
+                    one.failure,
+                    one.log,
+                    one.forgiven,
+                )
+                for one in self._node.core.scheduler.views.attempts(job, frame)
+            )
+        )
+
     def events(self, after: int) -> tuple[EventStatus, ...]:
         return self._node.journal.after(after)
 
@@ -120,14 +148,17 @@ class NodeService:
         return await self._node.disk.put_stream(chunks)
 
     async def get_blob(self, root: Digest, job: JobId) -> AsyncIterator[bytes]:
-        """A result's bytes, fetched from its holders first where not here. Raises BlobUnavailable."""
+        """The bytes of a result or a log, fetched from its holders first where not here. Raises
+        BlobUnavailable, LogUnavailable."""
         views = self._node.core.scheduler.views
         result = views.result_of(job, root)
-        if result is None:
+        holders = views.log_holders(job, root) if result is None else result.holders
+        if not holders:
             raise BlobUnavailable(what=f"Blob {short(root)}", reason="it is no result of this job")
-        holders = tuple(holder for holder in result.holders if holder != self._node.me)
-        reason = await self._node.fetch(root, holders)
-        if reason is not None:
+        reason = await self._node.fetch(root, tuple(one for one in holders if one != self._node.me))
+        if reason is not None and result is None:
+            raise LogUnavailable(names=" or ".join(map(self._node.node_name, holders)), reason=reason)
+        if reason is not None and result is not None:
             raise BlobUnavailable(what=f"Frame {result.unit.frame}", reason=reason)
         async for chunk in self._node.disk.read_blob(root):
             yield chunk

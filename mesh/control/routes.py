@@ -12,6 +12,7 @@ from typing import Any
 
 import mesh
 from mesh.control.service import (
+    AttemptList,
     JobAction,
     JobDetail,
     MeshService,
@@ -148,6 +149,11 @@ async def _results(call: Call) -> ResultPage:
     return call.service.results(call.service.find_job(call.path["id"]), call.query["after"])
 
 
+async def _attempts(call: Call) -> AttemptList:
+    frame = call.query["frame"]
+    return call.service.attempts(call.service.find_job(call.path["id"]), None if frame < 0 else frame)
+
+
 async def _put_blob(call: Call) -> StoredBlob:
     blob, size = await call.service.put_blob(call.body, call.query["name"])
     return StoredBlob(blob, size)
@@ -223,6 +229,14 @@ ROUTES: tuple[Route, ...] = (
         _results,
         ResultPage,
         query=(Query("after", int, 0, "the cursor of the page before"),),
+    ),
+    Route(
+        "GET",
+        "/v1/jobs/{id}/attempts",
+        "All tries at one frame, failed ones first; without `frame`, every failed try of the job.",
+        _attempts,
+        AttemptList,
+        query=(Query("frame", int, -1, "the frame's number", low=-1),),
     ),
     Route(
         "POST",

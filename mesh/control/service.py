@@ -84,6 +84,31 @@ class ResultPage:
 
 
 @dataclass(frozen=True, slots=True)
+class AttemptEntry:
+    """One try at buckets `start <= b < stop` of `frame`."""
+
+    frame: int
+    start: int
+    stop: int
+    of_buckets: int
+    """Of the whole frame."""
+    node: str
+    seconds: float
+    """0 where it failed."""
+    failure: str | None
+    """Why it failed; None where it did not."""
+    log: Digest | None
+    """The renderer's last words, a blob of the job."""
+    forgiven: bool
+    """It failed before somebody said retry."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptList:
+    attempts: tuple[AttemptEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class JobDetail:
     status: JobStatus
     frames: tuple[FrameStatus, ...]
@@ -108,6 +133,10 @@ class MeshService(Protocol):
     def job(self, job: JobId) -> JobDetail: ...
 
     def results(self, job: JobId, after: int) -> ResultPage: ...
+
+    def attempts(self, job: JobId, frame: int | None) -> AttemptList:
+        """All tries at one frame, failed ones first; or every failed try. Raises UnknownFrame."""
+        ...
 
     async def put_blob(self, chunks: AsyncIterator[bytes], name: str) -> tuple[Digest, int]:
         """Cut a file's bytes into blocks, store them durably; `name` hints at the format.

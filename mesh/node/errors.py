@@ -48,6 +48,16 @@ class BlobUnavailable(MeshError):
     `mesh retry` to render it again."""
 
 
+class UnknownFrame(MeshError):
+    """{name} has no frame {frame}; it has {frames}."""
+
+    exit_code = ExitCode.USAGE
+
+
+class LogUnavailable(MeshError):
+    """The log cannot be had now: {reason}. It is on {names}, as far as known; ask again when that is back."""
+
+
 class EngineMissing(MeshError):
     """This node cannot tell the build of the engine {engine!r}: it is not installed here. Choose one of
     {engines} with --engine."""

@@ -21,7 +21,8 @@ from mesh.sched.facts import Facts
 from mesh.sched.job import Job
 from mesh.sched.layout import Layout
 from mesh.sched.life import UnitState
-from mesh.wire.sched import EditName, EditsRecord, Entry, JobRecord, LogRun, Participation
+from mesh.wire.effects import Fetch, Pin
+from mesh.wire.sched import EditName, EditsRecord, Entry, FailureFact, JobRecord, LogRun, Participation
 
 
 class Books:
@@ -127,10 +128,18 @@ class Books:
             if news.failure is not None:
                 fact = news.failure
                 core.notify(UnitFailed(job.id, fact.unit, run.author, fact.reason, fact.log))
+                self._keep_log(job, run.author, fact)
                 self.reconsider_blocks(job)
                 job.holdings.release(list(job.facts.failed), UnitState.ABSENT)
             for frame in news.frames_failed:
                 core.notify(FrameFailed(job.id, frame, news.failure.reason if news.failure else ""))
+
+    def _keep_log(self, job: Job, author: NodeId, fact: FailureFact) -> None:
+        """The submitter keeps a copy of every log, for the node that failed may be about to die."""
+        core = self._core
+        if fact.log is not None and core.me == job.submitter != author:
+            core.out.append(Pin(job.id, fact.log))
+            core.out.append(Fetch(fact.log, (author,)))
 
     def _mark(self, job: Job, run: LogRun, for_keepers: bool) -> None:
         name = (run.author, run.boot)

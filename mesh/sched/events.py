@@ -257,7 +257,8 @@ class UnitFailed:
 
 @dataclass(frozen=True, slots=True)
 class WorkReassigned:
-    """`node` died or fell silent; this node has taken over `buckets` of its work in `frames` frames."""
+    """`node` died or fell silent; this node, or another that says so, has taken over `buckets` of its work in
+    `frames` frames."""
 
     job: JobId
     node: NodeId | None

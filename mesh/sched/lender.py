@@ -26,6 +26,7 @@ from mesh.wire.sched import (
     StealRequest,
     Want,
     WorkReturned,
+    WorkTaken,
 )
 
 _MAX_PARKED = 1024
@@ -132,8 +133,11 @@ class Lender:
         """Takes over what a dead or silent node leaves behind, and says so."""
         taken = self.adopt(job, spans)
         if taken:
-            event = WorkReassigned(job.id, gone, taken.size, job.frames_in(taken))
-            self._core.notify(event)
+            core, frames = self._core, job.frames_in(taken)
+            core.notify(WorkReassigned(job.id, gone, taken.size, frames))
+            for node in dict.fromkeys((job.submitter, *job.watchers)):
+                if node in core.peers:
+                    core.send(node, WorkTaken(job.id, gone, taken.size, frames))
 
     def adopt(self, job: Job, spans: IntervalSet) -> IntervalSet:
         """Owns what of `spans` is missing and claimed by no live node; returns that."""

@@ -15,6 +15,7 @@ from mesh.sched.sharing import Sharing
 from mesh.wire.effects import (
     Attempt,
     Effect,
+    Pin,
     Render,
     RenderDone,
     RenderEnded,
@@ -206,6 +207,8 @@ class Runner:
         )
         core.story.tell(core.now, job.id, [span], f"failed here: {fact.reason[:80]}")
         core.claims_changed(job)
+        if fact.log is not None:
+            core.out.append(Pin(job.id, fact.log))
         self._books.append(job, Entry(failure=fact))
         self._hand_over(job, span)
 

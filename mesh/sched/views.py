@@ -51,6 +51,20 @@ class FailureView:
 
 
 @dataclass(frozen=True, slots=True)
+class AttemptView:
+    """One try at a unit, as the ledger tells."""
+
+    node: NodeId
+    unit: Unit
+    seconds: float
+    """0 where it failed."""
+    failure: str | None = None
+    log: Digest | None = None
+    forgiven: bool = False
+    """It failed before somebody said retry."""
+
+
+@dataclass(frozen=True, slots=True)
 class FrameView:
     frame: int
     done: bool
@@ -150,6 +164,29 @@ class Views:
         """The job's result with these pixels, and who holds them."""
         job = self._core.jobs.get(job_id)
         return None if job is None else job.facts.result_of(pixels)
+
+    def attempts(self, job_id: JobId, frame: int | None) -> tuple[AttemptView, ...]:
+        """All tries at one frame, failed ones first; or, with None, every failed try of the job."""
+        job = self._core.jobs.get(job_id)
+        if job is None:
+            return ()
+        facts = job.facts
+        failed = tuple(
+            AttemptView(node, fact.unit, 0.0, fact.reason, fact.log, fact.epoch < facts.epoch)
+            for node, fact in facts.failures
+            if frame in (None, fact.unit.frame)
+        )
+        if frame is None or frame not in job.manifest.frames:
+            return failed
+        done = (facts.results[index] for index in facts.results_of(job.layout.place(frame)))
+        return failed + tuple(AttemptView(node, fact.unit, fact.seconds) for node, fact in done)
+
+    def log_holders(self, job_id: JobId, log: Digest) -> tuple[NodeId, ...]:
+        """Who should have the log of a failed try; empty where it is none of the job's."""
+        job = self._core.jobs.get(job_id)
+        authors = () if job is None else (node for node, fact in job.facts.failures if fact.log == log)
+        found = dict.fromkeys(authors)
+        return () if job is None or not found else tuple(dict.fromkeys((*found, job.submitter)))
 
     def activities(self) -> tuple[ActivityView, ...]:
         """Everything being rendered, here and elsewhere, as far as known."""

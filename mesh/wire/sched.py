@@ -333,6 +333,17 @@ class WorkReturned(Message):
     spans: Spans
 
 
+@dataclass(frozen=True, slots=True)
+class WorkTaken(Message):
+    """To the submitter and to those who watch: the sender has taken over `buckets` of work in `frames` frames
+    that `gone` had not finished, or that nobody held."""
+
+    job: JobId
+    gone: NodeId | None
+    buckets: Size
+    frames: Size
+
+
 # --- copies -----------------------------------------------------------------------------------------
 
 
@@ -388,6 +399,7 @@ SCHED_MESSAGES: dict[int, type[Message]] = {
     54: PixelsKept,
     55: KeepScene,
     56: SceneKept,
+    57: WorkTaken,
 }
 """Type numbers, never reused: 40 to 79 are the scheduler's."""
 
