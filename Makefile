@@ -27,9 +27,10 @@ format: $(READY) ## what ruff can mend by itself
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-soak: $(READY)   ## long simulations: kills, partitions and rebirths over many seeds
+soak: $(READY)   ## many seeds simulated, every planted bug, real nodes under full load: SEEDS=200 MINUTES=30
 	$(PYTHON) -m tools.simulate all --seeds 1-$(or $(SEEDS),200)
 	$(PYTHON) -m tools.mutants.run
+	$(PYTHON) -m tools.soak --minutes $(or $(MINUTES),30)
 
 bench: $(READY)  ## one benchmark beside its peers: make bench NAME=startup
 	$(PYTHON) -m tools.bench $(or $(NAME),startup)

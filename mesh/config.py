@@ -19,6 +19,9 @@ from typing import Any
 from mesh.errors import BadConfig
 
 DEFAULT_PORT = 7401
+ANY_ADDRESS = "*"
+"""Listen on every address of this machine, IPv4 and IPv6."""
+MAX_ADVERTISED = 64
 Reader = Callable[[object], Any]
 """Turns a value from TOML or a flag into the field's type; ValueError says what is allowed."""
 
@@ -98,8 +101,19 @@ def read_endpoint(value: object) -> tuple[str, int]:
     return match[1] or match[2], int(match[3] or DEFAULT_PORT)
 
 
+def write_endpoint(address: tuple[str, int]) -> str:
+    """What `read_endpoint` reads."""
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def _advertise(value: object) -> tuple[str, int] | None:
-    return None if value in (None, "") else read_endpoint(value)
+    if value in (None, ""):
+        return None
+    host, port = read_endpoint(value)
+    if len(host) > MAX_ADVERTISED:
+        raise ValueError(f"a host of at most {MAX_ADVERTISED} letters, so that it fits into every datagram")
+    return host, port
 
 
 def _hours(value: object) -> tuple[int, int] | None:
@@ -120,7 +134,7 @@ _name = _text(
 _tag = _text(
     r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}", "tags of letters, digits, dots, dashes, underscores, at most 32"
 )
-_host = _text(r"[^\s/]+", "an address of this machine, such as 0.0.0.0 or 127.0.0.1")
+_host = _text(r"[^\s/]+", "an address of this machine, such as 192.168.1.20, or * for all")
 _interface = _text(r"[^\s/]{1,64}", "names of network interfaces, such as eth0")
 _url = _text(r"wss://[^\s/:]+(:\d{1,5})?(/\S*)?", "a URL such as wss://render.berlin.example:7401")
 _size = _quantity("b", 64 * 1024**2, "a size of 64 MiB or more, such as 20 GB")
@@ -142,7 +156,7 @@ class SiteConfig:
 
 @dataclass(frozen=True, slots=True)
 class ListenConfig:
-    host: str = _setting("0.0.0.0", _host)
+    host: str = _setting(ANY_ADDRESS, _host)
     port: int = _setting(DEFAULT_PORT, _integer(0, 65535))
     """TCP and UDP port; 0 takes any free one."""
     advertise: tuple[str, int] | None = _setting(None, _advertise)

@@ -105,6 +105,19 @@ def test_the_old_key_is_opened_for_long_and_then_forgotten() -> None:
     assert sum(news == KeyForgotten(1) for _, _, news in mesh.told) == 5
 
 
+def test_the_key_in_use_is_never_forgotten_however_often_keys_change() -> None:
+    # Given an issuer so eager that no new key ever comes into use.
+    mesh = Ring(1)
+    for number in range(2, 80):
+        mesh.tell(0, RotateKey(key(number)))
+        mesh.until(mesh.now + CONFIG.use_after / 2)
+
+    # Then the first one, long overdue, is still kept.
+    assert mesh.now > CONFIG.use_after + CONFIG.forget_after
+    assert mesh.rings[0].in_use == 1
+    assert KeyForgotten(1) not in [news for _, _, news in mesh.told]
+
+
 def test_keys_of_an_earlier_life_are_forgotten_too() -> None:
     mesh = Ring(1)
     mesh.tell(0, OlderKeys((0,)))

@@ -16,6 +16,7 @@ from mesh.identity.folder import found_mesh, load
 from mesh.identity.identity import Identity
 from mesh.identity.invites import parse_code
 from mesh.net.beacons import Heard, listen_for_meshes
+from mesh.net.interfaces import describe_search
 from mesh.net.join import join_mesh
 from mesh.wire.effects import Address
 
@@ -75,8 +76,9 @@ def admit(paths: Paths, config: NodeConfig, wanted: Wanted) -> Admitted:
             code = parse_code(_ask_for_code(heard[0], wanted))
     if code is None:
         identity = found_mesh(paths.identity, f"{config.name}-mesh", config.name)
+        nobody = "" if wanted.found else f"No mesh was heard ({describe_search(config.discovery)}). "
         news = f"Founded the mesh {identity.mesh_name}; to let another machine in, run `mesh invite` here."
-        return Admitted(identity, news)
+        return Admitted(identity, nobody + news)
     joined = trio.run(join_mesh, paths.identity, code, config.name, wanted.at, config.discovery)
     peers = tuple((peer.host, peer.port) for peer in joined.peers)
     return Admitted(joined.identity, f"Joined the mesh {joined.identity.mesh_name}.", peers)

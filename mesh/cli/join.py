@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from mesh.cli.admission import Wanted, admit
-from mesh.config import NodeConfig, Paths, load_config, read_endpoint
+from mesh.config import NodeConfig, Paths, load_config, read_endpoint, write_endpoint
 from mesh.control.client import Client
 from mesh.control.daemon import Life, Ready, run_node
 from mesh.control.errors import NoNode
@@ -48,7 +48,7 @@ class _Endpoint(click.ParamType[str]):
 @click.option("--threads", type=int, metavar="N", help="Render threads. Default: one per core.")
 @click.option("--no-render", is_flag=True, help="Submit and collect only; render nothing here.")
 @click.option("--exclusive", is_flag=True, help="Render only for jobs that ask for this node or its tags.")
-@click.option("--listen", metavar="HOST", help="Address to listen on. Default: 0.0.0.0, all.")
+@click.option("--listen", metavar="HOST", help="Address to listen on. Default: *, all.")
 @click.option("--port", type=int, metavar="N", help="TCP and UDP port; 0 for any. Default: 7401.")
 @click.option("--advertise", type=_Endpoint(), help="Where others reach it, if that differs.")
 @click.option("--no-discovery", is_flag=True, help="Send and hear no beacons.")
@@ -132,7 +132,7 @@ def _run(
 
     def say_ready(ready: Ready) -> None:
         news = f"{admitted.news} " if admitted.news else ""
-        where = f"{ready.address[0]}:{ready.address[1]}"
+        where = write_endpoint(ready.address)
         hint = "Watch the mesh with `mesh status`; stop with Ctrl-C."
         _say(config, f"{news}This node is {config.name} at {where}. {hint}")
 

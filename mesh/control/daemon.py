@@ -76,7 +76,7 @@ async def _run(
     endpoint = await open_endpoint(config.listen.host, config.listen.port)
     address = config.listen.advertise
     if address is None:
-        address = (own_address(config.listen.host, config.discovery), endpoint.port)
+        address = (own_address(endpoint.hosts, config.discovery), endpoint.port)
     with ExitStack() as resources:
         node = Node(config, paths, identity, next_boot(paths.home), endpoint, address, resources)
         known = dict.fromkeys((*peers, *config.seeds))

@@ -59,6 +59,9 @@ class GossipConfig:
     """Seconds between two rounds of rumours, while there are any."""
     fanout: int = 3
     """Nodes told per round."""
+    neighbours: bool = True
+    """One target of each round is a neighbour in the order of handles: random ones alone leave out a few
+    nodes of a large lossy mesh (Voulgaris and van Steen, Middleware 2007)."""
     retransmit_mult: float = 3.4
     """A rumour is told this x log10(N + 1) times by each node."""
     packet: int = 1170
@@ -113,6 +116,7 @@ PLAIN_SWIM = replace(
     appeal=False,
     isolation=0.0,
     late=float("inf"),
+    neighbours=False,
     quarantine_episodes=1_000_000,
 )
 """SWIM without Lifeguard and without our additions: the control of benchmarks, never a setting."""

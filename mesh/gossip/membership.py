@@ -211,10 +211,11 @@ class Membership:
         """Lifeguard's local health score: 0 is well."""
         return self._awareness.score
 
-    def load(self, others: list[Known]) -> None:
+    def load(self, others: list[Known], now: float) -> None:
         """Takes over records that are known already, such as a running mesh's in a simulation."""
         self._table.load(others)
         self._syncer.changed()
+        self._syncer.start(now)
 
     @property
     def record(self) -> Record:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mesh.gossip.claims import Known
 from mesh.gossip.config import GossipConfig
 from mesh.gossip.events import Clock
 from mesh.gossip.formulas import retransmit_limit
 from mesh.gossip.rumours import RumourQueue
-from mesh.gossip.table import Table
+from mesh.gossip.table import NEAR, Table
 from mesh.gossip.timers import Timers
 from mesh.model.ids import NodeId
 from mesh.wire.base import Message
@@ -34,6 +35,7 @@ class Outbox:
         self._effects: list[Effect] = []
         self._allowance = 0.0
         self._refilled = 0.0
+        self._round = 0
 
     @property
     def effects(self) -> list[Effect]:
@@ -86,13 +88,24 @@ class Outbox:
             return
         self.timer(Clock.GOSSIP, now + self._config.gossip_interval)
         limit = self._limit()
-        for target in self._table.draw(self._config.fanout, lambda _: True):
+        for target in self._targets():
             room = min(self._config.packet - ARRAY_HEAD, int(self._allow(now)))
             rumours, size = self._rumours.take(room, limit)
             if not rumours:
                 break
             self._allowance -= size
             self._effects.append(SendDatagram(target.claim.address, tuple(rumours)))
+
+    def _targets(self) -> list[Known]:
+        """Random nodes, one of them replaced by a neighbour: the next, the one before, the next but one ..."""
+        if not self._config.neighbours:
+            return self._table.draw(self._config.fanout, lambda _: True)
+        self._round = (self._round + 1) % (2 * NEAR)
+        distance = self._round // 2 + 1
+        neighbour = self._table.neighbour(-distance if self._round % 2 else distance)
+        if neighbour is None:
+            return self._table.draw(self._config.fanout, lambda _: True)
+        return [neighbour, *self._table.draw(self._config.fanout - 1, lambda each: each != neighbour.handle)]
 
     def idle(self) -> bool:
         """Whether nothing is left to be told."""

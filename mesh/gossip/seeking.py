@@ -30,6 +30,8 @@ HELLO = 0
 class _Sought:
     interval: float
     next_at: float
+    inhabitant: Handle | None = None
+    """The member last seen to live there."""
 
 
 class Seeker:
@@ -80,17 +82,27 @@ class Seeker:
 
     def tick(self, now: float) -> None:
         """Asks again wherever nobody known lives."""
-        inhabited = {known.claim.address for known in self._table if self._table.is_live(known.handle)}
         for address, sought in self._sought.items():
             if sought.next_at > now:
                 continue
-            if address in inhabited:
+            if self._is_inhabited(address, sought):
                 sought.interval = self._config.seek_interval
             else:
                 self.ask(address, now)
                 sought.interval = min(2 * sought.interval, self._config.seek_limit)
             sought.next_at = now + sought.interval
         self._wake(now)
+
+    def _is_inhabited(self, address: Address, sought: _Sought) -> bool:
+        """Whether a live member is there; the whole table is searched only where it is not the same as ever."""
+        if sought.inhabitant is None or not self._lives_at(sought.inhabitant, address):
+            at = (known.handle for known in self._table if self._lives_at(known.handle, address))
+            sought.inhabitant = next(at, None)
+        return sought.inhabitant is not None
+
+    def _lives_at(self, handle: Handle, address: Address) -> bool:
+        known = self._table.get(handle)
+        return known is not None and known.claim.address == address and self._table.is_live(handle)
 
     def _wake(self, now: float) -> None:
         if self._sought:

@@ -7,12 +7,19 @@ shared. That keeps a table of ten thousand at a few hundred kilobytes.
 from __future__ import annotations
 
 import random
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 
 from mesh.gossip.claims import Known
 from mesh.gossip.states import Fact, after
 from mesh.model.status import NodeState
-from mesh.wire.gossip import Handle
+from mesh.wire.gossip import HANDLE_SIZE, Handle
+
+NEAR = 2
+"""Neighbours known on either side."""
+
+_CIRCLE = 1 << (8 * HANDLE_SIZE)
+"""As many handles as there can be."""
 
 
 class Table:
@@ -23,6 +30,9 @@ class Table:
         self._states: dict[Handle, NodeState] = {}
         self._ring: list[Handle] = []
         self._at = 0
+        self._near: list[Handle] | None = None
+        """The next NEAR members in the order of handles, then those before us, nearest first; None where that
+        has to be found out anew."""
         self.down_since: dict[Handle, float] = {}
         """When each dead or departed member went, oldest first."""
 
@@ -78,16 +88,19 @@ class Table:
             self.down_since[handle] = now
             if was_live:
                 self._ring.remove(handle)
+                self._moved(handle)
 
     def load(self, others: list[Known]) -> None:
         """Takes over many living members at once: what a simulation of a running mesh starts from."""
         self._known.update({known.handle: known for known in others})
         self._ring = [known.handle for known in others if known.handle != self.me]
         self._rng.shuffle(self._ring)
+        self._near = None
 
     def _insert(self, handle: Handle) -> None:
         """At a random place of the ring, so that nodes probe a newcomer at different times."""
         self._ring.insert(self._rng.randrange(len(self._ring) + 1), handle)
+        self._moved(handle)
 
     def next_in_ring(self) -> Known | None:
         """The next live member to probe: round robin in an order shuffled anew each time round, which
@@ -100,6 +113,32 @@ class Table:
         handle = self._ring[self._at]
         self._at += 1
         return self._known[handle]
+
+    def neighbour(self, step: int) -> Known | None:
+        """The live member `step` places after us (1 to NEAR) or before us (-1 to -NEAR) in the order of
+        handles, in which all nodes stand in a circle. None where there are not that many."""
+        if self._near is None:
+            order = sorted(self._ring)
+            place, circle = bisect_left(order, self.me), range(min(NEAR, len(order)))
+            after = [order[(place + each) % len(order)] for each in circle]
+            before = [order[(place - 1 - each) % len(order)] for each in circle]
+            self._near = [*after, *before]
+        if abs(step) > len(self._ring):
+            return None
+        return self._known[self._near[step - 1 if step > 0 else len(self._near) // 2 - step - 1]]
+
+    def _moved(self, handle: Handle) -> None:
+        """`handle` came or went: that may concern our neighbourhood."""
+        if self._near is None:
+            return
+        half = len(self._near) // 2
+        way = self._way_to(handle)
+        if half < NEAR or way <= self._way_to(self._near[half - 1]) or way >= self._way_to(self._near[-1]):
+            self._near = None
+
+    def _way_to(self, handle: Handle) -> int:
+        """From us onwards in the circle."""
+        return (int.from_bytes(handle) - int.from_bytes(self.me)) % _CIRCLE
 
     def draw(self, count: int, fits: Callable[[Handle], bool]) -> list[Known]:
         """Up to `count` different random live members that fit; looks at a few more than that at most."""
@@ -131,6 +170,7 @@ class Table:
         assert len(set(self._ring)) == len(self._ring), "twice in the ring"
         live = {h for h in self._known if self._states.get(h) not in down} - {self.me}
         assert set(self._ring) == live, "the ring is not the living"
+        assert self._near is None or set(self._near) <= live, "a neighbour that is not alive"
         assert self.down_since.keys() == self._known.keys() - live - {self.me}, "down without a date"
         for handle, known in self._known.items():
             assert known.handle == handle, "filed under another's name"

@@ -1,38 +1,29 @@
 """LAN discovery: nodes say where they are, on every interface, in one small datagram every few seconds.
 
-Each beacon goes out twice, as multicast and as broadcast, since networks tend to drop one or the other. On
-loopback both work too (broadcast to 127.255.255.255), so that several nodes on one machine hear each other
-with no network at all. A beacon is a hint and no more: whoever follows it finds out by TLS who is there.
-Who has just started asks, and is answered at once.
+A beacon is a hint and no more: whoever follows it finds out by TLS who is there. Who has just started asks,
+and is answered at once. How a datagram gets onto every interface is for `mesh/net/loudspeaker.py`.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
 
 import trio
-from trio.socket import SocketType
 
 from mesh.config import DiscoveryConfig
 from mesh.model.ids import NodeId
-from mesh.net.interfaces import Interface, usable_interfaces
+from mesh.net.loudspeaker import Loudspeaker, open_loudspeaker
 from mesh.wire import codec
 from mesh.wire.admission import Port
 from mesh.wire.base import AtMost
 from mesh.wire.effects import Address
 
-logger = logging.getLogger(__name__)
-
-GROUP = "239.255.74.1"
-"""Of the range that stays within an organisation (RFC 2365)."""
-
 MAGIC = b"render-mesh beacon 1\n"
 QUESTION = MAGIC + b"?"
 MAX_BEACON = 512
+MAX_DATAGRAM = len(MAGIC) + MAX_BEACON
 FINGERPRINT_SIZE = 8
 
 FIRST_INTERVALS = (0.25, 0.5, 1.0, 2.0)
@@ -97,27 +88,27 @@ class Beacons:
         runs without it."""
         if not self._config.enabled:
             return
-        async with _open(self._config) as socket:
-            if socket is None:
+        async with open_loudspeaker(self._config, MAX_DATAGRAM) as speaker:
+            if speaker is None:
                 return
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._send, socket)
-                nursery.start_soon(self._listen, socket)
+                nursery.start_soon(self._send, speaker)
+                nursery.start_soon(self._listen, speaker)
 
-    async def _send(self, socket: _BeaconSocket) -> None:
+    async def _send(self, speaker: Loudspeaker) -> None:
         data = encode_beacon(self._beacon)
-        await socket.send(QUESTION)
+        await speaker.send(QUESTION)
         intervals = iter(FIRST_INTERVALS)
         while True:
-            await socket.send(data)
+            await speaker.send(data)
             self._asked = trio.Event()
             await trio.sleep(LEAST_INTERVAL)
             with trio.move_on_after(next(intervals, INTERVAL) - LEAST_INTERVAL):
                 await self._asked.wait()
 
-    async def _listen(self, socket: _BeaconSocket) -> None:
+    async def _listen(self, speaker: Loudspeaker) -> None:
         while True:
-            data, host = await socket.receive()
+            data, host = await speaker.receive()
             if data == QUESTION:
                 self._asked.set()
                 continue
@@ -133,14 +124,14 @@ async def listen_for_meshes(
     heard: dict[NodeId, Heard] = {}
     if not config.enabled:
         return ()
-    async with _open(config) as socket:
-        if socket is None:
+    async with open_loudspeaker(config, MAX_DATAGRAM) as speaker:
+        if speaker is None:
             return ()
         with trio.move_on_after(seconds):
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(_ask, socket)
+                nursery.start_soon(_ask, speaker)
                 while True:
-                    data, host = await socket.receive()
+                    data, host = await speaker.receive()
                     beacon = decode_beacon(data)
                     if beacon is None:
                         continue
@@ -151,77 +142,7 @@ async def listen_for_meshes(
     return tuple(heard.values())
 
 
-async def _ask(socket: _BeaconSocket) -> None:
+async def _ask(speaker: Loudspeaker) -> None:
     while True:
-        await socket.send(QUESTION)
+        await speaker.send(QUESTION)
         await trio.sleep(1.0)
-
-
-# --- the socket -------------------------------------------------------------------------------------
-
-
-@asynccontextmanager
-async def _open(config: DiscoveryConfig) -> AsyncIterator[_BeaconSocket | None]:
-    socket = trio.socket.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM)
-    with socket:
-        # Several nodes of one machine share the port: multicast and broadcast reach all of them.
-        socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_REUSEADDR, 1)
-        socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_BROADCAST, 1)
-        socket.setsockopt(trio.socket.IPPROTO_IP, trio.socket.IP_MULTICAST_TTL, 1)
-        try:
-            await socket.bind(("", config.port))
-        except OSError as error:
-            logger.warning("No discovery on UDP port %d: %s.", config.port, error.strerror)
-            yield None
-        else:
-            yield _BeaconSocket(socket, config)
-
-
-class _BeaconSocket:
-    """Sends on every usable interface and hears all of them; interfaces may come and go."""
-
-    def __init__(self, socket: SocketType, config: DiscoveryConfig) -> None:
-        self._socket = socket
-        self._config = config
-        self._joined: frozenset[Interface] = frozenset()
-
-    async def send(self, data: bytes) -> None:
-        self._join_group()
-        for interface in sorted(self._joined):
-            for target in self._targets(interface):
-                try:
-                    await self._socket.sendto(data, (target, self._config.port))
-                except OSError as error:
-                    # A cable is out, a firewall says no: the other interfaces may still do.
-                    logger.debug("No beacon to %s on %s: %s.", target, interface.name, error.strerror)
-
-    async def receive(self) -> tuple[bytes, str]:
-        """A datagram and the host it came from."""
-        while True:
-            try:
-                data, (host, *_) = await self._socket.recvfrom(MAX_BEACON + len(MAGIC) + 1)
-            except OSError as error:
-                logger.debug("A beacon could not be received: %s.", error.strerror)
-                await trio.lowlevel.checkpoint()
-                continue
-            return data, host
-
-    def _targets(self, interface: Interface) -> list[str]:
-        targets = [interface.broadcast] if interface.broadcast else []
-        try:
-            source = trio.socket.inet_aton(interface.address)
-            self._socket.setsockopt(trio.socket.IPPROTO_IP, trio.socket.IP_MULTICAST_IF, source)
-        except OSError:
-            return targets
-        return [GROUP, *targets]
-
-    def _join_group(self) -> None:
-        """Joins the group on interfaces that are new. Leaving is done by the system as they vanish."""
-        interfaces = frozenset(usable_interfaces(self._config))
-        for interface in interfaces - self._joined:
-            membership = trio.socket.inet_aton(GROUP) + trio.socket.inet_aton(interface.address)
-            try:
-                self._socket.setsockopt(trio.socket.IPPROTO_IP, trio.socket.IP_ADD_MEMBERSHIP, membership)
-            except OSError as error:
-                logger.debug("No multicast on %s: %s.", interface.name, error.strerror)
-        self._joined = interfaces

@@ -23,8 +23,9 @@ class CannotReach(MeshError):
 
 
 class NoMeshHeard(MeshError):
-    """No node of the mesh this code is for was heard on the local network within {seconds:g} seconds. Name
-    one with `--at HOST:PORT`."""
+    """No node of the mesh this code is for was heard within {seconds:g} seconds. Tried: {tried}. Check that a
+    node runs on the same network and that no firewall stops UDP port {port}, or name one with
+    `--at HOST:PORT`."""
 
     exit_code = ExitCode.NO_MESH
 

@@ -13,7 +13,7 @@ from typing import cast
 import trio
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from mesh.config import DiscoveryConfig
+from mesh.config import DiscoveryConfig, write_endpoint
 from mesh.errors import MeshError
 from mesh.identity import certificates
 from mesh.identity.certificates import check_chain, fingerprint_of, parse_der, raw_public, utc_now
@@ -24,6 +24,7 @@ from mesh.identity.invites import InviteCode, matches, proof_statement
 from mesh.net.beacons import FINGERPRINT_SIZE, Heard, listen_for_meshes
 from mesh.net.door import Expected, hear, say
 from mesh.net.errors import CannotReach, DoorBusy, NoIssuerInReach, NoMeshHeard, WrongMesh
+from mesh.net.interfaces import describe_search
 from mesh.net.links import JOIN_PATH
 from mesh.net.tls import connected
 from mesh.net.websocket import Broken, WebSocket, dialled
@@ -82,14 +83,18 @@ async def _hear_doors(code: InviteCode, discovery: DiscoveryConfig) -> list[Addr
     everyone = await listen_for_meshes(discovery, LISTEN_SECONDS, enough=is_best)
     doors = [heard.address for heard in sorted(everyone, key=is_best, reverse=True) if is_ours(heard)]
     if not doors:
-        raise NoMeshHeard(seconds=LISTEN_SECONDS)
+        others = sorted({heard.beacon.mesh_name for heard in everyone})
+        heard_instead = f"; heard were only {', '.join(others)}" if others else ""
+        raise NoMeshHeard(
+            seconds=LISTEN_SECONDS, tried=describe_search(discovery) + heard_instead, port=discovery.port
+        )
     return doors
 
 
 async def _join_at(
     folder: Path, code: InviteCode, key: Ed25519PrivateKey, node_name: str, door: Address
 ) -> Joined:
-    where = f"{door[0]}:{door[1]}"
+    where = write_endpoint(door)
     try:
         with trio.fail_after(JOIN_SECONDS):
             async with (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mesh.config import write_endpoint
 from mesh.gossip import events as gossip
 from mesh.gossip.keyring import KeyInUse
 from mesh.model.ids import JobId, NodeId
@@ -53,8 +54,9 @@ class Narrator:
                 self._journal.say("node-released", f"{self._node(node)} is steady again", node=node)
             case KeyInUse(number=number):
                 self._journal.say("key-rotated", f"gossip is sealed under mesh key {number} from now on")
-            case gossip.IdentityClash(address=(host, port)):
-                text = f"another process speaks with this node's key, at {host}:{port}; was the data folder copied?"
+            case gossip.IdentityClash(address=address):
+                where = write_endpoint(address)
+                text = f"another process speaks with this node's key, at {where}; was the data folder copied?"
                 self._journal.say("identity-clash", text)
             case sched.JobKnown(job=job, manifest=manifest):
                 text = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mesh.config import write_endpoint
 from mesh.gossip.events import Member
 from mesh.model.frames import format_frames
 from mesh.model.ids import JobId, NodeId, short
@@ -59,7 +60,7 @@ def _node_status(node: Node, member: Member, doing: list[ActivityView]) -> NodeS
         name=member.name,
         state=member.state,
         is_me=member.node == node.me,
-        address=f"{member.address[0]}:{member.address[1]}",
+        address=write_endpoint(member.address),
         site=meta.site,
         tags=meta.tags,
         engines=tuple(f"{engine.name} {engine.build}" for engine in meta.engines),

@@ -20,7 +20,7 @@ from mesh.blocks.fetcher import Fetcher
 from mesh.blocks.records import RecordStore
 from mesh.blocks.store import BlockStore
 from mesh.blocks.swarm import FetchConfig
-from mesh.config import NodeConfig, Paths
+from mesh.config import NodeConfig, Paths, write_endpoint
 from mesh.engines.adapter import KERNEL_CACHE
 from mesh.gossip import events as gossip
 from mesh.gossip.config import GossipConfig
@@ -51,6 +51,7 @@ from mesh.node.narrator import Narrator
 from mesh.node.presence import Presence, restored
 from mesh.node.rendering import Rendering
 from mesh.node.seals import Seals, news_of
+from mesh.node.searching import tell_if_alone
 from mesh.node.timers import Timers
 from mesh.sched import events as sched
 from mesh.sched.config import SchedConfig
@@ -232,6 +233,7 @@ class Node:
             nursery.start_soon(self._watch_clock)
             nursery.start_soon(self._keep_presence)
             nursery.start_soon(self._keep_peers)
+            nursery.start_soon(self._tell_if_alone, seeds)
             task_status.started()
             await self.stopping.wait()
             nursery.cancel_scope.cancel()
@@ -244,6 +246,15 @@ class Node:
         self.feed(sched.Start())
         if seeds:
             self.feed(gossip.Heard(tuple(seeds), keep=True))
+
+    async def _tell_if_alone(self, seeds: Sequence[Address]) -> None:
+        def say(sentence: str) -> None:
+            self.journal.say("alone", sentence)
+            logger.warning("%s: %s", self.config.name, sentence)
+
+        await tell_if_alone(
+            self.config, self._endpoint.port, seeds, lambda: len(self.core.membership.members()) == 1, say
+        )
 
     def _beacons(self) -> Beacons:
         identity = self.identity
@@ -373,7 +384,7 @@ class Node:
         try:
             messages = decode_all(data, MAX_DATAGRAM)
         except BadMessage as error:
-            logger.debug("A datagram from %s:%d makes no sense: %s.", *source, error)
+            logger.debug("A datagram from %s makes no sense: %s.", write_endpoint(source), error)
             return
         self.feed(DatagramReceived(source, messages, self.seals.is_behind(source)))
         await trio.lowlevel.checkpoint()

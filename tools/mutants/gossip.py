@@ -9,6 +9,8 @@ _TRUST = "tests/test_gossip_trust.py"
 _FORMULAS = "tests/test_gossip_formulas.py"
 _SEAL = "tests/test_gossip_seal.py"
 _FUZZ = "tests/test_gossip_fuzz.py"
+_NEIGHBOURS = "tests/test_gossip_neighbours.py"
+_KEYRING = "tests/test_gossip_keyring.py"
 _STORIES = "tests/test_gossip_simulations.py"
 
 
@@ -249,5 +251,48 @@ MUTANTS = (
     ),
     _mutant(
         "epochs-without-bound", "wire/seal", "if len(self._windows) > self._remembered:", "if False:", _SEAL
+    ),
+    _mutant(
+        "no-neighbour-is-told",
+        "gossip/outbox",
+        "if not self._config.neighbours:",
+        "if True:",
+        _NEIGHBOURS,
+    ),
+    _mutant(
+        "neighbours-never-change",
+        "gossip/table",
+        "if half < NEAR or way <= ",
+        "if half < NEAR and way <= ",
+        _NEIGHBOURS,
+    ),
+    _mutant("keys-of-anybody", "gossip/keyring", " or not self._is_genuine(news)", "", _KEYRING),
+    _mutant(
+        "older-keys-come-back",
+        "gossip/keyring",
+        "precedence(news) <= precedence(self._newest)",
+        "news == self._newest",
+        _KEYRING,
+    ),
+    _mutant(
+        "sealed-before-others-can-open",
+        "gossip/keyring",
+        "timers = [(Deed.USE, news.number, config.use_after)",
+        "timers = [(Deed.USE, news.number, 0.0)",
+        _KEYRING,
+    ),
+    _mutant(
+        "key-in-use-forgotten",
+        "gossip/keyring",
+        "if number != self._in_use else []",
+        "if True else []",
+        _KEYRING,
+    ),
+    _mutant(
+        "sleepers-never-reminded",
+        "gossip/keyring",
+        "return [Send(node, self._newest)]",
+        "return []",
+        _KEYRING,
     ),
 )

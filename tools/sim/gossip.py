@@ -114,7 +114,7 @@ class GossipMesh:
         opened = [self.memory.open_record(machine.record) for machine in self.running()]
         everyone = [known for known in opened if known is not None]
         for machine in self.running():
-            machine.load(everyone)
+            machine.load(everyone, self.simulation.now)
 
     def agreed(self) -> bool:
         """Whether all running nodes see exactly the running nodes alive."""
