@@ -125,12 +125,18 @@ def test_the_work_of_a_killed_node_is_taken_up_again(tmp_path: Path) -> None:
 
 
 def test_a_cancelled_job_frees_every_node(tmp_path: Path) -> None:
-    with running_mesh(tmp_path, ("ada", "grace")) as nodes, nodes["ada"].connect() as client:
+    with running_mesh(tmp_path, ("ada", "grace", "linus")) as nodes, nodes["grace"].connect() as client:
         job = submit_naps(client, tmp_path, frames=100, milliseconds=1000)
         wait_for(client, lambda status: all(node.activities for node in status.nodes))
-        # when it is cancelled from a node that did not submit it
-        with nodes["grace"].connect() as other:
+        # when it is cancelled from a node that did not submit it, and may not
+        with (
+            nodes["linus"].connect() as other,
+            pytest.raises(RefusedByNode, match="submitted on grace: only"),
+        ):
             other.act(job, JobAction.CANCEL)
+        # and from one that may, for it can invite others
+        with nodes["ada"].connect() as admin:
+            admin.act(job, JobAction.CANCEL)
         status = wait_for(client, lambda status: not any(node.activities for node in status.nodes))
         cancelled = job_in(status, job)
         assert cancelled is not None

@@ -151,7 +151,7 @@ def test_taking_skips_what_is_held_already() -> None:
 def _written(writes: list[tuple[EditName, NodeId, int]]) -> Edits:
     edits = Edits()
     for name, author, number in writes:
-        edits.write(author, name, number=number)
+        edits.join([edits.draft(author, name, number=number)])
     return edits
 
 
@@ -173,8 +173,9 @@ def test_joining_registers_is_commutative_associative_and_idempotent(
 
 def test_a_later_write_wins_wherever_it_is_made() -> None:
     here, there = Edits(), Edits()
-    there.join([here.write(A, EditName.PAUSED, number=1)])
-    newer = there.write(B, EditName.PAUSED, number=0)
+    here.join([here.draft(A, EditName.PAUSED, number=1)])
+    there.join(here.all())
+    newer = there.draft(B, EditName.PAUSED, number=0)
     assert here.join([newer]) == [newer]
     assert here.join([newer]) == []
     assert here.number(EditName.PAUSED) == 0

@@ -30,6 +30,7 @@ from mesh.sched.events import (
     Woke,
     WorkReassigned,
 )
+from mesh.sched.rights import Rights
 from mesh.sched.scheduler import SchedEvent, Scheduler
 from mesh.wire.codec import encode, encode_record
 from mesh.wire.effects import (
@@ -76,9 +77,11 @@ Kind = TypeVar("Kind")
 class Bench:
     """A scheduler on the table: remembers every effect, and fires timers when time passes."""
 
-    def __init__(self, units: int = 1, config: SchedConfig | None = None, boot: int = 1) -> None:
+    def __init__(
+        self, units: int = 1, config: SchedConfig | None = None, boot: int = 1, rights: Rights | None = None
+    ) -> None:
         self.now = 0.0
-        self.machine = Scheduler(ME, Boot(boot), config or SchedConfig(), random.Random(1))
+        self.machine = Scheduler(ME, Boot(boot), config or SchedConfig(), random.Random(1), rights=rights)
         self.effects: list[Effect] = []
         self.timers: list[SetTimer] = []
         self.tell(SetCapacity(units, (ENGINE,)))

@@ -34,6 +34,7 @@ from mesh.node.errors import (
     EngineMissing,
     JobHasEnded,
     LogUnavailable,
+    NotYourJob,
     UnknownFrame,
     UnknownJob,
     UnknownNode,
@@ -186,12 +187,12 @@ class NodeService:
             settings=request.settings,
         )
         job = job_id(manifest)
-        node.feed(sched.SubmitJob(job, manifest, node.me, node.identity.sign(job), policy))
+        node.feed(sched.SubmitJob(job, manifest, node.me, node.rights.sign_job(job, policy), policy))
         return SubmitReceipt(job, tuple(map(node.node_name, self._view(job).durable_on)))
 
     async def act(self, job: JobId, action: JobAction) -> None:
-        """Raises JobHasEnded where it is too late."""
-        view = self._view(job)
+        """Raises NotYourJob, and JobHasEnded where it is too late."""
+        view = self._steered(job, action.value)
         if action is not JobAction.RETRY and view.state in (JobState.DONE, JobState.CANCELLED):
             raise JobHasEnded(name=view.manifest.name, state=view.state.value, action=action.value)
         match action:
@@ -206,8 +207,8 @@ class NodeService:
         self._node.feed(event)
 
     async def change(self, job: JobId, change: JobChange) -> None:
-        """Raises JobHasEnded where it is too late, and what `Steering.edits` raises."""
-        view = self._view(job)
+        """Raises NotYourJob, JobHasEnded where it is too late, and what `Steering.edits` raises."""
+        view = self._steered(job, "change")
         if view.state in (JobState.DONE, JobState.CANCELLED):
             raise JobHasEnded(name=view.manifest.name, state=view.state.value, action="change")
         for event in self._steering.edits(job, change):
@@ -229,6 +230,14 @@ class NodeService:
     async def leave(self) -> None:
         """Hand back claimed work, tell the others, and stop the node."""
         await self._node.leave()
+
+    def _steered(self, job: JobId, action: str) -> JobView:
+        """A job that this node may steer. Raises NotYourJob."""
+        view = self._view(job)
+        if not self._node.rights.steers(view.submitter):
+            owner = self._node.node_name(view.submitter)
+            raise NotYourJob(name=view.manifest.name, owner=owner, action=action)
+        return view
 
     def _view(self, job: JobId) -> JobView:
         view = self._node.core.scheduler.views.job(job)

@@ -99,6 +99,16 @@ class Identity:
         """This node's Ed25519 signature over `data`, 64 bytes."""
         return self.node_key.sign(data)
 
+    def prove(self, data: bytes) -> bytes:
+        """This node's public key and its signature over `data`, 96 bytes: whoever knows the NodeId can check it."""
+        return self.public_key + self.sign(data)
+
+    def prove_issuer(self, data: bytes) -> bytes:
+        """The same by this node's issuer key. Raises NotIssuer."""
+        if self.issuer_key is None:
+            raise NotIssuer
+        return certificates.raw_public(self.issuer_key.public_key()) + self.issuer_key.sign(data)
+
     def issue(self, public_key: bytes, node_name: str, role: Role) -> x509.Certificate:
         """A node certificate by this node's issuer key. Raises NotIssuer, and Untrusted for a name or key
         that cannot be certified."""
@@ -182,6 +192,11 @@ def peer_of(certificate: bytes) -> NodeId:
 def verify(public_key: bytes, node: NodeId, data: bytes, signature: bytes) -> bool:
     """Whether `signature` over `data` is by `public_key` and that is the key of `node`."""
     return certificates.node_id_of(public_key) == node and _is_signed(public_key, data, signature)
+
+
+def verify_issued(issuers: tuple[bytes, ...], public_key: bytes, data: bytes, signature: bytes) -> bool:
+    """Whether `signature` over `data` is by `public_key` and that is one of `issuers`."""
+    return public_key in issuers and _is_signed(public_key, data, signature)
 
 
 def make_mesh_key(issuer_key: Ed25519PrivateKey, number: int) -> MeshKey:

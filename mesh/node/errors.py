@@ -48,6 +48,11 @@ class BlobUnavailable(MeshError):
     `mesh retry` to render it again."""
 
 
+class NotYourJob(MeshError):
+    """{name} was submitted on {owner}: only that node, and nodes that can invite others, may {action} it. Run the
+    command on one of them."""
+
+
 class UnknownFrame(MeshError):
     """{name} has no frame {frame}; it has {frames}."""
 

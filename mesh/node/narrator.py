@@ -87,6 +87,12 @@ class Narrator:
                 self._journal.say("work-reassigned", text, node=lost, job=job)
             case sched.JobEdited(job=job, edit=edit):
                 self._journal.say("job-edited", self._edit(job, edit), node=edit.author, job=job)
+            case sched.EditRefused(job=job, edit=edit, sender=node):
+                text = f"{self._node(node)} passed on a change of {self._job(job)} ({edit.name.value}) that neither its submitter nor an admin signed; it is ignored"
+                self._journal.say("edit-refused", text, node=node, job=job)
+            case sched.JobRefused(job=job, name=name, sender=node):
+                text = f"{self._node(node)} passed on the job {name}, which its submitter has not signed; it is ignored"
+                self._journal.say("job-refused", text, node=node, job=job)
             case sched.NodeBlocked(job=job, node=node):
                 text = f"{self._node(node)} takes no more part in {self._job(job)}: too many failures"
                 self._journal.say("node-blocked", text, node=node, job=job)

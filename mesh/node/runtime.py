@@ -50,6 +50,7 @@ from mesh.node.journal import Journal
 from mesh.node.narrator import Narrator
 from mesh.node.presence import Presence, restored
 from mesh.node.rendering import Rendering
+from mesh.node.rights import NodeRights
 from mesh.node.seals import Seals, news_of
 from mesh.node.searching import tell_if_alone
 from mesh.node.timers import Timers
@@ -155,6 +156,7 @@ class Node:
             self.presence.rendered,
         )
         self.seals = Seals(identity)
+        self.rights = NodeRights(lambda: self.seals.identity)
         membership = Membership(
             self.me,
             config.name,
@@ -167,7 +169,7 @@ class Node:
         )
         self.core = NodeCore(
             membership,
-            Scheduler(self.me, boot, SchedConfig(), rng),
+            Scheduler(self.me, boot, SchedConfig(), rng, rights=self.rights),
             Fetcher(self.me, FetchConfig(), rng),
             Keyring(
                 KEYRING,

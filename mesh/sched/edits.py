@@ -6,7 +6,7 @@ commutative, associative and idempotent.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from mesh.model.ids import NodeId
 from mesh.wire.sched import Edit, EditName
@@ -31,7 +31,7 @@ class Edits:
         """The subjects of all registers of that name whose number is not 0."""
         return [subject for (key, subject), edit in self._registers.items() if key is name and edit.number]
 
-    def write(
+    def draft(
         self,
         author: NodeId,
         name: EditName,
@@ -40,21 +40,19 @@ class Edits:
         words: tuple[str, ...] = (),
         nodes: tuple[NodeId, ...] = (),
     ) -> Edit:
-        """Writes a register so that it is newer than all that is known, and returns the write."""
+        """A write that is newer than all that is known; `join` puts it into effect."""
         counter = 1 + max((edit.counter for edit in self._registers.values()), default=0)
-        edit = Edit(name, subject, counter, author, number, words, nodes)
-        self._registers[name, subject] = edit
-        return edit
+        return Edit(name, subject, counter, author, number, words, nodes)
 
-    def join(self, edits: Iterable[Edit]) -> list[Edit]:
-        """Takes over what is newer and returns it."""
+    def join(self, edits: Iterable[Edit], may: Callable[[Edit], bool] = lambda _edit: True) -> list[Edit]:
+        """Takes over what is newer, and is such that it `may` be taken over, and returns it."""
         news = []
         for edit in edits:
             key = (edit.name, edit.subject)
             mine = self._registers.get(key)
             if mine is None and len(self._registers) >= MAX_REGISTERS:
                 continue
-            if mine is None or _age(mine) < _age(edit):
+            if (mine is None or _age(mine) < _age(edit)) and may(edit):
                 self._registers[key] = edit
                 news.append(edit)
         return news

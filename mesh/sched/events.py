@@ -182,6 +182,24 @@ class JobEdited:
 
 
 @dataclass(frozen=True, slots=True)
+class EditRefused:
+    """`sender` passed on an edit that nobody with the right has signed."""
+
+    job: JobId
+    edit: Edit
+    sender: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class JobRefused:
+    """`sender` passed on a job that its submitter has not signed as it is."""
+
+    job: JobId
+    name: str
+    sender: NodeId
+
+
+@dataclass(frozen=True, slots=True)
 class JobFinished:
     """Nothing is missing any more, as far as this node knows; `failed` counts frames."""
 

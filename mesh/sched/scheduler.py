@@ -25,6 +25,7 @@ from mesh.sched.peers import Peers
 from mesh.sched.replication import Replication
 from mesh.sched.rescue import Rescue
 from mesh.sched.restoring import Restoring
+from mesh.sched.rights import Everybody, Rights
 from mesh.sched.runner import Runner
 from mesh.sched.scenes import Scenes
 from mesh.sched.sharing import Sharing
@@ -88,13 +89,14 @@ class Scheduler:
         config: SchedConfig,
         rng: random.Random,
         peers: Peers | None = None,
+        rights: Rights | None = None,
     ) -> None:
         """`peers`: a table kept by somebody else, for simulations of very many nodes; without it, PeerUp
-        and its kin fill one."""
+        and its kin fill one. `rights`: who may submit and edit; without it, everybody."""
         core = self._core = Core(me, boot, config, rng, peers)
         self._books = Books(core)
         self._replication = Replication(core, self._books)
-        self._spread = Spread(core, self._books)
+        self._spread = Spread(core, self._books, rights or Everybody())
         self._scenes = Scenes(core, self._books)
         self._copies = Copies(core, self._books)
         self._sharing = Sharing(core)

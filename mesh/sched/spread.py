@@ -10,9 +10,10 @@ from __future__ import annotations
 from mesh.model.ids import JobId, NodeId
 from mesh.sched.books import Books
 from mesh.sched.core import Core
-from mesh.sched.events import JobChanged, JobEdited
+from mesh.sched.events import EditRefused, JobChanged, JobEdited, JobRefused
 from mesh.sched.job import Job
 from mesh.sched.peers import rendezvous
+from mesh.sched.rights import Rights
 from mesh.wire.sched import (
     Edit,
     EditName,
@@ -25,12 +26,16 @@ from mesh.wire.sched import (
 )
 
 _MAX_BRIEFS = 4096
+_MAX_REFUSED = 256
 
 
 class Spread:
-    def __init__(self, core: Core, books: Books) -> None:
+    def __init__(self, core: Core, books: Books, rights: Rights) -> None:
         self._core = core
         self._books = books
+        self._rights = rights
+        self._refused: dict[tuple[JobId, NodeId, NodeId], None] = {}
+        """Forged edits that people were told of: they come again and again."""
 
     # --- jobs ---------------------------------------------------------------------------------------
 
@@ -48,8 +53,12 @@ class Spread:
             self.on_edits(job, sender, offer.edits)
             return None
         record = JobRecord(offer.manifest, offer.policy, offer.submitter, offer.signature)
+        if not self._rights.may_submit(offer.job, record):
+            core.notify(JobRefused(offer.job, offer.manifest.name, sender))
+            return None
         job = self._books.open(record, offer.job)
-        job.edits.join(offer.edits)
+        added = job
+        job.edits.join(offer.edits, lambda edit: self._may(added, sender, edit))
         self._books.write_down(job)
         self._books.write_edits(job)
         self._books.retried(job)
@@ -127,13 +136,23 @@ class Spread:
         nodes: tuple[NodeId, ...] = (),
     ) -> None:
         """Writes a register here and has everybody told."""
-        edit = job.edits.write(self._core.me, name, subject, number, words, nodes)
-        self._edited(job, None, [edit])
+        edit = job.edits.draft(self._core.me, name, subject, number, words, nodes)
+        self._edited(job, None, job.edits.join([self._rights.sign_edit(job.id, edit)]))
 
     def on_edits(self, job: Job, sender: NodeId, edits: tuple[Edit, ...]) -> None:
-        news = job.edits.join(edits)
+        news = job.edits.join(edits, lambda edit: self._may(job, sender, edit))
         if news:
             self._edited(job, sender, news)
+
+    def _may(self, job: Job, sender: NodeId, edit: Edit) -> bool:
+        """Whether the edit counts; where it does not, people are told who passed it on."""
+        if self._rights.may_edit(job.id, job.submitter, edit):
+            return True
+        refused = (job.id, edit.author, sender)
+        if refused not in self._refused and len(self._refused) < _MAX_REFUSED:
+            self._refused[refused] = None
+            self._core.notify(EditRefused(job.id, edit, sender))
+        return False
 
     def _edited(self, job: Job, sender: NodeId | None, news: list[Edit]) -> None:
         core = self._core

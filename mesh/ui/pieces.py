@@ -47,6 +47,8 @@ _EVENT_STYLES = {
     "frame-failed": "red",
     "unit-failed": "red",
     "identity-clash": "red",
+    "edit-refused": "red",
+    "job-refused": "red",
     "node-quarantined": "yellow",
     "work-reassigned": "yellow",
     "scene-warning": "yellow",

@@ -72,6 +72,8 @@ class Edit:
     number: Annotated[int, Range(-(2**31), 2**31)] = 0
     words: Annotated[tuple[str, ...], AtMost(64)] = ()
     nodes: Nodes = ()
+    proof: Annotated[bytes, AtMost(96)] = b""
+    """That `author` wrote it: `mesh/node/rights.py`."""
 
 
 Edits = Annotated[tuple[Edit, ...], AtMost(1024)]

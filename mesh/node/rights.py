@@ -1,0 +1,75 @@
+"""Proofs of who submitted a job and who edited it, by the keys of this mesh.
+
+A proof is a public key (32 bytes) and an Ed25519 signature (64): by the author's node key, whose hash is
+its NodeId, or by an issuer's key, which makes the author an admin. An edit counts if it is by the job's
+submitter or an admin; who keeps a job's ledger is decided by whichever member notices that a keeper is
+gone, so that register is open to every member.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from mesh.identity.identity import Identity, verify, verify_issued
+from mesh.model.ids import JobId, NodeId
+from mesh.model.policy import JobPolicy
+from mesh.wire.codec import encode_record, job_id
+from mesh.wire.sched import Edit, EditName, JobRecord
+
+_KEY = 32
+_PROOF = _KEY + 64
+_OPEN = frozenset({EditName.KEEPERS})
+"""Registers that any member may write."""
+
+
+class NodeRights:
+    """`identity` gives this node's keys as they are now: issuers may be added."""
+
+    def __init__(self, identity: Callable[[], Identity]) -> None:
+        self._identity = identity
+
+    def sign_job(self, job: JobId, policy: JobPolicy) -> bytes:
+        """The proof that a job and its terms are this node's."""
+        return self._identity().prove(_of_job(job, policy))
+
+    def steers(self, submitter: NodeId) -> bool:
+        """Whether this node may edit the jobs of `submitter`."""
+        identity = self._identity()
+        return identity.node_id == submitter or identity.can_issue
+
+    def sign_edit(self, job: JobId, edit: Edit) -> Edit:
+        identity, statement = self._identity(), _of_edit(job, edit)
+        proof = identity.prove_issuer(statement) if identity.can_issue else identity.prove(statement)
+        return replace(edit, proof=proof)
+
+    def may_submit(self, job: JobId, record: JobRecord) -> bool:
+        statement = _of_job(job, record.policy)
+        return job == job_id(record.manifest) and self._is_by(record.submitter, statement, record.signature)
+
+    def may_edit(self, job: JobId, submitter: NodeId, edit: Edit) -> bool:
+        statement = _of_edit(job, edit)
+        if edit.author == submitter or edit.name in _OPEN:
+            return self._is_by(edit.author, statement, edit.proof)
+        return self._is_by_issuer(statement, edit.proof)
+
+    def _is_by(self, author: NodeId, statement: bytes, proof: bytes) -> bool:
+        if len(proof) != _PROOF:
+            return False
+        key, signature = proof[:_KEY], proof[_KEY:]
+        return verify(key, author, statement, signature) or self._is_by_issuer(statement, proof)
+
+    def _is_by_issuer(self, statement: bytes, proof: bytes) -> bool:
+        if len(proof) != _PROOF:
+            return False
+        return verify_issued(self._identity().issuers, proof[:_KEY], statement, proof[_KEY:])
+
+
+def _of_job(job: JobId, policy: JobPolicy) -> bytes:
+    """What a submitter signs."""
+    return b"render-mesh job" + job + encode_record(policy)
+
+
+def _of_edit(job: JobId, edit: Edit) -> bytes:
+    """What an edit's author signs: all of it but the proof."""
+    return b"render-mesh edit" + job + encode_record(replace(edit, proof=b""))
