@@ -74,6 +74,10 @@ class Embree:
         share(geometry, _VERTEX, 0, _FLOAT3, padded.ctypes.data, 0, 12, len(positions))
         return self._committed([geometry])
 
+    def release(self, scene: int) -> None:
+        """Give the memory of a scene that is used no more back."""
+        self.library.rtcReleaseScene(scene)
+
     def instances(self, scene: int, object_to_world: NDArray[np.float64]) -> int:
         """A committed scene of instances of another, moved by float64 (k, 4, 4)."""
         geometries = []

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesh.render.accel_build import build_binary, make_build_scratch
-from mesh.render.accel_collapse import box_triangles, collapse, pack
+from mesh.render.accel_collapse import box_triangles, collapse, pack, price
 from mesh.render.accel_layout import (
     CHILD_ROW,
     F32,
@@ -32,6 +32,7 @@ from mesh.render.accel_layout import (
     MeshTree,
     aligned,
 )
+from mesh.render.accel_rows import NUMBER_BIAS, NUMBER_LANE
 
 F64 = NDArray[np.float64]
 
@@ -49,13 +50,12 @@ def build_mesh(positions: F32, triangles: I32) -> MeshTree:
     positions = np.ascontiguousarray(positions, np.float32)
     triangles = np.ascontiguousarray(triangles, np.int32)
     boxes = aligned(8 * len(triangles)).reshape(-1, 8)
-    ids = np.empty(len(triangles), np.int32)
-    kept = box_triangles(positions, triangles, boxes, ids)
+    kept = box_triangles(positions, triangles, boxes, boxes.view(np.int32))
     if kept == 0:
         return MeshTree(_EMPTY, _EMPTY, np.zeros(6, np.float32))
-    nodes, leaves, binary = _wide_tree(boxes[:kept], ids[:kept], LANES)
+    nodes, leaves, binary = _wide_tree(boxes[:kept], LANES)
     packets = aligned(len(leaves) * PACKET_FLOATS)
-    pack(leaves, binary.first, binary.count, ids, positions, triangles, packets, packets.view(np.int32))
+    pack(leaves, binary.first, binary.count, boxes, positions, triangles, packets, packets.view(np.int32))
     bounds = np.concatenate([binary.boxes[0, 0:3], -binary.boxes[0, 4:7]])
     return MeshTree(nodes, packets, bounds)
 
@@ -112,8 +112,10 @@ def _instances(
     boxes = np.zeros((len(lows), 8), np.float32)
     boxes[:, 0:3] = lows
     boxes[:, 4:7] = -highs
-    ids = np.flatnonzero(usable).astype(np.int32)
-    top, leaves, binary = _wide_tree(boxes, ids, 1)
+    numbers = boxes.view(np.int32)[:, NUMBER_LANE]
+    numbers[:] = np.flatnonzero(usable) + NUMBER_BIAS
+    top, leaves, binary = _wide_tree(boxes, 1)
+    ids = numbers - NUMBER_BIAS
     words = top.view(np.int32).reshape(-1, NODE_FLOATS)[:, CHILD_ROW : CHILD_ROW + WIDTH]
     leaf = words < 0
     words[leaf] = ~ids[binary.first[leaves[~words[leaf]]]]
@@ -142,16 +144,18 @@ class _Binary:
         self.count = np.empty(size, np.int32)
 
 
-def _wide_tree(boxes: F32, ids: I32, leaf_size: int) -> tuple[F32, I32, _Binary]:
-    """Nodes of the 8-wide tree over boxes (n >= 1), the binary node of each leaf, and the binary tree."""
+def _wide_tree(boxes: F32, leaf_size: int) -> tuple[F32, I32, _Binary]:
+    """Nodes of the 8-wide tree over boxes (n >= 1), the binary node of each leaf, and the binary tree.
+
+    Sorts the boxes, rows of `accel_rows`.
+    """
     binary = _Binary(2 * len(boxes))
-    build_binary(boxes, ids, leaf_size, binary.boxes, binary.first, binary.count, make_build_scratch())
-    nodes = aligned(len(boxes) * NODE_FLOATS)
-    leaves = np.empty(len(boxes), np.int32)
-    stack, held = np.empty((STACK_SIZE, 2), np.int64), np.empty(WIDTH, np.int64)
-    used, leaf_count = collapse(
-        binary.boxes, binary.first, binary.count, nodes, nodes.view(np.int32), leaves, stack, held
-    )
-    kept = aligned(used * NODE_FLOATS)
-    kept[:] = nodes[: used * NODE_FLOATS]
-    return kept, leaves[:leaf_count], binary
+    tree = binary.boxes, binary.first, binary.count
+    size = build_binary(boxes, leaf_size, *tree, make_build_scratch())
+    cost = np.empty((size, WIDTH), np.float32)
+    price(*tree, size, cost)
+    most = (size + 1) // 2  # inner nodes are one less than leaves
+    nodes, leaves = aligned(most * NODE_FLOATS), np.empty(most, np.int32)
+    stack, held = np.empty((STACK_SIZE, 2), np.int64), np.empty((2, WIDTH), np.int64)
+    used, leaf_count = collapse(*tree, cost, nodes, nodes.view(np.int32), leaves, stack, held)
+    return nodes[: used * NODE_FLOATS], leaves[:leaf_count], binary
