@@ -8,31 +8,29 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from typing import ClassVar
 
 from mesh.gossip import claims
 from mesh.gossip.awareness import Awareness
 from mesh.gossip.claims import Keys, Known, Opener
 from mesh.gossip.config import GossipConfig
+from mesh.gossip.detector import Detector, number_of
 from mesh.gossip.events import (
     Clock,
-    DownReason,
     GossipTimer,
     Heard,
     Leave,
     LeftMesh,
     Member,
-    MemberCleared,
-    MemberDown,
-    MemberQuarantined,
-    MemberSuspected,
     Start,
     StoryLine,
     UpdateMeta,
     Woke,
 )
-from mesh.gossip.formulas import knock_interval
+from mesh.gossip.knocking import Knocker
+from mesh.gossip.myself import Myself, opened
 from mesh.gossip.outbox import Outbox, SizeOf
-from mesh.gossip.probing import Prober, Verdict
+from mesh.gossip.probing import Prober
 from mesh.gossip.publishing import Publisher
 from mesh.gossip.registrar import Registrar
 from mesh.gossip.seeking import HELLO, Seeker
@@ -40,7 +38,7 @@ from mesh.gossip.story import Story
 from mesh.gossip.syncing import Syncer
 from mesh.gossip.table import Table
 from mesh.gossip.timers import Firing, Timers
-from mesh.gossip.tribunal import Outcome, Tribunal
+from mesh.gossip.tribunal import Tribunal
 from mesh.model.ids import Boot, NodeId
 from mesh.model.status import NodeState
 from mesh.wire.base import Message
@@ -84,6 +82,8 @@ def _encoded_size(message: Message) -> int:
 
 
 class Membership:
+    _detector_class: ClassVar[type[Detector]] = Detector
+
     def __init__(
         self,
         me: NodeId,
@@ -103,10 +103,9 @@ class Membership:
         self.me = me
         self._config = config
         self._rng = rng
-        self._keys = keys
-        self._open: Opener = open_record or (lambda record: claims.open_record(record, keys))
-        self._publisher = Publisher(name, address, boot, meta, config, keys)
-        self._table = Table(self._opened(self._publisher.first()), rng)
+        opener: Opener = open_record or (lambda record: claims.open_record(record, keys))
+        publisher = Publisher(name, address, boot, meta, config, keys)
+        self._table = Table(opened(opener, publisher.first()), rng)
         self._timers = Timers(config.late)
         self._outbox = Outbox(config, self._table, self._timers, size_of)
         self._awareness = Awareness(config.max_health)
@@ -117,8 +116,8 @@ class Membership:
         self._story = Story(512)
         self._registrar = Registrar(
             config,
-            self._open,
-            self._publisher,
+            opener,
+            publisher,
             self._table,
             self._outbox,
             self._tribunal,
@@ -126,21 +125,38 @@ class Membership:
             self._syncer,
             self._story,
         )
-        self._started = self._leaving = self._gone = False
+        self._myself = Myself(
+            config, publisher, opener, self._table, self._outbox, self._awareness, self._syncer
+        )
+        self._detector = self._detector_class(
+            config,
+            self._myself,
+            self._table,
+            self._outbox,
+            self._awareness,
+            self._tribunal,
+            self._prober,
+            self._syncer,
+            self._story,
+        )
+        self._knocker = Knocker(
+            config, self._myself, self._table, self._outbox, self._tribunal, self._seeker, rng
+        )
+        self._started = self._gone = False
         self._now = 0.0
         self._on_timer: dict[Clock, Callable[[GossipTimer, Firing, float], None]] = {
-            Clock.PROBE: self._probe_tick,
-            Clock.DIRECT: lambda t, firing, now: self._prober.silent(_number(t), firing, now),
-            Clock.RETRY: lambda t, _, now: self._prober.again(_number(t), now),
-            Clock.VERDICT: self._verdict,
-            Clock.HELPER: lambda t, _, now: self._prober.helped_in_vain(_number(t), now),
-            Clock.SUSPICION: self._suspicion_over,
+            Clock.PROBE: self._detector.tick,
+            Clock.DIRECT: lambda t, firing, now: self._prober.silent(number_of(t), firing, now),
+            Clock.RETRY: lambda t, _, now: self._prober.again(number_of(t), now),
+            Clock.VERDICT: self._detector.verdict,
+            Clock.HELPER: lambda t, _, now: self._prober.helped_in_vain(number_of(t), now),
+            Clock.SUSPICION: self._detector.suspicion_over,
             Clock.GOSSIP: lambda _t, _f, now: self._outbox.gossip_round(now),
             Clock.SYNC: lambda _t, _f, now: self._syncer.tick(now),
-            Clock.KNOCK: self._knock_tick,
+            Clock.KNOCK: lambda _t, _f, now: self._knocker.tick(now),
             Clock.SEEK: lambda _t, _f, now: self._seeker.tick(now),
             Clock.REAP: self._reap_tick,
-            Clock.PUBLISH: lambda _t, _f, now: self._publish(now),
+            Clock.PUBLISH: lambda _t, _f, now: self._myself.publish(now),
             Clock.LEFT: self._left,
         }
 
@@ -165,11 +181,11 @@ class Membership:
             case Heard():
                 self._seeker.heard(event, now)
             case UpdateMeta():
-                self._update(event.meta, now)
+                self._myself.update(event.meta, now)
             case Start():
                 self._start(now)
             case Leave():
-                self._leave(now)
+                self._myself.leave(now)
             case Woke():
                 self._woke(now)
             case _:
@@ -220,7 +236,7 @@ class Membership:
     @property
     def record(self) -> Record:
         """What we say of ourselves at present."""
-        return self._table[self._table.me].record
+        return self._myself.known.record
 
     def check(self) -> None:
         """Raises AssertionError where an invariant is broken."""
@@ -230,7 +246,7 @@ class Membership:
         self._outbox.check()
         self._seeker.check()
         assert 0 <= self._awareness.score <= self._awareness.limit, "health out of range"
-        assert self._table[self._table.me].version == self._publisher.version, "we do not know ourselves"
+        self._myself.check()
         assert len(self._table) <= self._config.max_members, "more members than the limit"
         self._registrar.check()
         assert not self._started or self._timers.is_set(Clock.PROBE) or self._gone, "nobody is probed"
@@ -239,55 +255,19 @@ class Membership:
 
     def _start(self, now: float) -> None:
         self._started = True
-        config = self._config
-        self._outbox.timer(Clock.PROBE, now + self._rng.uniform(0, config.probe_interval))
+        self._outbox.timer(Clock.PROBE, now + self._rng.uniform(0, self._config.probe_interval))
         self._syncer.start(now)
-        self._outbox.timer(Clock.KNOCK, now + config.knock_interval * self._rng.random())
+        self._knocker.start(now)
         self._outbox.timer(Clock.REAP, now + _REAP_INTERVAL)
-
-    def _update(self, meta: Meta, now: float) -> None:
-        if self._publisher.update(meta) and not self._leaving:
-            self._outbox.timer(Clock.PUBLISH, self._publisher.next_time(now, self._table.live))
-
-    def _publish(self, now: float) -> None:
-        self._own(self._publisher.renew(now), now)
-
-    def _refute(self, now: float) -> None:
-        """Somebody takes us for dead: say otherwise, louder than before."""
-        if self._leaving:
-            return
-        self._awareness.add(1)
-        if self._publisher.may_refute(now):
-            self._publish(now)
-        else:
-            self._outbox.timer(Clock.PUBLISH, self._publisher.next_refutation())
-
-    def _own(self, record: Record, now: float) -> None:
-        self._table.put(self._opened(record))
-        self._syncer.changed()
-        self._outbox.rumour(record, now)
-
-    def _opened(self, record: Record) -> Known:
-        known = self._open(record)
-        assert known is not None, "our own record does not hold"
-        return known
-
-    def _leave(self, now: float) -> None:
-        if not self._leaving:
-            self._leaving = True
-            self._own(self._publisher.goodbye(now), now)
-            self._outbox.timer(Clock.LEFT, now + self._config.leave_linger)
 
     def _left(self, _token: GossipTimer, _firing: Firing, _now: float) -> None:
         self._gone = True
         self._outbox.notify(LeftMesh())
 
     def _woke(self, now: float) -> None:
-        self._prober.abandon()
-        for handle in self._table.in_state(NodeState.SUSPECT):
-            self._tribunal.postpone(handle, now)
-        if self._started and not self._leaving:
-            self._publish(now)
+        self._detector.woke(now)
+        if self._started and not self._myself.leaving:
+            self._myself.publish(now)
             self._syncer.soon(now)
 
     # --- what comes in --------------------------------------------------------------------------------
@@ -302,7 +282,7 @@ class Membership:
         for message in event.messages:
             if isinstance(message, Accusation):
                 accused |= message.target == self._table.me
-                self._accusation(message, now)
+                self._detector.accused(message, now)
                 if (target := self._tribunal.outdated(message)) is not None:
                     outdated[target.handle] = target.record
         for message in event.messages:
@@ -313,7 +293,7 @@ class Membership:
                     self._ack(message, now)
                 case PingRequest():
                     self._registrar.sign_of_life(message.sender, now)
-                    self._prober.help(message, event.source, self._buddy(message.target), now)
+                    self._prober.help(message, event.source, self._detector.buddy(message.target), now)
                 case Nack():
                     self._registrar.sign_of_life(message.sender, now)
                     self._prober.nacked(message)
@@ -332,7 +312,7 @@ class Membership:
             case SyncWanted() as wanted:
                 self._syncer.fetch(event.sender, wanted)
             case Ping() as ping if ping.target == self._table.me:
-                me = self._table[self._table.me]
+                me = self._myself.known
                 self._outbox.send(event.sender, Ack(ping.probe, me.handle, me.claim.boot))
             case Ack() as ack:
                 self._ack(ack, now)
@@ -341,14 +321,14 @@ class Membership:
         self._registrar.sign_of_life(handle_of(event.sender), now)
 
     def _ping(self, ping: Ping, source: Address, accused: bool, now: float) -> None:
-        me = self._table[self._table.me]
+        me = self._myself.known
         if ping.target not in (me.handle, b""):
             return
         self._registrar.sign_of_life(ping.sender, now)
         answer: list[Message] = [Ack(ping.probe, me.handle, me.claim.boot)]
         if accused or ping.boot != me.claim.boot:
             answer.append(me.record)
-        answer += self._buddy(ping.sender)
+        answer += self._detector.buddy(ping.sender)
         self._outbox.datagram(source, answer, now)
         if self._table.get(ping.sender) is None:
             self._seeker.ask(source, now)
@@ -374,98 +354,12 @@ class Membership:
             if state is NodeState.DEAD and self._table.state(handle) is NodeState.DEAD:
                 disputed.append(handle)
         for accusation in batch.accusations:
-            self._accusation(accusation, now)
+            self._detector.accused(accusation, now)
         for handle in disputed[:_MOST_KNOCKS]:
-            self._knock(handle, now)
+            self._knocker.knock(handle, now)
         if strangers or disputed:
             self._syncer.soon(now)
-
-    # --- suspicion ------------------------------------------------------------------------------------
-
-    def _probe_tick(self, _token: GossipTimer, firing: Firing, now: float) -> None:
-        self._outbox.timer(Clock.PROBE, now + self._awareness.scale(self._config.probe_interval))
-        if firing is Firing.LATE:
-            self._awareness.add(1)
-        target = self._table.next_in_ring()
-        if target is not None:
-            self._prober.probe(target, self._buddy(target.handle), now)
-
-    def _buddy(self, handle: Handle) -> list[Message]:
-        """Lifeguard's buddy system: what is held against a member, to tell it first."""
-        if not self._config.buddy or self._table.state(handle) in (None, NodeState.ALIVE):
-            return []
-        return list(self._tribunal.accusations_of(handle))
-
-    def _verdict(self, token: GossipTimer, firing: Firing, now: float) -> None:
-        handle, verdict = self._prober.verdict(_number(token), firing, now)
-        target = self._table.get(handle)
-        if target is None or self._leaving or verdict in (Verdict.PENDING, Verdict.OUR_FAULT):
-            return
-        if verdict is Verdict.FAILED_ONCE and self._table.state(handle) is NodeState.ALIVE:
-            self._prober.probe(target, [], now, second=True)
-        elif self._table.is_live(handle):
-            self._outcome(handle, self._tribunal.accuse(target, now), now)
-
-    def _accusation(self, accusation: Accusation, now: float) -> None:
-        if accusation.target == self._table.me:
-            if (accusation.boot, accusation.incarnation) == self._publisher.version:
-                self._refute(now)
-            return
-        self._outcome(accusation.target, self._tribunal.heard(accusation, now), now)
-
-    def _suspicion_over(self, token: GossipTimer, firing: Firing, now: float) -> None:
-        handle = Handle(token.key if isinstance(token.key, bytes) else b"")
-        if firing is Firing.LATE:
-            self._tribunal.postpone(handle, now)
-            return
-        self._outcome(handle, self._tribunal.expired(handle, now), now)
-
-    def _outcome(self, handle: Handle, outcome: Outcome, now: float) -> None:
-        """Tells what the tribunal decided."""
-        if outcome is Outcome.NOTHING:
-            return
-        known, notify = self._table[handle], self._outbox.notify
-        quiet = handle in self._tribunal.quarantine
-        accusers = len(self._tribunal.accusations_of(handle))
-        self._story.tell(now, handle, outcome.value, f"{known.version}, {accusers} accusers")
-        if outcome is Outcome.CONVICTED:
-            self._syncer.changed()
-            self._prober.forget(handle)
-            notify(MemberDown(known.node, known.claim.boot, DownReason.DEAD))
-            return
-        if outcome is Outcome.ACQUITTED:
-            if not quiet:
-                notify(MemberCleared(known.node))
-            return
-        if outcome is Outcome.SUSPECTED and not quiet:
-            notify(MemberSuspected(known.node))
-        if self._tribunal.troubled(handle, now):
-            self._story.tell(now, handle, "quarantined")
-            notify(MemberQuarantined(known.node))
-
-    # --- the dead -------------------------------------------------------------------------------------
-
-    def _knock_tick(self, _token: GossipTimer, _firing: Firing, now: float) -> None:
-        config = self._config
-        wait = knock_interval(config.knock_interval, self._table.live, config.knock_nodes)
-        self._outbox.timer(Clock.KNOCK, now + wait * self._rng.uniform(0.75, 1.25))
-        dead = self._table.in_state(NodeState.DEAD)
-        if dead:
-            self._knock(self._rng.choice(dead), now)
-
-    def _knock(self, handle: Handle, now: float) -> None:
-        """Asks a dead member whether it agrees: how a healed partition is noticed."""
-        target, me = self._table[handle], self._table[self._table.me]
-        ping = Ping(HELLO, me.handle, handle, target.claim.boot)
-        self._seeker.expect()
-        self._outbox.datagram(
-            target.claim.address, [ping, me.record, *self._tribunal.accusations_of(handle)[:2]], now
-        )
 
     def _reap_tick(self, _token: GossipTimer, _firing: Firing, now: float) -> None:
         self._outbox.timer(Clock.REAP, now + _REAP_INTERVAL)
         self._registrar.tidy(now)
-
-
-def _number(token: GossipTimer) -> int:
-    return token.key if isinstance(token.key, int) else 0

@@ -67,9 +67,7 @@ MUTANTS = (
         "lambda handle: ",
         _PROBING,
     ),
-    _mutant(
-        "buddy-keeps-silent", "gossip/membership", "if not self._config.buddy or", "if True or", _PROBING
-    ),
+    _mutant("buddy-keeps-silent", "gossip/detector", "if not self._config.buddy or", "if True or", _PROBING),
     _mutant(
         "reborn-node-ignored",
         "gossip/registrar",
@@ -121,7 +119,7 @@ MUTANTS = (
     ),
     _mutant(
         "late-conviction",
-        "gossip/membership",
+        "gossip/detector",
         "if firing is Firing.LATE:\n            self._tribunal.postpone(handle, now)",
         "if False:\n            self._tribunal.postpone(handle, now)",
         _PROBING,
@@ -209,7 +207,7 @@ MUTANTS = (
     ),
     _mutant(
         "nobody-knocks",
-        "gossip/membership",
+        "gossip/knocking",
         "        if dead:\n",
         "        if False:\n",
         _PROBING,

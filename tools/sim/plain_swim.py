@@ -7,6 +7,7 @@ by nobody stands for Confirm.
 
 from __future__ import annotations
 
+from mesh.gossip.detector import Detector
 from mesh.gossip.membership import Membership
 from mesh.gossip.states import Fact
 from mesh.gossip.tribunal import Outcome
@@ -16,13 +17,11 @@ from mesh.wire.gossip import Accusation, Handle
 _NOBODY = Handle(b"")
 
 
-class PlainSwim(Membership):
-    """To be run with `config.PLAIN_SWIM`."""
-
-    def _accusation(self, accusation: Accusation, now: float) -> None:
+class _PlainDetector(Detector):
+    def accused(self, accusation: Accusation, now: float) -> None:
         target = self._table.get(accusation.target)
         if accusation.accuser != _NOBODY or accusation.target == self._table.me or target is None:
-            super()._accusation(accusation, now)
+            super().accused(accusation, now)
             return
         state = self._table.state(target.handle)
         confirmed = (accusation.boot, accusation.incarnation) == target.version
@@ -36,3 +35,9 @@ class PlainSwim(Membership):
         super()._outcome(handle, outcome, now)
         if outcome is Outcome.CONVICTED:
             self._outbox.rumour(Accusation(handle, *self._table[handle].version, _NOBODY, b""), now)
+
+
+class PlainSwim(Membership):
+    """To be run with `config.PLAIN_SWIM`."""
+
+    _detector_class = _PlainDetector
