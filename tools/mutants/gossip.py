@@ -293,4 +293,11 @@ MUTANTS = (
         "return []",
         _KEYRING,
     ),
+    _mutant(
+        "one-patience-for-all-links",
+        "gossip/config",
+        "return self.lan if mine == theirs else self.wan",
+        "return self.lan",
+        f"{_STORIES} -k wan",
+    ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from mesh.gossip.events import DownReason, Leave, MemberDown, MemberQuarantined, Woke
+from mesh.gossip.events import DownReason, Leave, MemberDown, MemberQuarantined, MemberSuspected, Woke
 from mesh.model.ids import NodeId
 from mesh.model.status import NodeState
 from tools.sim.gossip import GossipMesh, gossip_mesh
@@ -21,6 +21,7 @@ class Watch:
     def __init__(self, mesh: GossipMesh) -> None:
         self.downs: list[tuple[float, int, NodeId, DownReason]] = []
         self.quarantines: list[tuple[float, int, NodeId]] = []
+        self.suspicions = 0
         mesh.simulation.on_notify.append(self._told)
 
     def _told(self, host: Host, event: object, now: float) -> None:
@@ -28,6 +29,8 @@ class Watch:
             self.downs.append((now, host.place.index, event.node, event.reason))
         elif isinstance(event, MemberQuarantined):
             self.quarantines.append((now, host.place.index, event.node))
+        elif isinstance(event, MemberSuspected):
+            self.suspicions += 1
 
     def deaths(self) -> list[NodeId]:
         """Everyone who was declared dead, once for each time and witness."""
@@ -92,6 +95,26 @@ def loss(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
     assert not watch.deaths(), "a living node was declared dead"
     assert not watch.quarantines, "a sound node came into quarantine"
     return {}
+
+
+def wan(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
+    """Two sites behind busy satellites, 1.2 s there and back and 5 % lost: hardly anybody is blamed for the distance, and
+    a death is known at both."""
+    mesh = gossip_mesh(
+        seed, nodes, sites=lambda index: ("oslo", "perth")[index % 2], log=log, check_every=check_every
+    )
+    watch = Watch(mesh)
+    mesh.start_warm()
+    mesh.simulation.network.site_delay = 0.6
+    mesh.simulation.network.loss = 0.05
+    mesh.simulation.run(70.0)
+    assert not watch.deaths(), "a living node was declared dead"
+    assert not watch.quarantines, "a sound node came into quarantine"
+    assert watch.suspicions < nodes, "distance is taken for silence"
+    mesh.simulation.kill(nodes - 1)
+    seconds = until_agreed(mesh, 60.0)
+    assert set(watch.deaths()) == {mesh.node(nodes - 1)}, "a living node was declared dead"
+    return {"known": seconds}
 
 
 def partition(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
@@ -256,6 +279,7 @@ STORIES: dict[str, tuple[int, Callable[[int, int, Log | None, int], Figures]]] =
     "late": (20, late),
     "crash": (20, crash),
     "loss": (20, loss),
+    "wan": (16, wan),
     "partition": (20, partition),
     "swizzle": (12, swizzle),
     "reborn": (12, reborn),
