@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from mesh.engines.builtin_geometry import GeometryKeeper
 from mesh.engines.builtin_light import choose_pose, gather_lights
 from mesh.engines.builtin_materials import pack_materials
+from mesh.engines.builtin_notes import Names
+from mesh.model.layers import Layer
 from mesh.model.manifest import RenderSettings
 from mesh.model.units import Rect
-from mesh.render.accel_layout import make_scratch
 from mesh.render.albedo import albedo_table
 from mesh.render.camera import camera_record
 from mesh.render.environment import make_environment
-from mesh.render.film import render_rect
+from mesh.render.film import add_samples, columns_of, make_bench, make_tally, resolve
 from mesh.render.filter import make_filter
-from mesh.render.pixels import CHANNELS
 from mesh.render.sampler import make_sequence
 from mesh.render.world import Limits, Shade, Tables, World
 from mesh.scenes.description import Camera, Image, Instance, Light, Material, Mesh, Scene, Snapshot
@@ -40,7 +40,7 @@ class Still:
     images: tuple[Image, ...] = ()
 
     def scene(self) -> Scene:
-        instances = tuple(Instance(i, np.eye(4)) for i in range(len(self.meshes)))
+        instances = tuple(Instance(i, np.eye(4), mesh.name) for i, mesh in enumerate(self.meshes))
         snapshot = Snapshot(0.0, instances, (self.camera,), self.lights)
         return Scene("test", self.images, self.materials, self.meshes, lambda _time: snapshot)
 
@@ -88,6 +88,7 @@ def build(still: Still, settings: RenderSettings, environment: F32) -> World:
     placed = GeometryKeeper(scene).place(snapshot)
     light = make_environment(environment, 1.0, 0.0)
     pose = choose_pose(snapshot, (placed.low, placed.high), settings, 1)
+    names = Names.of(snapshot, scene.materials)
     return World(
         placed.everything,
         Shade(placed.solid, placed.sheer, placed.sheer_ids, int(placed.has_sheer)),
@@ -96,19 +97,28 @@ def build(still: Still, settings: RenderSettings, environment: F32) -> World:
         light,
         gather_lights(snapshot, placed, light),
         make_sequence(settings.seed, 1, settings.samples, settings.max_depth),
-        Tables(camera_record(pose, settings.width, settings.height), make_filter(), albedo_table()),
+        Tables(
+            camera_record(pose, settings.width, settings.height),
+            make_filter(),
+            albedo_table(),
+            names.object_hashes,
+            names.material_hashes,
+        ),
         Limits(settings.max_depth, np.float32(settings.clamp), settings.samples, np.float32(settings.noise)),
     )
 
 
-def render(world: World, rect: Rect) -> F32:
-    """The rectangle's pixels (height, width, channels)."""
-    out = np.zeros((rect.height, rect.width, len(CHANNELS)), np.float32)
-    own = (np.zeros(len(CHANNELS), np.int64), np.zeros(len(CHANNELS)), make_scratch())
-    render_rect(*world, rect.x0, rect.y0, rect.x1, rect.y1, out, *own)
+def render(world: World, rect: Rect, layers: tuple[Layer, ...] = ()) -> F32:
+    """The rectangle's pixels (height, width, channels of `layers`)."""
+    columns = columns_of(layers)
+    out = np.zeros((rect.height, rect.width, len(columns)), np.float32)
+    tally, bench = make_tally(rect.width * rect.height), make_bench()
+    add_samples(*world, rect.x0, rect.y0, rect.x1, rect.y1, 0, world.limits.samples, tally, bench)
+    resolve(tally, columns, bench, out)
     return out
 
 
 def picture(still: Still, settings: RenderSettings, environment: F32) -> F32:
     """The whole frame."""
-    return render(build(still, settings, environment), Rect(0, 0, settings.width, settings.height))
+    whole = Rect(0, 0, settings.width, settings.height)
+    return render(build(still, settings, environment), whole, settings.layers)

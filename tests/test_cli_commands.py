@@ -17,6 +17,9 @@ from mesh.config import Paths
 from mesh.control.service import AttemptEntry
 from mesh.control.terms import JobChange, JobTerms
 from mesh.errors import ExitCode
+from mesh.model.layers import Layer
+from mesh.model.look import Depth, Look, OcioView, View
+from mesh.model.manifest import RenderSettings
 from mesh.model.policy import FrameOrder
 from mesh.model.status import NodeState
 from tests.fake_service import (
@@ -388,6 +391,32 @@ def test_a_log_that_is_nowhere_is_said_to_be(mesh: Mesh, node: FakeService) -> N
     assert "    (Frame 1 is on no node that can be reached" in mesh("logs", "triangle").out
 
 
+def test_layers_and_a_shutter_are_asked_for_with_the_job(mesh: Mesh, node: FakeService) -> None:
+    mesh("submit", "triangle.gltf", "--detach")
+    mesh("submit", "triangle.gltf", "--detach", "--aov", "Direct,depth,position", "--shutter", "0.5")
+    mesh("submit", "triangle.gltf", "--detach", "--aov", "all", "--noise", "0.02", "--clamp", "0")
+
+    plain, some, every = (request.settings for request in node.requests)
+    assert plain == RenderSettings()
+    assert (some.layers, some.shutter) == ((Layer.POSITION, Layer.DIRECT), 0.5)
+    assert (every.layers, every.noise, every.clamp) == (tuple(Layer), 0.02, 0.0)
+
+
+def test_how_files_are_written_is_told_to_the_writer(
+    mesh: Mesh, node: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = JoiningWriter()
+    monkeypatch.setattr("mesh.cli.follow.WriterClient", lambda: writer)
+
+    mesh("submit", "triangle.gltf", "--exr-bits", "32", "--view", "filmic", "--exposure", "1")
+    mesh("collect", "triangle", "--overwrite", "--ocio", "ocio://default", "--view", "Un-tone-mapped")
+
+    assert [request.look for request in writer.written] == [
+        Look(View.FILMIC, 1.0, depth=Depth.FLOAT),
+        Look(ocio=OcioView("ocio://default", view="Un-tone-mapped")),
+    ]
+
+
 def test_an_environment_image_goes_with_the_scene(mesh: Mesh, node: FakeService) -> None:
     Path("light").mkdir()
     Path("light/studio.hdr").write_bytes(b"#?RADIANCE")
@@ -565,6 +594,12 @@ def nothing() -> None:
         (nothing, ["triangle.gltf", "--variant", "Red"], ExitCode.USAGE, "no variant called 'Red'"),
         (nothing, ["triangle.gltf", "--environment", "x.hdr"], ExitCode.USAGE, "no environment image x.hdr"),
         (nothing, ["triangle.gltf", "--name", "a/b"], ExitCode.USAGE, "without slashes"),
+        (
+            nothing,
+            ["triangle.gltf", "--ocio", "ocio://default", "--view", "Nice"],
+            ExitCode.USAGE,
+            "has no view 'Nice'",
+        ),
         (nothing, ["triangle.gltf", "-o", "triangle.bin/x"], ExitCode.REFUSED, "cannot be written to"),
         (
             nothing,

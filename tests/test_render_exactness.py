@@ -12,17 +12,18 @@ import numpy as np
 import pytest
 
 from mesh.engines.builtin_frame import BuiltinRenderer
+from mesh.model.layers import Layer
 from mesh.model.manifest import RenderSettings
 from mesh.model.units import Grid, Rect, Unit
 from mesh.render.cachekey import kernel_environment
-from mesh.render.output import assemble
+from mesh.render.output import assemble, write_frame
 from mesh.render.pixels import decode
 from mesh.render.sky import sky_map
 from mesh.scenes.description import Image, Light, LightKind, Material, Texture
 from tests.render_scenes import WALL_UNITS, Still, ball, build, facing, picture, quad, render
 from tests.shared_scenes import shared_scene
 
-SETTINGS = RenderSettings(width=24, height=20, samples=20, max_depth=6, seed=5)
+SETTINGS = RenderSettings(width=24, height=20, samples=20, max_depth=6, seed=5, layers=tuple(Layer))
 
 
 def still_life() -> Still:
@@ -53,13 +54,13 @@ def digest_here() -> str:
 @pytest.mark.parametrize("size", [1, 7, 16])
 def test_buckets_of_any_size_make_the_same_picture(size: int) -> None:
     world = build(still_life(), SETTINGS, sky_map())
-    whole = render(world, Rect(0, 0, 24, 20))
+    whole = render(world, Rect(0, 0, 24, 20), SETTINGS.layers)
     grid = Grid(24, 20, size)
 
     patched = np.zeros_like(whole)
     for index in reversed(range(grid.count)):
         rect = grid.rect(index)
-        patched[rect.y0 : rect.y1, rect.x0 : rect.x1] = render(world, rect)
+        patched[rect.y0 : rect.y1, rect.x0 : rect.x1] = render(world, rect, SETTINGS.layers)
 
     assert patched.tobytes() == whole.tobytes()
 
@@ -92,14 +93,21 @@ def duck() -> Path:
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-@pytest.mark.parametrize("bucket", [16, 64])
-def test_threads_units_and_buckets_do_not_show(duck: Path, threads: int, bucket: int) -> None:
-    reference = _duck_frame(duck, 2, 32, [1.0])
-    assert _duck_frame(duck, threads, bucket, [0.3, 0.4, 1.0]) == reference
+@pytest.mark.parametrize(("bucket", "shutter"), [(16, 0.0), (64, 0.0), (16, 0.5)])
+def test_threads_units_and_buckets_do_not_show(
+    duck: Path, threads: int, bucket: int, shutter: float, tmp_path: Path
+) -> None:
+    reference = _duck_frame(duck, tmp_path, 2, 32, [1.0], shutter)
+    assert _duck_frame(duck, tmp_path, threads, bucket, [0.3, 0.4, 1.0], shutter) == reference
 
 
-def _duck_frame(place: Path, threads: int, bucket: int, cuts: list[float]) -> bytes:
-    settings = RenderSettings(width=48, height=40, bucket=bucket, samples=8)
+def _duck_frame(
+    place: Path, out: Path, threads: int, bucket: int, cuts: list[float], shutter: float
+) -> bytes:
+    """The EXR's bytes, every layer and attribute of it."""
+    settings = RenderSettings(
+        width=48, height=40, bucket=bucket, samples=8, layers=tuple(Layer), shutter=shutter, turntable=9
+    )
     renderer = BuiltinRenderer(place, "Duck.glb", settings, (1,), threads)
     grid = Grid(48, 40, bucket)
     payloads = []
@@ -110,7 +118,8 @@ def _duck_frame(place: Path, threads: int, bucket: int, cuts: list[float]) -> by
             payloads.append(decode(data))
             start = stop
     renderer.close()
-    return assemble(payloads).tobytes()
+    write_frame(assemble(payloads), out / "whole.exr")
+    return (out / "whole.exr").read_bytes()
 
 
 def test_buckets_beyond_the_limit_are_left_to_others(duck: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from pathlib import Path
 
@@ -11,30 +12,36 @@ import OpenImageIO
 import pytest
 from PIL import Image
 
-from mesh.model.look import View
+from mesh.model.layers import Layer, channels_of
+from mesh.model.look import Depth, Look, OcioView, View
 from mesh.model.units import Grid, Unit
 from mesh.render import output
-from mesh.render.output import FormatUnknown, FrameIncomplete, FrameNotWritten, assemble, write_frame
-from mesh.render.pixels import CHANNELS, BadPixels, Payload
+from mesh.render.ocio import OcioUnusable, checked
+from mesh.render.output import FormatUnknown, Frame, FrameIncomplete, FrameNotWritten, assemble, write_frame
+from mesh.render.pixels import BadPixels, Notes, Payload
 from mesh.render.preview import write_preview
 from mesh.render.views import to_display
 
 GRID = Grid(20, 12, 8)
+BLENDER_AGX_GREYS = np.array([0, 1, 18, 58, 118, 170, 197, 233, 255])
 
 
-def frame() -> np.ndarray:
+def frame(layers: tuple[Layer, ...] = (), brightness: float = 1.0) -> Frame:
     rng = np.random.default_rng(0)
-    return rng.random((12, 20, len(CHANNELS))).astype(np.float32)
+    pixels = rng.random((12, 20, len(channels_of(layers)))).astype(np.float32)
+    return Frame(pixels * np.float32(brightness), layers)
 
 
-def cut(whole: np.ndarray, start: int, stop: int, number: int = 3) -> Payload:
+def cut(whole: Frame, start: int, stop: int, number: int = 3, **more: object) -> Payload:
     rects = [GRID.rect(i) for i in range(start, stop)]
-    return Payload(Unit(number, start, stop), GRID, tuple(whole[r.y0 : r.y1, r.x0 : r.x1] for r in rects))
+    buckets = tuple(whole.pixels[r.y0 : r.y1, r.x0 : r.x1] for r in rects)
+    return Payload(Unit(number, start, stop), GRID, buckets, whole.layers, **more)  # type: ignore[arg-type]
 
 
 def test_units_in_any_order_make_the_frame() -> None:
     whole = frame()
-    assert np.array_equal(assemble([cut(whole, 4, 6), cut(whole, 0, 1), cut(whole, 1, 4)]), whole)
+    found = assemble([cut(whole, 4, 6), cut(whole, 0, 1), cut(whole, 1, 4)])
+    assert np.array_equal(found.pixels, whole.pixels)
 
 
 def test_a_missing_bucket_is_named() -> None:
@@ -47,18 +54,43 @@ def test_units_of_different_frames_do_not_mix() -> None:
         assemble([cut(frame(), 0, 3), cut(frame(), 3, 6, number=4)])
 
 
-def test_an_exr_holds_every_channel_by_name(tmp_path: Path) -> None:
-    whole = frame()
-    write_frame(whole, tmp_path / "f.exr", [("mesh:job", "7f3a")])
+def test_units_with_other_layers_or_of_another_scene_do_not_mix() -> None:
+    with pytest.raises(BadPixels):
+        assemble([cut(frame(), 0, 3), cut(frame((Layer.DIRECT,)), 3, 6)])
+    with pytest.raises(BadPixels):
+        assemble([cut(frame(), 0, 3), cut(frame(), 3, 6, notes=Notes((("mesh:engine", "other"),)))])
+
+
+def test_names_seen_in_any_unit_are_in_the_frame_s_manifest(tmp_path: Path) -> None:
+    whole = frame((Layer.CRYPTO_OBJECT,))
+    left = Notes(names=((Layer.CRYPTO_OBJECT, ("tree", "house")),))
+    right = Notes(names=((Layer.CRYPTO_OBJECT, ("tree", "bird")),))
+
+    found = assemble([cut(whole, 0, 3, notes=left), cut(whole, 3, 6, notes=right)])
+    write_frame(found, tmp_path / "f.exr")
+
+    assert found.notes.names == ((Layer.CRYPTO_OBJECT, ("bird", "house", "tree")),)
+    spec = OpenImageIO.ImageInput.open(str(tmp_path / "f.exr")).spec()
+    manifest = next(a.value for a in spec.extra_attribs if a.name.endswith("/manifest"))
+    assert list(json.loads(manifest)) == ["bird", "house", "tree"]
+
+
+@pytest.mark.parametrize("depth", list(Depth))
+def test_an_exr_holds_every_channel_by_name(tmp_path: Path, depth: Depth) -> None:
+    layers = tuple(Layer)
+    whole = frame(layers)
+    write_frame(whole, tmp_path / "f.exr", [("mesh:job", "7f3a")], Look(depth=depth))
 
     image = OpenImageIO.ImageInput.open(str(tmp_path / "f.exr"))
     names = image.spec().channelnames
-    assert set(names) == set(CHANNELS)
+    assert set(names) == set(whole.channels)
     assert image.spec().getattribute("mesh:job") == "7f3a"
     pixels = image.read_image(OpenImageIO.FLOAT)
-    for name in CHANNELS:
-        exact = name.startswith(("depth", "samples", "object", "material"))
-        ours, theirs = whole[:, :, CHANNELS.index(name)], pixels[:, :, names.index(name)]
+    for channel, name in enumerate(whole.channels):
+        exact = depth is Depth.FLOAT or name.startswith(
+            ("depth", "samples", "object", "material", "position", "Crypto")
+        )
+        ours, theirs = whole.pixels[:, :, channel], pixels[:, :, names.index(name)]
         assert np.allclose(ours, theirs, rtol=0.0 if exact else 1e-3, atol=0.0 if exact else 1e-6)
 
 
@@ -137,10 +169,51 @@ def test_a_stop_of_exposure_doubles_the_light() -> None:
     assert np.array_equal(to_display(grey, View.AGX, 1.0), to_display(grey * np.float32(2.0), View.AGX, 0.0))
 
 
+@pytest.mark.parametrize("view", list(View))
+def test_what_is_no_light_is_black_and_what_is_beyond_all_light_is_white(view: View) -> None:
+    odd = np.array([[[np.nan, -1.0, -np.inf], [np.inf, np.inf, np.inf]]], np.float32)
+    shown = to_display(odd, view, 3.0)[0].astype(int)
+    assert shown[0].max() <= 1
+    assert shown[1].min() >= 254
+
+
+def test_agx_puts_middle_grey_and_whites_where_blender_puts_them() -> None:
+    """Bytes that Blender 4.5's own AgX, by OpenColorIO, makes of greys of so much light."""
+    greys = np.array([0.0, 0.001, 0.01, 0.05, 0.18, 0.5, 1.0, 4.0, 16.0], np.float32)
+    shown = to_display(np.repeat(greys[None, :, None], 3, axis=2), View.AGX, 0.0)[0, :, 1].astype(int)
+    assert np.abs(shown - BLENDER_AGX_GREYS).max() <= 1
+
+
+def test_a_view_of_an_ocio_configuration_that_comes_along(tmp_path: Path) -> None:
+    whole = frame()
+    shown = []
+    for view in ("Un-tone-mapped", "ACES 2.0 - SDR 100 nits (Rec.709)"):
+        look = Look(ocio=OcioView("ocio://default", "sRGB - Display", view))
+        write_frame(whole, tmp_path / "f.png", look=look)
+        with Image.open(tmp_path / "f.png") as picture:
+            shown.append(np.asarray(picture).astype(int))
+    standard = to_display(whole.pixels[:, :, :3], View.STANDARD, 0.0).astype(int)
+    assert np.abs(shown[0] - standard).max() <= 1
+    assert np.abs(shown[1] - standard).max() > 10
+
+
+@pytest.mark.parametrize(
+    ("wanted", "hint"),
+    [
+        (OcioView("none.ocio"), "cannot be read"),
+        (OcioView("ocio://default", "Screen"), "no display 'Screen', but sRGB - Display"),
+        (OcioView("ocio://default", "", "Pretty"), "no view 'Pretty', but ACES"),
+    ],
+)
+def test_what_an_ocio_configuration_lacks_is_said_with_what_it_has(wanted: OcioView, hint: str) -> None:
+    with pytest.raises(OcioUnusable, match=hint):
+        checked(wanted)
+
+
 def test_a_preview_moves(tmp_path: Path) -> None:
     frames = [tmp_path / f"{i}.png" for i in range(3)]
     for i, path in enumerate(frames):
-        write_frame(frame() * np.float32(i), path)
+        write_frame(frame(brightness=i), path)
     write_preview(frames, tmp_path / "p.webp", 24.0)
     with Image.open(tmp_path / "p.webp") as picture:
         assert picture.n_frames == 3

@@ -7,15 +7,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mesh.model.layers import ALWAYS, Layer, channels_of, in_order
 from mesh.model.units import Grid, Unit
-from mesh.render.pixels import CHANNELS, BadPixels, Payload, decode, encode
+from mesh.render.pixels import BadPixels, Notes, Payload, decode, encode
+
+NOTHING = Notes()
 
 
-def payload(grid: Grid, start: int, stop: int, seed: int = 0) -> Payload:
+def payload(
+    grid: Grid, start: int, stop: int, seed: int = 0, layers: tuple[Layer, ...] = (), notes: Notes = NOTHING
+) -> Payload:
     rng = np.random.default_rng(seed)
     rects = [grid.rect(i) for i in range(start, stop)]
-    buckets = [rng.normal(size=(r.height, r.width, len(CHANNELS))).astype(np.float32) for r in rects]
-    return Payload(Unit(7, start, stop), grid, tuple(buckets))
+    channels = len(channels_of(layers))
+    buckets = [rng.normal(size=(r.height, r.width, channels)).astype(np.float32) for r in rects]
+    return Payload(Unit(7, start, stop), grid, tuple(buckets), layers, notes)
 
 
 @given(
@@ -23,19 +29,31 @@ def payload(grid: Grid, start: int, stop: int, seed: int = 0) -> Payload:
     height=st.integers(1, 40),
     bucket=st.integers(1, 16),
     data=st.data(),
+    layers=st.sets(st.sampled_from(list(Layer))),
+    facts=st.lists(st.tuples(st.text(), st.text()), max_size=3),
+    names=st.lists(st.text(), max_size=3),
     seed=st.integers(0, 99),
 )
 @settings(deadline=None, max_examples=50)
 def test_a_payload_survives_the_journey(
-    width: int, height: int, bucket: int, data: st.DataObject, seed: int
+    width: int,
+    height: int,
+    bucket: int,
+    data: st.DataObject,
+    layers: set[Layer],
+    facts: list[tuple[str, str]],
+    names: list[str],
+    seed: int,
 ) -> None:
     grid = Grid(width, height, bucket)
     start = data.draw(st.integers(0, grid.count - 1))
-    sent = payload(grid, start, data.draw(st.integers(start + 1, grid.count)), seed)
+    notes = Notes(tuple(facts), ((Layer.CRYPTO_OBJECT, tuple(names)),))
+    sent = payload(grid, start, data.draw(st.integers(start + 1, grid.count)), seed, in_order(layers), notes)
 
     found = decode(encode(sent))
 
-    assert (found.unit, found.grid) == (sent.unit, sent.grid)
+    assert (found.unit, found.grid, found.layers) == (sent.unit, sent.grid, sent.layers)
+    assert found.notes == sent.notes
     for ours, theirs in zip(found.buckets, sent.buckets, strict=True):
         assert ours.tobytes() == theirs.tobytes()
 
@@ -59,7 +77,7 @@ def test_a_payload_that_is_cut_short_or_goes_on_is_refused(cut: int, extra: byte
 @settings(deadline=None)
 def test_noise_is_refused(noise: bytes) -> None:
     with pytest.raises(BadPixels):
-        decode(b"MPX1" + noise)
+        decode(b"MPX2" + noise)
 
 
 @given(place=st.integers(0, 31), value=st.integers(0, 255))
@@ -74,6 +92,6 @@ def test_no_header_makes_it_do_more_than_refuse(place: int, value: int) -> None:
 
 
 def test_a_bucket_of_the_wrong_shape_is_our_own_mistake() -> None:
-    wrong = Payload(Unit(1, 0, 1), Grid(8, 8, 8), (np.zeros((4, 8, len(CHANNELS)), np.float32),))
+    wrong = Payload(Unit(1, 0, 1), Grid(8, 8, 8), (np.zeros((4, 8, len(ALWAYS)), np.float32),))
     with pytest.raises(ValueError, match="bucket 0"):
         encode(wrong)

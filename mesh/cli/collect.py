@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -10,8 +9,8 @@ from typing import Any, TypeVar
 import click
 
 from mesh.cli.common import connect
+from mesh.cli.look import look_options, read_look
 from mesh.control.outputs import Existing, Format, frames_to_write, parse_output
-from mesh.model.look import DenoiserMissing, Look, View
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -38,21 +37,7 @@ def output_options(command: Command) -> Command:
         click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, for scripts."),
         click.option("--skip-existing", is_flag=True, help="Leave out frames that are there already."),
         click.option("--overwrite", is_flag=True, help="Replace frames that are there already."),
-        click.option("--denoise", is_flag=True, help="Clean the PNGs; the EXRs stay as rendered."),
-        click.option(
-            "--exposure",
-            type=click.FloatRange(-32, 32),
-            default=0.0,
-            metavar="STOPS",
-            help="Brighten or darken the PNGs.",
-        ),
-        click.option(
-            "--view",
-            type=click.Choice([view.value for view in View]),
-            default=View.AGX.value,
-            show_default=True,
-            help="Tone mapping of the PNGs.",
-        ),
+        look_options,
         click.option("--format", "formats", type=FormatList(), default=(), help="Default: both."),
         click.option(
             "-o",
@@ -73,13 +58,6 @@ def existing_policy(overwrite: bool, skip_existing: bool) -> Existing:
     return Existing.SKIP if skip_existing else Existing.REFUSE
 
 
-def chosen_look(view: str, exposure: float, denoise: bool) -> Look:
-    """Raises DenoiserMissing now rather than at the first frame."""
-    if denoise and importlib.util.find_spec("pyoidn") is None:
-        raise DenoiserMissing()
-    return Look(View(view), exposure, denoise)
-
-
 @click.command()
 @click.argument("job")
 @output_options
@@ -87,12 +65,10 @@ def collect(
     job: str,
     output: str | None,
     formats: tuple[Format, ...],
-    view: str,
-    exposure: float,
-    denoise: bool,
     overwrite: bool,
     skip_existing: bool,
     as_json: bool,
+    **options: Any,
 ) -> None:
     """Fetch a job's frames, from any node.
 
@@ -109,7 +85,7 @@ def collect(
     from mesh.cli.reports import choose_report
 
     policy = existing_policy(overwrite, skip_existing)
-    look = chosen_look(view, exposure, denoise)
+    look = read_look(options)
     with connect() as client:
         detail = client.job(job)
         status = detail.status

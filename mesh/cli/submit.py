@@ -11,8 +11,10 @@ from typing import Any
 
 import click
 
-from mesh.cli.collect import chosen_look, existing_policy, output_options
+from mesh.cli.collect import existing_policy, output_options
 from mesh.cli.common import connect, print_json
+from mesh.cli.look import read_look
+from mesh.cli.picture import picture_options, with_picture
 from mesh.cli.solo import any_node
 from mesh.cli.terms import read_terms, terms_options
 from mesh.config import Paths
@@ -127,6 +129,7 @@ class Finite(click.FloatRange):
 )
 @click.option("--name", default="", help="What to call the job. Default: the scene file's name.")
 @click.option("--detach", is_flag=True, help="Do not wait; frames stay in the mesh until collected.")
+@picture_options
 @terms_options
 @output_options
 def submit(
@@ -150,13 +153,10 @@ def submit(
     detach: bool,
     output: str | None,
     formats: tuple[Format, ...],
-    view: str,
-    exposure: float,
-    denoise: bool,
     overwrite: bool,
     skip_existing: bool,
     as_json: bool,
-    **terms: Any,
+    **options: Any,
 ) -> None:
     """Render a scene on the mesh; frames land here.
 
@@ -189,14 +189,15 @@ def submit(
         clip=clip,
         variant=variant,
     )
-    wish = Wish(scene, chosen, EngineName(engine), settings, environment, name, read_terms(terms))
+    settings = with_picture(settings, options)
+    wish = Wish(scene, chosen, EngineName(engine), settings, environment, name, read_terms(options))
     prepared = prepare(wish)
     for warning in prepared.warnings:
         click.echo(f"Note: {warning}", err=True)
     if detach:
         sys.exit(_detached(prepared, output, as_json))
     policy = existing_policy(overwrite, skip_existing)
-    look = chosen_look(view, exposure, denoise)
+    look = read_look(options)
     pattern = parse_output(output, prepared.name, formats, len(prepared.frames))
     wanted = frames_to_write(pattern, prepared.frames, policy)
     if not wanted:

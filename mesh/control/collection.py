@@ -94,6 +94,8 @@ class Collector:
     look: Look = field(default_factory=Look)
     patience: float = 60.0
     """Seconds to wait, once the job has ended, for payloads that nobody has at the moment."""
+    name: str = ""
+    """The job's, once the node has told it."""
     written: int = 0
     _missing: set[int] = field(init=False)
     _entries: dict[int, list[ResultEntry]] = field(default_factory=dict)
@@ -141,6 +143,7 @@ class Collector:
 
     def _remember(self, page: ResultPage) -> None:
         """Note results, and which frames they complete."""
+        self.name = page.status.name
         count = page.status.buckets_total // max(1, page.status.frames_total)
         for entry in page.entries:
             if entry.frame in self._missing:
@@ -159,7 +162,7 @@ class Collector:
                 payloads.append(self.work / f"{frame}-{number}")
                 with payloads[-1].open("wb") as stream:
                     stream.writelines(self.client.get_blob(entry.pixels, self.job))
-            written = write_frame(self.writer, frame, payloads, self.pattern, self.look)
+            written = write_frame(self.writer, self.name, frame, payloads, self.pattern, self.look)
         except OSError as error:
             raise disk_error(error, self.pattern.folder, self.job[:8]) from error
         finally:
@@ -177,10 +180,10 @@ class Collector:
 
 
 def write_frame(
-    writer: Writer, frame: int, payloads: Sequence[Path], pattern: OutputPattern, look: Look
+    writer: Writer, name: str, frame: int, payloads: Sequence[Path], pattern: OutputPattern, look: Look
 ) -> Written:
-    """One frame through the writer. What it notes in the file depends on the frame alone, so that equal
-    pixels are equal files, whoever rendered them."""
-    metadata = (("Software", f"render-mesh {mesh.__version__}"), ("frame", str(frame)))
+    """One frame through the writer. What it notes in the file beside what the engine says depends on the job's
+    name alone, so that equal pixels are equal files, whoever rendered them and when."""
+    metadata = (("Software", f"render-mesh {mesh.__version__}"), ("mesh:job", name))
     files = tuple(str(file) for file in pattern.files(frame))
     return writer.write(WriteFrame(frame, tuple(map(str, payloads)), files, metadata, look))

@@ -16,22 +16,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesh.engines.builtin_geometry import GeometryKeeper
-from mesh.engines.builtin_light import choose_pose, gather_lights, read_environment
+from mesh.engines.builtin_light import choose_camera, choose_pose, gather_lights, read_environment
 from mesh.engines.builtin_materials import pack_materials
+from mesh.engines.builtin_notes import Names, frame_facts, seen_names
+from mesh.engines.builtin_shutter import Moment, moments
 from mesh.model.manifest import RenderSettings
 from mesh.model.units import Grid, Rect, Unit
-from mesh.render.accel_layout import Scratch, make_scratch
 from mesh.render.albedo import albedo_table
 from mesh.render.camera import camera_record
-from mesh.render.film import render_rect
+from mesh.render.film import Bench, add_samples, columns_of, make_bench, make_tally, resolve
 from mesh.render.filter import make_filter
-from mesh.render.pixels import CHANNELS, Payload, encode
+from mesh.render.pixels import Notes, Payload, encode
 from mesh.render.sampler import make_sequence
 from mesh.render.world import Limits, Shade, Tables, World
 from mesh.scenes import open_scene
 
 _STRIP_SAMPLES = 32768
 """About how many samples a thread takes at a time: some tens of milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One frame: its world at each moment of the shutter, and what its files say about it."""
+
+    frame: int
+    worlds: tuple[tuple[Moment, World], ...]
+    facts: tuple[tuple[str, str], ...]
+    names: tuple[Names, ...]
+    """At each moment: what has shrunk to nothing is no object then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,42 +70,67 @@ class BuiltinRenderer:
         start = self._keeper.place(self._scene.at(0.0))
         self._box = start.low, start.high
         self._filter = make_filter()
-        self._world: tuple[int, World] | None = None
+        self._columns = columns_of(settings.layers)
+        self._shot: Shot | None = None
         self._pool = ThreadPoolExecutor(max(threads, 1), thread_name_prefix="render")
-        self._threads: SimpleQueue[tuple[NDArray[np.int64], NDArray[np.float64], Scratch]] = SimpleQueue()
+        self._benches: SimpleQueue[Bench] = SimpleQueue()
         for _ in range(max(threads, 1)):
-            self._threads.put((np.zeros(len(CHANNELS), np.int64), np.zeros(len(CHANNELS)), make_scratch()))
+            self._benches.put(make_bench())
         # Settings that the scene cannot satisfy are refused now, not at the first frame.
-        self.world(frames[0] if frames else 1)
+        self.shot(frames[0] if frames else 1)
 
     @property
     def warnings(self) -> tuple[str, ...]:
         return self._scene.warnings
 
-    def world(self, frame: int) -> World:
+    def shot(self, frame: int) -> Shot:
         """Everything the kernels need for `frame`; the last one is kept."""
-        if self._world is None or self._world[0] != frame:
-            self._world = (frame, self._build(frame))
-        return self._world[1]
+        if self._shot is None or self._shot.frame != frame:
+            self._shot = self._build(frame)
+        return self._shot
 
-    def _build(self, frame: int) -> World:
+    def _build(self, frame: int) -> Shot:
         settings = self._settings
         snapshot = self._scene.at((frame - 1) / settings.fps)
-        placed = self._keeper.place(snapshot)
+        sequence = make_sequence(settings.seed, frame, settings.samples, settings.max_depth)
+        worlds, named = [], []
+        for moment in moments(frame, settings):
+            at = (
+                snapshot
+                if moment.offset == 0.0
+                else self._scene.at((frame - 1 + moment.offset) / settings.fps)
+            )
+            placed = self._keeper.place(at, apart=settings.shutter > 0.0)
+            pose = choose_pose(at, self._box, settings, frame + moment.offset)
+            names = Names.of(at, self._scene.materials)
+            named.append(names)
+            world = World(
+                placed.everything,
+                Shade(placed.solid, placed.sheer, placed.sheer_ids, int(placed.has_sheer)),
+                placed.geometry,
+                self._materials,
+                self._environment,
+                gather_lights(at, placed, self._environment),
+                sequence,
+                Tables(
+                    camera_record(pose, settings.width, settings.height),
+                    self._filter,
+                    albedo_table(),
+                    names.object_hashes,
+                    names.material_hashes,
+                ),
+                Limits(
+                    settings.max_depth,
+                    np.float32(settings.clamp),
+                    settings.samples,
+                    np.float32(settings.noise),
+                ),
+            )
+            worlds.append((moment, world))
+        camera = choose_camera(snapshot, settings)
         pose = choose_pose(snapshot, self._box, settings, frame)
-        return World(
-            placed.everything,
-            Shade(placed.solid, placed.sheer, placed.sheer_ids, int(placed.has_sheer)),
-            placed.geometry,
-            self._materials,
-            self._environment,
-            gather_lights(snapshot, placed, self._environment),
-            make_sequence(settings.seed, frame, settings.samples, settings.max_depth),
-            Tables(camera_record(pose, settings.width, settings.height), self._filter, albedo_table()),
-            Limits(
-                settings.max_depth, np.float32(settings.clamp), settings.samples, np.float32(settings.noise)
-            ),
-        )
+        facts = frame_facts(frame, settings, camera.name if camera else "", pose)
+        return Shot(frame, tuple(worlds), facts, tuple(named))
 
     def render(
         self, unit: Unit, progress: Callable[[float], None], limit: Callable[[], int]
@@ -103,17 +140,19 @@ class BuiltinRenderer:
         Buckets from `limit()` on are left out; where that leaves none, the unit is empty and so are the
         bytes. `progress` is told the finished share, from this thread.
         """
-        world = self.world(unit.frame)
+        shot = self.shot(unit.frame)
         grid = Grid(self._settings.width, self._settings.height, self._settings.bucket)
-        done = self._render_buckets(world, grid, unit, progress, limit)
+        done = tuple(self._render_buckets(shot, grid, unit, progress, limit))
         covered = Unit(unit.frame, unit.start, unit.start + len(done))
         if not done:
             return covered, b""
-        return covered, encode(Payload(covered, grid, tuple(done)))
+        layers = self._settings.layers
+        notes = Notes(shot.facts, seen_names(shot.names, layers, done))
+        return covered, encode(Payload(covered, grid, done, layers, notes))
 
     def _render_buckets(
         self,
-        world: World,
+        shot: Shot,
         grid: Grid,
         unit: Unit,
         progress: Callable[[float], None],
@@ -123,7 +162,7 @@ class BuiltinRenderer:
         buckets: dict[int, NDArray[np.float32]] = {}
         for index in range(unit.start, unit.stop):
             rect = grid.rect(index)
-            buckets[index] = np.zeros((rect.height, rect.width, len(CHANNELS)), np.float32)
+            buckets[index] = np.zeros((rect.height, rect.width, len(self._columns)), np.float32)
         strips = [
             strip for index in range(unit.start, unit.stop) for strip in self._strips(index, grid.rect(index))
         ]
@@ -131,11 +170,11 @@ class BuiltinRenderer:
         def render_strip(strip: _Strip) -> bool:
             if strip.bucket >= limit():
                 return False
-            thread = self._threads.get()
+            bench = self._benches.get()
             rect, whole = strip.rect, grid.rect(strip.bucket)
             out = buckets[strip.bucket][rect.y0 - whole.y0 : rect.y1 - whole.y0]
-            render_rect(*world, rect.x0, rect.y0, rect.x1, rect.y1, out, *thread)
-            self._threads.put(thread)
+            expose(shot, rect, self._columns, bench, out)
+            self._benches.put(bench)
             return True
 
         skipped = unit.stop
@@ -153,3 +192,13 @@ class BuiltinRenderer:
 
     def close(self) -> None:
         self._pool.shutdown(wait=True)
+
+
+def expose(
+    shot: Shot, rect: Rect, columns: NDArray[np.int64], bench: Bench, out: NDArray[np.float32]
+) -> None:
+    """Fill out float32 (height, width, columns) with the pixels of `rect`."""
+    tally = make_tally(rect.width * rect.height)
+    for moment, world in shot.worlds:
+        add_samples(*world, rect.x0, rect.y0, rect.x1, rect.y1, moment.start, moment.stop, tally, bench)
+    resolve(tally, columns, bench, out)

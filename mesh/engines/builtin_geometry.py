@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesh.engines.builtin_materials import shines
+from mesh.engines.builtin_notes import object_ids, object_name
 from mesh.render.accel import assemble, build_mesh, move
 from mesh.render.accel_layout import Accel, MeshTree
 from mesh.render.geometry import (
@@ -71,16 +72,16 @@ class GeometryKeeper:
         self._colors = np.zeros((1, 12), np.float32)
         self._places: list[tuple[int, int, int]] = []
 
-    def place(self, snapshot: Snapshot) -> Placed:
-        """The geometry at one moment."""
+    def place(self, snapshot: Snapshot, apart: bool = False) -> Placed:
+        """The geometry at one moment; where `apart`, what was placed before stays as it is."""
         instances = snapshot.instances
-        self._lay_out(instances)
+        self._lay_out(instances, apart)
         floats = np.zeros((max(len(instances), 1), INSTANCE), np.float32)
         ints = np.full((max(len(instances), 1), INSTANCE_INTS), -1, np.int32)
         trees: list[MeshTree] = []
         matrices = np.zeros((len(instances), 4, 4), np.float64)
         bounds = _Bounds()
-        objects: dict[str, int] = {}
+        objects = object_ids(snapshot)
         lamps = _Lamps()
         for i, instance in enumerate(instances):
             mesh = instance.deformed or self._scene.meshes[instance.mesh]
@@ -89,7 +90,7 @@ class GeometryKeeper:
             matrices[i] = instance.transform
             first, uv1, color = self._places[i]
             shining = lamps.add(i, floats[i], mesh, material)
-            object_id = objects.setdefault(instance.name or f"#{i}", len(objects))
+            object_id = objects[object_name(instance.name, i)]
             ints[i] = first, self._scene.meshes[instance.mesh].material, uv1, color, shining, object_id
             trees.append(self._tree(mesh, instance.deformed is not None))
             bounds.add(trees[-1].bounds, instance.transform.tolist())
@@ -108,13 +109,15 @@ class GeometryKeeper:
         material = self._scene.materials[self._scene.meshes[instance.mesh].material]
         return material.alpha_mode is not AlphaMode.OPAQUE
 
-    def _lay_out(self, instances: tuple[Instance, ...]) -> None:
+    def _lay_out(self, instances: tuple[Instance, ...], apart: bool) -> None:
         """Give every mesh at rest and every deformed instance its triangles' place, and fill it if new."""
         layout = tuple((instance.mesh, instance.deformed is not None) for instance in instances)
         if layout != self._layout:
             self._layout = layout
             self._kept.clear()
             self._make_places(instances)
+        if apart and any(instance.deformed is not None for instance in instances):
+            self._triangles = self._triangles.copy()
         for i, instance in enumerate(instances):
             if instance.deformed is not None:
                 first = self._places[i][0]

@@ -83,7 +83,7 @@ def _punctual(light: Light, disc: float) -> tuple[list[float], float]:
     return record, bright * 4.0 * math.pi
 
 
-def choose_pose(snapshot: Snapshot, box: Box, settings: RenderSettings, frame: int) -> Pose:
+def choose_pose(snapshot: Snapshot, box: Box, settings: RenderSettings, frame: float) -> Pose:
     """The camera the settings name, the first, or one that frames `box`; turned around it for a turntable.
 
     The box is of one moment, the same for all frames: a camera that framed each frame anew would jitter.
@@ -97,14 +97,20 @@ def choose_pose(snapshot: Snapshot, box: Box, settings: RenderSettings, frame: i
     return pose
 
 
-def _pose(snapshot: Snapshot, box: Box, settings: RenderSettings) -> Pose:
+def choose_camera(snapshot: Snapshot, settings: RenderSettings) -> Camera | None:
+    """The camera the settings name, or the first; None where the scene has none. Raises CameraUnknown."""
     for camera in snapshot.cameras:
         if not settings.camera or camera.name == settings.camera:
-            return _camera_pose(camera)
+            return camera
     if settings.camera:
         known = ", ".join(camera.name for camera in snapshot.cameras) or "none"
         raise CameraUnknown(camera=settings.camera, known=known)
-    return framed(*box, settings.width / settings.height)
+    return None
+
+
+def _pose(snapshot: Snapshot, box: Box, settings: RenderSettings) -> Pose:
+    camera = choose_camera(snapshot, settings)
+    return framed(*box, settings.width / settings.height) if camera is None else _camera_pose(camera)
 
 
 def _camera_pose(camera: Camera) -> Pose:

@@ -139,6 +139,14 @@ class MakePreview(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class CheckLook(Message):
+    """Whether frames can be written with this `look`, before any is there. Answered by `Written`, of no files, or
+    `WriteFailed`."""
+
+    look: Look
+
+
+@dataclass(frozen=True, slots=True)
 class Written(Message):
     """What was written: each file's path and its SHA-256 in hex."""
 
@@ -169,6 +177,7 @@ _TYPES: tuple[type[Message], ...] = (
     MakePreview,
     Written,
     WriteFailed,
+    CheckLook,
 )
 _NUMBERS = {cls: number for number, cls in enumerate(_TYPES)}
 

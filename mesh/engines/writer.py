@@ -12,9 +12,17 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from mesh.engines.protocol import MakePreview, WriteFailed, WriteFrame, Written, frame, read_message
+from mesh.engines.protocol import (
+    CheckLook,
+    MakePreview,
+    WriteFailed,
+    WriteFrame,
+    Written,
+    frame,
+    read_message,
+)
 from mesh.errors import ExitCode, MeshError
-from mesh.render import output
+from mesh.render import ocio, output
 from mesh.render.pixels import decode
 from mesh.render.preview import write_preview
 from mesh.wire.base import Message
@@ -27,6 +35,8 @@ def answer(request: Message) -> Message:
             return _report(lambda: _write_frame(request))
         case MakePreview():
             return _report(lambda: _make_preview(request))
+        case CheckLook():
+            return _report(lambda: _check_look(request))
         case _:
             raise ValueError(f"a writer is not asked for {type(request).__name__}")
 
@@ -36,9 +46,9 @@ def _report(write: Callable[[], tuple[str, ...]]) -> Message:
         files = write()
         return Written(tuple((file, _sha256(file)) for file in files))
     except MeshError as error:
-        return WriteFailed(str(error), error.exit_code)
+        return WriteFailed(str(error), int(error.exit_code))
     except OSError as error:
-        return WriteFailed(f"{error.filename} cannot be read: {error.strerror}.", ExitCode.REFUSED)
+        return WriteFailed(f"{error.filename} cannot be read: {error.strerror}.", int(ExitCode.REFUSED))
 
 
 def _write_frame(request: WriteFrame) -> tuple[str, ...]:
@@ -47,6 +57,12 @@ def _write_frame(request: WriteFrame) -> tuple[str, ...]:
     for file in request.files:
         output.write_frame(assembled, Path(file), request.metadata, request.look)
     return request.files
+
+
+def _check_look(request: CheckLook) -> tuple[str, ...]:
+    if request.look.ocio is not None:
+        ocio.checked(request.look.ocio)
+    return ()
 
 
 def _make_preview(request: MakePreview) -> tuple[str, ...]:

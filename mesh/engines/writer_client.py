@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from mesh.engines.protocol import (
+    CheckLook,
     MakePreview,
     WriteFailed,
     WriteFrame,
@@ -17,6 +18,7 @@ from mesh.engines.protocol import (
     read_message,
 )
 from mesh.errors import ExitCode, MeshError
+from mesh.model.look import Look
 
 
 class WriterRefused(MeshError):
@@ -56,10 +58,14 @@ class WriterClient:
         """Raises WriterRefused with the sentence to show, WriterDied if the process is gone."""
         return self._ask(request, f"frame {request.frame}")
 
+    def check(self, look: Look) -> None:
+        """Raises WriterRefused where frames cannot be written with this look."""
+        self._ask(CheckLook(look), "nothing yet")
+
     def preview(self, request: MakePreview) -> Written:
         return self._ask(request, Path(request.target).name)
 
-    def _ask(self, request: WriteFrame | MakePreview, what: str) -> Written:
+    def _ask(self, request: WriteFrame | MakePreview | CheckLook, what: str) -> Written:
         assert self._process.stdin and self._process.stdout
         try:
             self._process.stdin.write(frame(request))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mesh.model.ids import Digest
+from mesh.model.layers import Layer
 from mesh.model.units import Grid, Unit
 
 
@@ -52,6 +53,12 @@ class RenderSettings:
     variant: str = ""
     noise: float = 0.0
     """Adaptive sampling's target of relative error; 0 takes `samples` everywhere."""
+    layers: tuple[Layer, ...] = ()
+    """What results hold beside the layers of every frame, in the order of `Layer`."""
+    shutter: float = 0.0
+    """For how much of a frame's time the shutter is open, around its moment; 0 blurs nothing."""
+    motion_steps: int = 16
+    """How many moments stand for that time; samples are shared out among them."""
 
 
 @dataclass(frozen=True, slots=True)

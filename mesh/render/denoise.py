@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mesh.model.layers import ALWAYS
 from mesh.model.look import DenoiserMissing
-from mesh.render.pixels import CHANNELS
 
 F32 = NDArray[np.float32]
 
@@ -35,4 +35,4 @@ def denoised(frame: F32) -> F32:
 
 
 def _columns(names: tuple[str, ...]) -> list[int]:
-    return [CHANNELS.index(name) for name in names]
+    return [ALWAYS.index(name) for name in names]

@@ -3,15 +3,24 @@
 Samples are added in blocks of 16, in order; each block's sum becomes a 64-bit integer, and integers are
 added. So the sum of a pixel is the same however its blocks are gathered. Adaptive sampling looks at the
 pixel's own blocks only, and stops between two of them.
+
+`add_samples` fills a `Tally`, once for each moment that the shutter is open; `resolve` makes pixels of it.
 """
 
 from __future__ import annotations
 
-import numpy as np
+from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+from mesh.model.layers import ALWAYS, Layer, channels_of
+from mesh.render.accel_layout import Scratch, make_scratch
 from mesh.render.kernel import kernel, merged
 from mesh.render.math import luminance, normalize
+from mesh.render.matte import RANKS, SLOTS, count_id, rank_ids
 from mesh.render.paths import trace_path
+from mesh.render.trace import make_log
 
 f32 = np.float32
 i64 = np.int64
@@ -21,10 +30,67 @@ _ONE = 2.0**24
 """The fixed point's unit: sums below 2^39 keep 24 bits after the point."""
 _LARGEST = f32(65504.0)
 """The largest half-precision number; nothing brighter can be written anyway."""
-_SUMMED = 11
-"""The first channels are sums over samples; ids are the first sample's."""
 _LEAST_BLOCKS = 4
 """Before an adaptive pixel may stop."""
+
+_EVERY = channels_of(Layer)
+_IDS = ALWAYS.index("object.I")
+_EXTRA = len(ALWAYS)
+"""The first of three channels each: position, emission, background, direct, indirect; then the mattes."""
+_MATTES = _EVERY.index("CryptoObject00.R")
+_SEEN = 11
+"""Sums: the channels before the sample count, then those from _EXTRA to the mattes."""
+_SUMS = _SEEN + _MATTES - _EXTRA
+
+
+class Tally(NamedTuple):
+    """What the samples of n pixels came to so far.
+
+    sums int64 (n, _SUMS); taken int32 (n, 3): samples, blocks, 1 where adaptive sampling has had enough;
+    spread float64 (n, 2): sums of the blocks' luminance and its square; first int32 (n, 2): ids of the first
+    sample; ids float32, counts int32 (n, 2, SLOTS) and used int32 (n, 2): for the mattes.
+    """
+
+    sums: NDArray[np.int64]
+    taken: NDArray[np.int32]
+    spread: NDArray[np.float64]
+    first: NDArray[np.int32]
+    ids: NDArray[np.float32]
+    counts: NDArray[np.int32]
+    used: NDArray[np.int32]
+
+
+class Bench(NamedTuple):
+    """One thread's own memory, and the sample whose path it is to tell: watch int64 (1,), -1 for none."""
+
+    block: NDArray[np.float64]
+    row: NDArray[np.float32]
+    log: NDArray[np.float64]
+    watch: NDArray[np.int64]
+    scratch: Scratch
+
+
+def make_tally(pixels: int) -> Tally:
+    return Tally(
+        np.zeros((pixels, _SUMS), np.int64),
+        np.zeros((pixels, 3), np.int32),
+        np.zeros((pixels, 2)),
+        np.full((pixels, 2), -1, np.int32),
+        np.empty((pixels, 2, SLOTS), np.float32),
+        np.empty((pixels, 2, SLOTS), np.int32),
+        np.zeros((pixels, 2), np.int32),
+    )
+
+
+def make_bench(watch: int = -1) -> Bench:
+    log = make_log() if watch >= 0 else make_log(0)
+    watched = np.array([watch], np.int64)
+    return Bench(np.zeros(_SUMS), np.zeros(len(_EVERY), np.float32), log, watched, make_scratch())
+
+
+def columns_of(layers: tuple[Layer, ...]) -> NDArray[np.int64]:
+    """Which of all channels a frame with these layers has."""
+    return np.array([_EVERY.index(channel) for channel in channels_of(layers)], np.int64)
 
 
 @merged
@@ -38,7 +104,7 @@ def _bounded(value):
 
 
 @kernel
-def render_rect(
+def add_samples(
     everything,
     shade,
     geometry,
@@ -52,30 +118,24 @@ def render_rect(
     y0,
     x1,
     y1,
-    out,
-    sums,
-    block,
-    scratch,
+    start,
+    stop,
+    tally,
+    bench,
 ):
-    """Render pixels x0 <= x < x1, y0 <= y < y1 into out float32 (y1 - y0, x1 - x0, len(CHANNELS)).
-
-    sums int64 and block float64, both (len(CHANNELS),), and scratch are the calling thread's own.
-    """
+    """Add samples start <= s < stop of pixels x0 <= x < x1, y0 <= y < y1 to their tally, row by row."""
+    block, log = bench.block, bench.log
     for y in range(y0, y1):
         for x in range(x0, x1):
-            for k in range(_SUMMED):
-                sums[k] = 0
-            taken = 0
-            blocks = 0
-            level = 0.0
-            square = 0.0
-            object_id = np.int32(-1)
-            material_id = np.int32(-1)
-            while taken < limits.samples:
-                for k in range(_SUMMED):
+            pixel = (y - y0) * (x1 - x0) + (x - x0)
+            sums, taken, spread = tally.sums[pixel], tally.taken[pixel], tally.spread[pixel]
+            ids, counts, used = tally.ids[pixel], tally.counts[pixel], tally.used[pixel]
+            at = start
+            while at < stop and taken[2] == 0:
+                for k in range(_SUMS):
                     block[k] = 0.0
-                count = min(BLOCK, limits.samples - taken)
-                for sample in range(taken, taken + count):
+                count = min(BLOCK, stop - at)
+                for sample in range(at, at + count):
                     path = trace_path(
                         everything,
                         shade,
@@ -89,7 +149,9 @@ def render_rect(
                         x,
                         y,
                         sample,
-                        scratch,
+                        bench.scratch,
+                        log,
+                        sample == bench.watch[0],
                     )
                     block[0] += _bounded(path.r)
                     block[1] += _bounded(path.g)
@@ -103,22 +165,51 @@ def render_rect(
                         block[8] += path.ny
                         block[9] += path.nz
                         block[10] += _bounded(path.depth)
+                        block[11] += _bounded(path.px)
+                        block[12] += _bounded(path.py)
+                        block[13] += _bounded(path.pz)
+                        count_id(ids, counts, used, 0, tables.object_hashes[path.object_id])
+                        count_id(ids, counts, used, 1, tables.material_hashes[path.material_id])
+                    block[14] += _bounded(path.emission_r)
+                    block[15] += _bounded(path.emission_g)
+                    block[16] += _bounded(path.emission_b)
+                    block[17] += _bounded(path.background_r)
+                    block[18] += _bounded(path.background_g)
+                    block[19] += _bounded(path.background_b)
+                    block[20] += _bounded(path.direct_r)
+                    block[21] += _bounded(path.direct_g)
+                    block[22] += _bounded(path.direct_b)
+                    block[23] += _bounded(path.indirect_r)
+                    block[24] += _bounded(path.indirect_g)
+                    block[25] += _bounded(path.indirect_b)
                     if sample == 0:
-                        object_id, material_id = path.object_id, path.material_id
-                for k in range(_SUMMED):
+                        tally.first[pixel, 0], tally.first[pixel, 1] = path.object_id, path.material_id
+                for k in range(_SUMS):
                     sums[k] += _fixed(block[k])
-                taken += count
-                blocks += 1
+                at += count
+                taken[0] += count
+                taken[1] += 1
                 if limits.noise > f32(0.0):
                     mean = luminance(block[0], block[1], block[2]) / count
-                    level += mean
-                    square += mean * mean
+                    spread[0] += mean
+                    spread[1] += mean * mean
+                    blocks = taken[1]
                     if blocks >= _LEAST_BLOCKS:
-                        average = level / blocks
-                        variance = max(square / blocks - average * average, 0.0) / (blocks - 1)
+                        average = spread[0] / blocks
+                        variance = max(spread[1] / blocks - average * average, 0.0) / (blocks - 1)
                         if np.sqrt(variance) <= limits.noise * (average + 1e-2):
-                            break
-            row = out[y - y0, x - x0]
+                            taken[2] = 1
+
+
+@kernel
+def resolve(tally, columns, bench, out):
+    """Make pixels of a tally, in its order: out float32 (height, width, len(columns)), of all channels those
+    that `columns` name."""
+    row = bench.row
+    pixel = 0
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            sums, taken = tally.sums[pixel], tally.taken[pixel, 0]
             for k in range(7):
                 row[k] = f32(sums[k] / _ONE / taken)
             covered = sums[3] / _ONE
@@ -129,9 +220,26 @@ def render_rect(
                     f32(sums[9] / _ONE / covered),
                 )
                 row[10] = f32(sums[10] / _ONE / covered)
+                for k in range(3):
+                    row[_EXTRA + k] = f32(sums[_SEEN + k] / _ONE / covered)
             else:
                 row[7] = row[8] = row[9] = f32(0.0)
                 row[10] = f32(np.inf)
+                row[_EXTRA] = row[_EXTRA + 1] = row[_EXTRA + 2] = f32(0.0)
             row[11] = f32(taken)
-            row[12] = f32(object_id)
-            row[13] = f32(material_id)
+            row[_IDS], row[_IDS + 1] = f32(tally.first[pixel, 0]), f32(tally.first[pixel, 1])
+            for k in range(_EXTRA + 3, _MATTES):
+                row[k] = f32(sums[_SEEN + k - _EXTRA] / _ONE / taken)
+            for kind in range(2):
+                rank_ids(
+                    tally.ids[pixel],
+                    tally.counts[pixel],
+                    tally.used[pixel],
+                    kind,
+                    taken,
+                    row,
+                    _MATTES + 2 * RANKS * kind,
+                )
+            for k in range(columns.shape[0]):
+                out[y, x, k] = row[columns[k]]
+            pixel += 1

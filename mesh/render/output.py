@@ -1,6 +1,7 @@
 """A frame's payloads put together and written: EXR with all channels, PNG through a view transform.
 
-Needs numpy and OpenImageIO, never numba. Files depend on pixels and the metadata given and on nothing
+Needs numpy and OpenImageIO, never numba. Layers are channels called `layer.X`, as compositing programs want
+them, and the engine's notes become attributes. Files depend on pixels and the metadata given and on nothing
 else, so any number of nodes gives the same bytes. Each is written beside its target under another name,
 made durable, then renamed: a reader sees the whole file or none.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,16 +19,19 @@ import OpenImageIO
 from numpy.typing import NDArray
 
 from mesh.errors import MeshError
-from mesh.model.look import Look
+from mesh.model.layers import MATTES, Layer, channels_of
+from mesh.model.look import Depth, Look
 from mesh.model.units import Grid
+from mesh.render.cryptomatte import matte_metadata
 from mesh.render.denoise import denoised
-from mesh.render.pixels import CHANNELS, BadPixels, Payload
+from mesh.render.ocio import to_display_by_ocio
+from mesh.render.pixels import BadPixels, Notes, Payload
 from mesh.render.views import to_display
 
 F32 = NDArray[np.float32]
 
-_HALVES = frozenset(("R", "G", "B", "A"))
-_HALF_LAYERS = ("albedo.", "normal.")
+_EXACT = ("depth.", "samples.", "object.", "material.", "position.", *MATTES.values())
+"""Beginnings of the channels that half precision would spoil."""
 
 
 class FrameNotWritten(MeshError):
@@ -43,29 +48,58 @@ class FormatUnknown(MeshError):
     """{path} has an ending that no image format here has. Use .exr or .png."""
 
 
-def assemble(payloads: Iterable[Payload]) -> F32:
-    """The whole frame (height, width, channels) from payloads that cover it.
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """A whole frame: pixels float32 (height, width, channels of `layers`), and what its files are to say."""
+
+    pixels: F32
+    layers: tuple[Layer, ...] = ()
+    notes: Notes = Notes()  # noqa: RUF009 - frozen
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        return channels_of(self.layers)
+
+
+def assemble(payloads: Iterable[Payload]) -> Frame:
+    """The whole frame from payloads that cover it.
 
     Raises FrameIncomplete where a bucket is missing, BadPixels where payloads are of different frames.
     """
-    frame: F32 | None = None
+    first: Payload | None = None
     grid = Grid(1, 1, 1)
-    number = 0
+    frame = np.zeros((0, 0, 0), np.float32)
     missing: set[int] = set()
+    names: dict[Layer, set[str]] = {}
     for payload in payloads:
-        if frame is None:
-            grid, number = payload.grid, payload.unit.frame
-            frame = np.zeros((grid.height, grid.width, len(CHANNELS)), np.float32)
+        if first is None:
+            first, grid = payload, payload.grid
+            frame = np.zeros((grid.height, grid.width, len(payload.channels)), np.float32)
             missing = set(range(grid.count))
-        if payload.grid != grid or payload.unit.frame != number:
-            raise BadPixels(reason=f"units of frame {number} and {payload.unit.frame} do not fit together")
+        _check_same_frame(first, payload)
+        for layer, seen in payload.notes.names:
+            names.setdefault(layer, set()).update(seen)
         for index, pixels in zip(range(payload.unit.start, payload.unit.stop), payload.buckets, strict=True):
             rect = grid.rect(index)
             frame[rect.y0 : rect.y1, rect.x0 : rect.x1] = pixels
             missing.discard(index)
-    if frame is None or missing:
-        raise FrameIncomplete(missing=_listed(missing) if frame is not None else "all")
-    return frame
+    if first is None or missing:
+        raise FrameIncomplete(missing=_listed(missing) if first is not None else "all")
+    merged = tuple((layer, tuple(sorted(names[layer]))) for layer in sorted(names))
+    return Frame(frame, first.layers, Notes(first.notes.facts, merged))
+
+
+def _check_same_frame(first: Payload, other: Payload) -> None:
+    """Raises BadPixels."""
+    if (first.grid, first.unit.frame, first.layers, first.notes.facts) != (
+        other.grid,
+        other.unit.frame,
+        other.layers,
+        other.notes.facts,
+    ):
+        raise BadPixels(
+            reason=f"units of frame {first.unit.frame} and {other.unit.frame} do not fit together"
+        )
 
 
 def _listed(numbers: set[int]) -> str:
@@ -74,36 +108,45 @@ def _listed(numbers: set[int]) -> str:
 
 
 def write_frame(
-    frame: F32,
+    frame: Frame,
     path: Path,
     metadata: Sequence[tuple[str, str]] = (),
     look: Look = Look(),  # noqa: B008 - frozen
 ) -> None:
-    """Write an assembled frame as its ending says: .exr, exact whatever the look, or .png with
-    this `look`. Raises FrameNotWritten, FormatUnknown, DenoiserMissing."""
+    """Write an assembled frame as its ending says: .exr, whose light no look changes, or .png with
+    this `look`. Raises FrameNotWritten, FormatUnknown, DenoiserMissing, OcioUnusable."""
     ending = path.suffix.lower()
     if ending == ".exr":
-        _write(path, _exr_spec(frame, metadata), frame)
+        _write(path, _exr_spec(frame, metadata, look.depth), frame.pixels)
     elif ending == ".png":
-        color = denoised(frame) if look.denoise else frame[:, :, :3]
-        pixels = to_display(color, look.view, look.exposure)
-        _write(path, OpenImageIO.ImageSpec(frame.shape[1], frame.shape[0], 3, OpenImageIO.UINT8), pixels)
+        color = denoised(frame.pixels) if look.denoise else frame.pixels[:, :, :3]
+        pixels = (
+            to_display(color, look.view, look.exposure)
+            if look.ocio is None
+            else to_display_by_ocio(color, look.ocio, look.exposure)
+        )
+        height, width = pixels.shape[:2]
+        _write(path, OpenImageIO.ImageSpec(width, height, 3, OpenImageIO.UINT8), pixels)
     else:
         raise FormatUnknown(path=path)
 
 
-def _exr_spec(frame: F32, metadata: Sequence[tuple[str, str]]) -> OpenImageIO.ImageSpec:
-    spec = OpenImageIO.ImageSpec(frame.shape[1], frame.shape[0], len(CHANNELS), OpenImageIO.FLOAT)
-    spec.channelnames = CHANNELS
+def _exr_spec(frame: Frame, metadata: Sequence[tuple[str, str]], depth: Depth) -> OpenImageIO.ImageSpec:
+    height, width, count = frame.pixels.shape
+    spec = OpenImageIO.ImageSpec(width, height, count, OpenImageIO.FLOAT)
+    spec.channelnames = frame.channels
     spec.channelformats = tuple(
-        OpenImageIO.HALF if name in _HALVES or name.startswith(_HALF_LAYERS) else OpenImageIO.FLOAT
-        for name in CHANNELS
+        OpenImageIO.HALF if depth is Depth.HALF and not name.startswith(_EXACT) else OpenImageIO.FLOAT
+        for name in frame.channels
     )
-    spec.alpha_channel = CHANNELS.index("A")
+    spec.alpha_channel = frame.channels.index("A")
     spec.attribute("compression", "zip")
     spec.attribute("oiio:ColorSpace", "lin_rec709")
     # OpenImageIO adds the time of writing unless told one; files must not depend on it.
-    for key, value in (("DateTime", "1970:01:01 00:00:00"), *metadata):
+    attributes = [("DateTime", "1970:01:01 00:00:00"), *frame.notes.facts, *metadata]
+    for layer, names in frame.notes.names:
+        attributes += matte_metadata(MATTES[layer], names)
+    for key, value in attributes:
         spec.attribute(key, value)
     return spec
 

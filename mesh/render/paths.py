@@ -18,7 +18,7 @@ from mesh.render.filter import filter_offset
 from mesh.render.frames import leave_surface
 from mesh.render.geometry import FIRST, FIRST_LIGHT, MATERIAL, OBJECT
 from mesh.render.hits import frame_at, spot_at
-from mesh.render.kernel import merged
+from mesh.render.kernel import kernel, merged
 from mesh.render.light_tree import chance_in_tree
 from mesh.render.materials import (
     ABSORPTION,
@@ -47,6 +47,23 @@ from mesh.render.sampler import (
     start_sample,
 )
 from mesh.render.shadows import front_of, sample_light, visibility
+from mesh.render.trace import (
+    ABSORBED,
+    BOUNCE,
+    CAMERA,
+    DEEP,
+    EMIT,
+    END,
+    LAYERED,
+    LIGHT,
+    MISS,
+    PASS,
+    RESULT,
+    ROULETTE,
+    UNLIT_SURFACE,
+    VERTEX,
+    note,
+)
 
 f32 = np.float32
 
@@ -57,7 +74,8 @@ _SURE_BOUNCES = 3
 
 
 class Path(NamedTuple):
-    """What one sample found: radiance, coverage, and the first surface."""
+    """What one sample found: radiance, coverage, the first surface, and the parts of the radiance: light seen
+    directly, given off by surfaces and by the environment, and light by way of one surface, and of more."""
 
     r: np.float32
     g: np.float32
@@ -72,6 +90,21 @@ class Path(NamedTuple):
     depth: np.float32
     object_id: np.int32
     material_id: np.int32
+    px: np.float32
+    py: np.float32
+    pz: np.float32
+    emission_r: np.float32
+    emission_g: np.float32
+    emission_b: np.float32
+    background_r: np.float32
+    background_g: np.float32
+    background_b: np.float32
+    direct_r: np.float32
+    direct_g: np.float32
+    direct_b: np.float32
+    indirect_r: np.float32
+    indirect_g: np.float32
+    indirect_b: np.float32
 
 
 @merged
@@ -82,6 +115,11 @@ def _passing_number(sequence, counter, tile, bounce, passed):
         return draw_loose(sequence, counter, tile, 16 + passed + 1024 * bounce)
     first, second = draw(sequence, counter, tile, FIRST_BOUNCE + PER_BOUNCE * bounce + COVERAGE)
     return first if passed == 0 else second
+
+
+@kernel
+def _end(log, why, bounce):
+    note(log, END, bounce, -1, -1, -1, why, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO)
 
 
 @merged
@@ -99,8 +137,10 @@ def trace_path(
     y,
     sample,
     scratch,
+    log,
+    watched,
 ):
-    """The Path of one sample of pixel (x, y)."""
+    """The Path of one sample of pixel (x, y); where it is `watched`, the log tells what it meets."""
     counter, tile = start_sample(sequence, x, y, sample)
     u, v = draw(sequence, counter, tile, FILTER)
     film_x = f32(x) + HALF + filter_offset(tables.pixel_filter, u)
@@ -108,13 +148,19 @@ def trace_path(
     u, v = draw(sequence, counter, tile, LENS)
     ox, oy, oz, dx, dy, dz, width, cone = camera_ray(tables.camera, film_x, film_y, u, v)
     jitter = draw_loose(sequence, counter, tile, 1)
+    if watched:
+        note(log, CAMERA, 0, -1, -1, -1, ox, oy, oz, dx, dy, dz, film_x, film_y, ZERO, ZERO, ZERO)
 
     seen_r, seen_g, seen_b = ZERO, ZERO, ZERO
+    back_r, back_g, back_b = ZERO, ZERO, ZERO
     sum_r, sum_g, sum_b = ZERO, ZERO, ZERO
+    # What of the sum had come by one surface when the path reached its second one.
+    direct_r, direct_g, direct_b, is_split = ZERO, ZERO, ZERO, False
     through_r, through_g, through_b = ONE, ONE, ONE
     albedo_r, albedo_g, albedo_b = ZERO, ZERO, ZERO
     first_nx, first_ny, first_nz = ZERO, ZERO, ZERO
     depth, alpha_out = ZERO, ZERO
+    first_x, first_y, first_z = ZERO, ZERO, ZERO
     object_id, material_id = np.int32(-1), np.int32(-1)
     medium = np.int32(-1)
     density = ZERO
@@ -129,14 +175,21 @@ def trace_path(
         if instance < 0:
             if lights.chance[0] > ZERO or bounce == 0:
                 r, g, b = environment_radiance(environment, dx, dy, dz)
+                weight = ONE
                 if bounce == 0:
-                    seen_r, seen_g, seen_b = seen_r + r, seen_g + g, seen_b + b
+                    back_r, back_g, back_b = r, g, b
                 else:
                     other = lights.chance[0] * environment_density(environment, dx, dy, dz)
                     weight = density / (density + other)
                     sum_r += through_r * r * weight
                     sum_g += through_g * g * weight
                     sum_b += through_b * b * weight
+                if watched:
+                    note(
+                        log, MISS, bounce, -1, -1, -1, r, g, b, weight,
+                        through_r * r * weight, through_g * g * weight, through_b * b * weight,
+                        dx, dy, dz, ZERO,
+                    )  # fmt: skip
             break
         material = geometry.ints[instance, MATERIAL]
         flags, factors = materials.flags, materials.factors
@@ -159,16 +212,28 @@ def trace_path(
         if covered < ONE and covered <= _passing_number(sequence, counter, tile, bounce, passed):
             layers += 1
             passed += 1
+            if watched:
+                note(
+                    log, PASS, bounce, instance, prim, material, px, py, pz, covered,
+                    ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO,
+                )  # fmt: skip
             if layers > _MOST_LAYERS:
+                if watched:
+                    _end(log, LAYERED, bounce)
                 break
             ox, oy, oz = leave_surface(px, py, pz, -gx, -gy, -gz, t)
             continue
+        if watched:
+            note(
+                log, VERTEX, bounce, instance, prim, material, px, py, pz, gx, gy, gz, t, front,
+                through_r, through_g, through_b,
+            )  # fmt: skip
         if (flags[material, EMITS] != 0) and (front > ZERO or two_sided):
             er, eg, eb = emission(materials, material, spot)
+            weight = ONE
             if bounce == 0:
                 seen_r, seen_g, seen_b = seen_r + er, seen_g + eg, seen_b + eb
             else:
-                weight = ONE
                 first_light = geometry.ints[instance, FIRST_LIGHT]
                 if first_light >= 0:
                     row = first_light + prim
@@ -189,14 +254,26 @@ def trace_path(
                 sum_r += through_r * er * weight
                 sum_g += through_g * eg * weight
                 sum_b += through_b * eb * weight
+            if watched:
+                note(
+                    log, EMIT, bounce, instance, prim, material, er, eg, eb, weight,
+                    through_r * er * weight, through_g * eg * weight, through_b * eb * weight,
+                    ZERO, ZERO, ZERO, ZERO,
+                )  # fmt: skip
         if flags[material, UNLIT] != 0:
             if bounce == 0:
                 seen_r, seen_g, seen_b = seen_r + r, seen_g + g, seen_b + b
             else:
                 sum_r, sum_g, sum_b = sum_r + through_r * r, sum_g + through_g * g, sum_b + through_b * b
+            if watched:
+                note(
+                    log, EMIT, bounce, instance, prim, material, r, g, b, ONE,
+                    through_r * r, through_g * g, through_b * b, ZERO, ZERO, ZERO, ZERO,
+                )  # fmt: skip
         frame = frame_at(geometry, materials, instance, prim, material, u, v, spot, front, -dx, -dy, -dz)
         if bounce == 0:
             alpha_out = ONE
+            first_x, first_y, first_z = px, py, pz
             albedo_r, albedo_g, albedo_b = r, g, b
             first_nx, first_ny, first_nz = frame.nx, frame.ny, frame.nz
             camera = tables.camera
@@ -204,7 +281,11 @@ def trace_path(
                 (camera[0] - px) * camera[9] + (camera[1] - py) * camera[10] + (camera[2] - pz) * camera[11]
             )
             object_id, material_id = geometry.ints[instance, OBJECT], np.int32(material)
+        elif not is_split:
+            direct_r, direct_g, direct_b, is_split = sum_r, sum_g, sum_b, True
         if flags[material, UNLIT] != 0 or bounce >= limits.max_depth:
+            if watched:
+                _end(log, UNLIT_SURFACE if flags[material, UNLIT] != 0 else DEEP, bounce)
             break
 
         surface, turn_c, turn_s = surface_at(materials, material, spot, r, g, b, front)
@@ -249,6 +330,11 @@ def trace_path(
                     share = visibility(
                         shade, geometry, materials, px, py, pz, gx, gy, gz, lx, ly, lz, distance, t, scratch
                     )
+                    if watched:
+                        note(
+                            log, LIGHT, bounce, -1, -1, -1, lx, ly, lz, distance, lr, lg, lb,
+                            abs(chance), share, weight, ZERO,
+                        )  # fmt: skip
                     sum_r, sum_g, sum_b = sum_r + lr * share, sum_g + lg * share, sum_b + lb * share
 
         u, v = draw(sequence, counter, tile, pair + DIRECTION)
@@ -256,6 +342,8 @@ def trace_path(
         ix, iy, iz = sample_direction(lobes, u, v, choice)
         fr, fg, fb, density = value_and_density(lobes, ix, iy, iz)
         if not density > ZERO:
+            if watched:
+                _end(log, ABSORBED, bounce)
             break
         through_r, through_g, through_b = (
             through_r * fr / density,
@@ -264,13 +352,22 @@ def trace_path(
         )
         most = max(through_r, through_g, through_b)
         if not most > ZERO:
+            if watched:
+                _end(log, ABSORBED, bounce)
             break
         if bounce >= _SURE_BOUNCES and most < ONE:
             keep = max(most, f32(0.05))
             if roulette >= keep:
+                if watched:
+                    _end(log, ROULETTE, bounce)
                 break
             through_r, through_g, through_b = through_r / keep, through_g / keep, through_b / keep
         dx, dy, dz = ix * tx + iy * bx + iz * nx, ix * ty + iy * by + iz * ny, ix * tz + iy * bz + iz * nz
+        if watched:
+            note(
+                log, BOUNCE, bounce, -1, -1, -1, dx, dy, dz, density, through_r, through_g, through_b,
+                iz, ZERO, ZERO, ZERO,
+            )  # fmt: skip
         if iz < ZERO:
             gx, gy, gz = -gx, -gy, -gz
             if lobes.p_glass > ZERO:
@@ -282,13 +379,25 @@ def trace_path(
         passed = 0
         bounce += 1
 
+    if not is_split:
+        direct_r, direct_g, direct_b = sum_r, sum_g, sum_b
     most = max(sum_r, sum_g, sum_b)
+    scale = ONE
     if not most < _FAR:
         sum_r, sum_g, sum_b = ZERO, ZERO, ZERO
+        direct_r, direct_g, direct_b = ZERO, ZERO, ZERO
     elif limits.clamp > ZERO and most > limits.clamp:
         scale = limits.clamp / most
-        sum_r, sum_g, sum_b = sum_r * scale, sum_g * scale, sum_b * scale
+    sum_r, sum_g, sum_b = sum_r * scale, sum_g * scale, sum_b * scale
+    direct_r, direct_g, direct_b = direct_r * scale, direct_g * scale, direct_b * scale
+    if watched:
+        note(
+            log, RESULT, bounce, -1, -1, -1, seen_r + back_r + sum_r, seen_g + back_g + sum_g, seen_b + back_b + sum_b,
+            scale, direct_r, direct_g, direct_b, ZERO, ZERO, ZERO, ZERO,
+        )  # fmt: skip
     return Path(
-        seen_r + sum_r, seen_g + sum_g, seen_b + sum_b, alpha_out, albedo_r, albedo_g, albedo_b,
-        first_nx, first_ny, first_nz, depth, object_id, material_id,
+        seen_r + back_r + sum_r, seen_g + back_g + sum_g, seen_b + back_b + sum_b, alpha_out,
+        albedo_r, albedo_g, albedo_b, first_nx, first_ny, first_nz, depth, object_id, material_id,
+        first_x, first_y, first_z, seen_r, seen_g, seen_b, back_r, back_g, back_b,
+        direct_r, direct_g, direct_b, sum_r - direct_r, sum_g - direct_g, sum_b - direct_b,
     )  # fmt: skip

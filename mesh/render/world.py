@@ -34,11 +34,14 @@ class Shade(NamedTuple):
 
 
 class Tables(NamedTuple):
-    """camera: its record; pixel_filter: inverse distribution; albedo: of the lobes."""
+    """camera: its record; pixel_filter: inverse distribution; albedo: of the lobes; hashes: what stands for the
+    names of objects and materials in mattes, by their ids."""
 
     camera: F32
     pixel_filter: F32
     albedo: F32
+    object_hashes: F32
+    material_hashes: F32
 
 
 class Limits(NamedTuple):

@@ -28,13 +28,15 @@ from mesh.scenes.matrices import IDENTITY, Matrix, determinant3, multiply
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """One primitive in the tree: which, at which node, in which copies, bent by which skin."""
+    """One primitive in the tree: which, at which node, in which copies, bent by which skin; and as which object."""
 
     primitive: int
     place: int
     copies: tuple[Matrix, ...] | None
     skin: Skin | None
     rest_weights: tuple[float, ...]
+    name: str
+    """The node's, where it has one; else the mesh's."""
 
 
 def open_gltf(path: Path, *, scene: str, clip: str, variant: str) -> Scene:
@@ -114,10 +116,11 @@ def _place(
             )
         copies = read_copies(node.value, accessors)
         weights = _rest_weights(node.value, meshes[index])
+        name = node.value.text("name") or meshes[index].text("name") or node.name
         for primitive in of_mesh[index]:
             skin = of_skin.get(skin_index) if primitives[primitive].joints is not None else None
             _check_joints(node.value, primitives[primitive], skin)
-            placements.append(Placement(primitive, place, copies, skin, weights))
+            placements.append(Placement(primitive, place, copies, skin, weights, name))
     return tuple(placements), tuple(primitives)
 
 
@@ -175,7 +178,6 @@ class _Evaluator:
         self, placement: Placement, worlds: list[Matrix], weights: tuple[float, ...]
     ) -> list[Instance]:
         """A skinned mesh stands in the world by its joints alone; what has no extent is left out."""
-        node = self._nodes[placement.place]
         deformed = self._deformed(placement, worlds, weights)
         transforms = [worlds[placement.place]]
         if placement.skin is not None:
@@ -183,7 +185,7 @@ class _Evaluator:
         elif placement.copies is not None:
             transforms = [multiply(worlds[placement.place], copy) for copy in placement.copies]
         return [
-            Instance(placement.primitive, to_array(transform), node.name, deformed)
+            Instance(placement.primitive, to_array(transform), placement.name, deformed)
             for transform in transforms
             if determinant3(transform) != 0.0
         ]

@@ -1,0 +1,92 @@
+"""What is rendered beside the plain picture, as options of submit: layers, noise target, shutter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import click
+
+from mesh.model.layers import Layer, in_order
+from mesh.model.manifest import RenderSettings
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_DEFAULTS = RenderSettings()
+_ALWAYS = frozenset(("albedo", "normal", "depth", "samples", "ids"))
+"""What every frame has; asking for it is no mistake."""
+
+
+class LayerList(click.ParamType[tuple[Layer, ...]]):
+    """`position,direct`, or `all`."""
+
+    name = "LAYER,..."
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[Layer, ...]:
+        if isinstance(value, tuple):
+            return value
+        if value.strip().lower() == "all":
+            return tuple(Layer)
+        names = {part.strip().lower() for part in value.split(",")} - _ALWAYS
+        try:
+            return in_order(map(Layer, names))
+        except ValueError:
+            known = ", ".join((*Layer, *sorted(_ALWAYS)))
+            self.fail(f"{value!r} names none, or others than {known}", param, ctx)
+
+
+def picture_options(command: Command) -> Command:
+    """--aov, --noise, --clamp, --shutter and --motion-steps."""
+    for decorate in (
+        click.option(
+            "--motion-steps",
+            type=click.IntRange(2, 256),
+            default=_DEFAULTS.motion_steps,
+            show_default=True,
+            help="Moments that stand for the time the shutter is open.",
+        ),
+        click.option(
+            "--shutter",
+            type=click.FloatRange(0, 4),
+            default=0.0,
+            metavar="FRAMES",
+            help="Blur what moves, as a shutter does that is open for so long. 0.5 is a film camera's.",
+        ),
+        click.option(
+            "--clamp",
+            type=click.FloatRange(0, 1e6),
+            default=_DEFAULTS.clamp,
+            show_default=True,
+            metavar="RADIANCE",
+            help="Cut brighter samples (fireflies); 0 cuts none.",
+        ),
+        click.option(
+            "--noise",
+            type=click.FloatRange(0, 1),
+            default=0.0,
+            metavar="ERROR",
+            help="Stop at a pixel once its relative error is below this, such as 0.02.",
+        ),
+        click.option(
+            "--aov",
+            "layers",
+            type=LayerList(),
+            default=(),
+            help=f"More layers in the EXRs: {', '.join(Layer)}; or all.",
+        ),
+    ):
+        command = decorate(command)
+    return command
+
+
+def with_picture(settings: RenderSettings, options: dict[str, Any]) -> RenderSettings:
+    """The settings with what the options above were given."""
+    if options["shutter"] > 0.0 and options["noise"] > 0.0:
+        raise click.UsageError(
+            "--noise and --shutter exclude each other: blur wants the samples of every moment."
+        )
+    names = ("layers", "noise", "clamp", "shutter", "motion_steps")
+    return replace(settings, **{name: options[name] for name in names})
