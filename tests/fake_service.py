@@ -145,6 +145,8 @@ class FakeService:
     changes: list[tuple[JobId, JobChange]] = field(default_factory=list)
     failing: frozenset[int] = frozenset()
     split: frozenset[int] = frozenset()
+    false: dict[int, tuple[Digest, ...]] = field(default_factory=dict)
+    """Pixels found false, by the cursor from which on that is known."""
     tried: list[AttemptEntry] = field(default_factory=list)
     full: bool = False
     broken: bool = False
@@ -180,7 +182,8 @@ class FakeService:
     def results(self, job: JobId, after: int) -> ResultPage:
         """Two results at a time, so that readers must page."""
         entries = tuple(self.entries[job][after : after + 2])
-        return ResultPage(after + len(entries), entries, self.details[job].status)
+        false = next((found for cursor, found in self.false.items() if after >= cursor), ())
+        return ResultPage(after + len(entries), entries, self.details[job].status, false)
 
     def attempts(self, job: JobId, frame: int | None) -> AttemptList:
         assert job in self.details

@@ -26,7 +26,7 @@ from mesh.control.outputs import (
     work_folder,
 )
 from mesh.control.service import ResultEntry, SubmitRequest
-from mesh.model.ids import Digest
+from mesh.model.ids import Digest, JobId
 from mesh.model.manifest import EngineName, RenderSettings
 from mesh.model.status import JobState
 from tests.fake_service import FakeService, JoiningWriter, serving
@@ -101,6 +101,23 @@ def test_only_the_frames_asked_for_are_fetched(bench: Bench) -> None:
     job = bench.submit((1, 2, 3))
     bench.collect(job, (3,))
     assert sorted(bench.files()) == ["shot.0003.exr", "shot.0003.png"]
+
+
+def test_a_frame_whose_pixels_were_found_false_is_written_again_from_others(bench: Bench) -> None:
+    # given results of which the first is found false once two are known, and a true one after it
+    job = bench.submit((1, 2))
+    entries = bench.service.entries[JobId(bytes.fromhex(job))]
+    false = replace(entries[0], pixels=bench.service.keep(b"false pixels"))
+    bench.service.entries[JobId(bytes.fromhex(job))] = [false, entries[1], entries[0]]
+    bench.service.false = {2: (false.pixels,)}
+    # when all is collected
+    updates = bench.collect(job, (1, 2))
+    # then frame 1 was written twice, and what stays is true
+    assert [update.frame for update in updates if isinstance(update, FrameWritten)] == [1, 2, 1]
+    assert bench.files()["shot.0001.exr"] == b"pixels of 1, 0-4"
+    last = updates[-1]
+    assert isinstance(last, Looked)
+    assert last.written == 2
 
 
 def test_what_is_noted_in_a_file_is_the_same_for_every_job_and_node(bench: Bench) -> None:

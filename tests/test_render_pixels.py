@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mesh.model.layers import ALWAYS, Layer, channels_of, in_order
 from mesh.model.units import Grid, Unit
-from mesh.render.pixels import BadPixels, Notes, Payload, decode, encode
+from mesh.render.pixels import BadPixels, Notes, Payload, decode, encode, same_piece
 
 NOTHING = Notes()
 
@@ -95,3 +95,20 @@ def test_a_bucket_of_the_wrong_shape_is_our_own_mistake() -> None:
     wrong = Payload(Unit(1, 0, 1), Grid(8, 8, 8), (np.zeros((4, 8, len(ALWAYS)), np.float32),))
     with pytest.raises(ValueError, match="bucket 0"):
         encode(wrong)
+
+
+def test_a_piece_is_the_same_only_bit_for_bit_and_in_its_place() -> None:
+    grid = Grid(12, 8, 4)
+    whole = payload(grid, 1, 5)
+    piece = Payload(Unit(7, 3, 4), grid, whole.buckets[2:3])
+    unit = whole.unit
+    assert same_piece(encode(whole), unit, encode(piece), piece.unit)
+
+    touched = whole.buckets[2].copy()
+    touched.view(np.uint32)[0, 0, 0] ^= 1
+    other = Payload(unit, grid, (*whole.buckets[:2], touched, *whole.buckets[3:]))
+    assert not same_piece(encode(other), unit, encode(piece), piece.unit)
+    assert not same_piece(encode(whole), Unit(7, 0, 4), encode(piece), piece.unit), "of another unit"
+    elsewhere = Payload(Unit(7, 2, 3), grid, piece.buckets)
+    assert not same_piece(encode(whole), unit, encode(elsewhere), elsewhere.unit), "of another bucket"
+    assert not same_piece(encode(whole)[:-1], unit, encode(piece), piece.unit), "cut short"

@@ -85,6 +85,8 @@ def treatment(job: JobStatus) -> str:
         parts.append(f"not on {' or '.join(job.excluded)}")
     if job.blocked:
         parts.append(f"blocked after failures: {', '.join(job.blocked)}")
+    if job.distrusted:
+        parts.append(f"distrusted for false pixels: {', '.join(job.distrusted)}")
     if job.order != "forward":
         parts.append(f"frames {job.order}")
     return ", ".join(parts)

@@ -90,6 +90,8 @@ def _print_job(detail: JobDetail) -> None:
         "treated": treatment(job),
         "safe": "on other nodes too" if job.durable else "not yet on two other nodes",
     }
+    if job.checked:
+        facts["checked"] = f"{plural(job.checked, 'bucket')} rendered again elsewhere"
     if job.waiting:
         facts["waits"] = job.waiting
     click.echo(click.style(f"{job.name} ({job.short})", bold=True))

@@ -19,6 +19,7 @@ from mesh.control.outputs import OutputPattern, disk_error
 from mesh.control.service import ResultEntry, ResultPage
 from mesh.engines.protocol import WriteFrame, Written
 from mesh.errors import MeshError
+from mesh.model.ids import Digest
 from mesh.model.look import Look
 from mesh.model.status import JobState, JobStatus, MeshStatus
 
@@ -100,6 +101,8 @@ class Collector:
     _missing: set[int] = field(init=False)
     _entries: dict[int, list[ResultEntry]] = field(default_factory=dict)
     _ready: dict[int, tuple[ResultEntry, ...]] = field(default_factory=dict)
+    _used: dict[int, frozenset[Digest]] = field(default_factory=dict)
+    """What each frame on disk was made of."""
 
     def __post_init__(self) -> None:
         self._missing = set(self.frames)
@@ -144,6 +147,8 @@ class Collector:
     def _remember(self, page: ResultPage) -> None:
         """Note results, and which frames they complete."""
         self.name = page.status.name
+        if page.false:
+            self._forget(frozenset(page.false))
         count = page.status.buckets_total // max(1, page.status.frames_total)
         for entry in page.entries:
             if entry.frame in self._missing:
@@ -151,6 +156,19 @@ class Collector:
                 whole = cover(self._entries[entry.frame], count)
                 if whole is not None:
                     self._ready[entry.frame] = whole
+
+    def _forget(self, false: frozenset[Digest]) -> None:
+        """Payloads were found false: frames made of them are missing again, and replaced when they come."""
+        for frame, used in list(self._used.items()):
+            if used & false:
+                del self._used[frame]
+                self._missing.add(frame)
+                self.written -= 1
+        for frame in [*self._entries]:
+            entries = [entry for entry in self._entries[frame] if entry.pixels not in false]
+            if len(entries) != len(self._entries[frame]):
+                self._entries[frame] = entries
+                self._ready.pop(frame, None)
 
     def _write(self, frame: int) -> FrameWritten:
         """Fetch a frame's payloads and have it written. Raises RefusedByNode or DownloadBroken where a
@@ -170,6 +188,7 @@ class Collector:
                 payload.unlink(missing_ok=True)
         del self._ready[frame], self._entries[frame]
         self._missing.discard(frame)
+        self._used[frame] = frozenset(entry.pixels for entry in entries)
         self.written += 1
         nodes = tuple(dict.fromkeys(entry.node for entry in entries))
         return FrameWritten(frame, written.files, nodes)

@@ -108,7 +108,8 @@ class NodeService:
             )
             for result in results
         )
-        return ResultPage(cursor, entries, job_status(self._node, self._view(job)))
+        false = self._node.core.scheduler.views.false_results(job)
+        return ResultPage(cursor, entries, job_status(self._node, self._view(job)), false)
 
     def attempts(self, job: JobId, frame: int | None) -> AttemptList:
         """All tries at one frame, failed ones first; or every failed try. Raises UnknownFrame."""

@@ -81,6 +81,8 @@ class ResultPage:
     cursor: int
     entries: tuple[ResultEntry, ...]
     status: JobStatus
+    false: tuple[Digest, ...] = ()
+    """Pixels given out before that were found false since: frames made of them must be made again."""
 
 
 @dataclass(frozen=True, slots=True)

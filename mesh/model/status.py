@@ -121,6 +121,10 @@ class JobStatus:
     """Names of nodes that somebody excluded."""
     blocked: tuple[str, ...] = ()
     """Names of nodes on which too many of its units failed."""
+    distrusted: tuple[str, ...] = ()
+    """Names of nodes that were caught with false pixels."""
+    checked: int = 0
+    """Buckets that other nodes rendered again, to see whether they are true."""
     order: str = "forward"
     waiting: str = ""
     """Why it does not go on, and what to do about it; empty where it does."""

@@ -25,6 +25,7 @@ from mesh.wire.blocks import BLOCK_MESSAGES
 from mesh.wire.effects import (
     BlobFailed,
     BlobReady,
+    Compared,
     DatagramReceived,
     Fetch,
     MessageReceived,
@@ -83,6 +84,7 @@ _ROOM_OF_EVENT: dict[type[object], Room] = {
             RenderEnded,
             RenderDone,
             RenderFailed,
+            Compared,
             sched.Start,
             sched.Restore,
             sched.SubmitJob,

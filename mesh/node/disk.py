@@ -18,9 +18,10 @@ from mesh.blocks.records import RecordStore
 from mesh.blocks.store import BlockStore
 from mesh.blocks.tree import TreeEntry
 from mesh.model.ids import Digest, JobId
+from mesh.render.pixels import same_piece
 from mesh.wire.blocks import BlockData, BlockMissing, BlockRequest
 from mesh.wire.codec import encode_record
-from mesh.wire.effects import Persist
+from mesh.wire.effects import Compare, Compared, Persist
 
 THREADS = 4
 """Disk operations under way at once."""
@@ -154,6 +155,25 @@ class NodeDisk:
             self._serving -= 1
         if missing:
             await send(BlockMissing(tuple(missing)))
+
+    # --- audits ---------------------------------------------------------------------------------------
+
+    def compare(self, effect: Compare) -> None:
+        self._start(self._compare, effect)
+
+    async def _compare(self, effect: Compare) -> None:
+        try:
+            mine = await trio.to_thread.run_sync(self._read, effect.again, limiter=self._limiter)
+            theirs = await trio.to_thread.run_sync(self._read, effect.pixels, limiter=self._limiter)
+        except (BlockAbsent, BlockCorrupt, BadRecipe):
+            return  # an audit less
+        equal = await trio.to_thread.run_sync(
+            same_piece, theirs, effect.unit, mine, effect.piece, limiter=self._limiter
+        )
+        self._answer(Compared(effect.job, effect.renderer, effect.pixels, effect.piece, equal))
+
+    def _read(self, root: Digest) -> bytes:
+        return b"".join(self.store.read_blob(root))
 
     # --- whole blobs ----------------------------------------------------------------------------------
 

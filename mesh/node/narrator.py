@@ -93,6 +93,16 @@ class Narrator:
             case sched.JobRefused(job=job, name=name, sender=node):
                 text = f"{self._node(node)} passed on the job {name}, which its submitter has not signed; it is ignored"
                 self._journal.say("job-refused", text, node=node, job=job)
+            case sched.AuditDiffers(job=job, renderer=node, auditor=other, unit=unit):
+                text = f"{self._node(other)} and {self._node(node)} render {self._what(job, unit)} of {self._job(job)} differently; a third node is to say which is wrong"
+                self._journal.say("audit-differs", text, node=node, job=job)
+            case sched.NodeConvicted(job=job, node=node, unit=unit, witnesses=witnesses):
+                names = " and ".join(map(self._node, witnesses))
+                text = f"{self._node(node)} gets no more work: {names} found its {self._what(job, unit)} of {self._job(job)} false; what it rendered of that is rendered again"
+                self._journal.say("node-convicted", text, node=node, job=job)
+            case sched.SelfConvicted(job=job, unit=unit, witness=node):
+                text = f"{self._node(node)} found what this machine rendered false ({self._what(job, unit)} of {self._job(job)}): check its memory and processor, then `mesh include` lets it back in"
+                self._journal.say("self-convicted", text, node=node, job=job)
             case sched.NodeBlocked(job=job, node=node):
                 text = f"{self._node(node)} takes no more part in {self._job(job)}: too many failures"
                 self._journal.say("node-blocked", text, node=node, job=job)

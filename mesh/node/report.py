@@ -130,6 +130,8 @@ def job_status(node: Node, view: JobView) -> JobStatus:
         on=tuple(map(node.node_name, view.on)),
         excluded=tuple(map(node.node_name, view.excluded)),
         blocked=tuple(map(node.node_name, view.blocked)),
+        distrusted=tuple(map(node.node_name, view.distrusted)),
+        checked=view.checked,
         order=view.policy.order.value,
         waiting=waiting_for(view, node.node_name, node.core.scheduler.views.job),
     )

@@ -65,6 +65,7 @@ from mesh.wire.effects import (
     Address,
     BlobFailed,
     BlobReady,
+    Compare,
     DatagramReceived,
     Fetch,
     MessageReceived,
@@ -313,6 +314,8 @@ class Node:
                 self.rendering.shorten(effect)
             case Persist():
                 self.disk.persist(effect)
+            case Compare():
+                self.disk.compare(effect)
             case Pin(job=job, root=root):
                 self.disk.pin(job, root)
             case Unpin(job=job):

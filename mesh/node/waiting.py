@@ -80,5 +80,7 @@ def _reason(view: JobView, one: Obstacle, count: int, node_name: Names) -> str:
             return f"{count} {'works only for jobs that ask for it' if singular else 'work only for jobs that ask for them'}"
         case Obstacle.EXCLUDED:
             return f"{count} {'is' if singular else 'are'} excluded from it"
+        case Obstacle.DISTRUSTED:
+            return f"{count} {'was' if singular else 'were'} caught with false pixels"
         case Obstacle.BLOCKED:
             return f"{count} {'is' if singular else 'are'} blocked after failures"

@@ -140,6 +140,22 @@ class _Pieces:
             raise BadPixels(reason="more bytes follow its last bucket")
 
 
+def same_piece(whole: bytes, unit: Unit, piece: bytes, of: Unit) -> bool:
+    """Whether the payload `whole`, said to be of `unit`, has the very bits of the payload `piece` in the buckets
+    of `of`. A payload that is damaged, or of something else, has not."""
+    try:
+        ours, theirs = decode(piece), decode(whole)
+    except BadPixels:
+        return False
+    if (theirs.unit, ours.unit) != (unit, of) or (theirs.grid, theirs.layers) != (ours.grid, ours.layers):
+        return False
+    first = of.start - unit.start
+    claimed = theirs.buckets[first : first + of.size]
+    return len(claimed) == of.size and all(
+        one.tobytes() == other.tobytes() for one, other in zip(claimed, ours.buckets, strict=True)
+    )
+
+
 def _unpack(raw: bytes, height: int, width: int, channels: int) -> Pixels:
     planes = np.frombuffer(raw, np.uint8).reshape(4, -1).T
     floats = np.ascontiguousarray(planes).view("<f4").reshape(channels, height, width)

@@ -6,6 +6,8 @@ those who follow the ledger. Work that it shows to be done leaves this node's ho
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from mesh.model.ids import JobId, NodeId
 from mesh.sched.constraints import participation
 from mesh.sched.core import Core
@@ -22,12 +24,23 @@ from mesh.sched.job import Job
 from mesh.sched.layout import Layout
 from mesh.sched.life import UnitState
 from mesh.wire.effects import Fetch, Pin
-from mesh.wire.sched import EditName, EditsRecord, Entry, FailureFact, JobRecord, LogRun, Participation
+from mesh.wire.sched import (
+    AuditFact,
+    EditName,
+    EditsRecord,
+    Entry,
+    FailureFact,
+    JobRecord,
+    LogRun,
+    Participation,
+)
 
 
 class Books:
     def __init__(self, core: Core) -> None:
         self._core = core
+        self.on_audit: Callable[[Job, NodeId, AuditFact], None] = lambda _job, _auditor, _fact: None
+        """What is to follow from an audit, once it is in the facts."""
 
     def open(self, record: JobRecord, job_id: JobId) -> Job:
         """Starts a job's books; the caller has made sure that it is new."""
@@ -86,10 +99,14 @@ class Books:
         epoch = job.edits.number(EditName.RETRY)
         if epoch > job.facts.epoch:
             job.facts.retry(epoch)
-            job.summary_finished = False
-            if not job.finished:
-                job.finished_at, job.told_finished = None, False
+            self.reopened(job)
         self.reconsider_blocks(job)
+
+    def reopened(self, job: Job) -> None:
+        """More may be missing than before."""
+        job.summary_finished = False
+        if not job.finished:
+            job.finished_at, job.told_finished = None, False
 
     def reconsider_blocks(self, job: Job) -> None:
         """Who failed too often takes no more part, unless nobody else would be left to try."""
@@ -131,6 +148,11 @@ class Books:
                 self._keep_log(job, run.author, fact)
                 self.reconsider_blocks(job)
                 job.holdings.release(list(job.facts.failed), UnitState.ABSENT)
+            if news.audit is not None:
+                if news.upset:
+                    self.reopened(job)
+                    job.reopened = True
+                self.on_audit(job, run.author, news.audit)
             for frame in news.frames_failed:
                 core.notify(FrameFailed(job.id, frame, news.failure.reason if news.failure else ""))
 

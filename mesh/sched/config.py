@@ -68,6 +68,10 @@ class SchedConfig:
     node_failures: int = 3
     """A node whose units of a job failed so often takes no more of that job's work."""
 
+    # audits
+    audit_share: float = 0.02
+    """So much of all work is done twice, to see whether results are true; 0 for none."""
+
     # sharing
     usage_seconds: float = 10.0
     """Usage of the mesh by a job is averaged over this time."""

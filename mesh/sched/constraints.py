@@ -26,6 +26,8 @@ class Obstacle(Enum):
     """Somebody excluded it by hand."""
     BLOCKED = "blocked"
     """Too many of the job's units failed on it."""
+    DISTRUSTED = "distrusted"
+    """It was caught with false pixels."""
 
 
 def nodes_of(job: Job) -> tuple[NodeId, ...]:
@@ -62,4 +64,6 @@ def obstacle(job: Job, peer: PeerInfo) -> Obstacle | None:
         return Obstacle.MEMORY
     if participation(job, peer.node) is Participation.EXCLUDED:
         return Obstacle.EXCLUDED
+    if peer.node in job.distrusted:
+        return Obstacle.DISTRUSTED
     return Obstacle.BLOCKED if peer.node in job.blocked else None

@@ -12,7 +12,7 @@ from mesh.sched.job import Job
 from mesh.sched.peers import Peers
 from mesh.sched.story import Story
 from mesh.wire.base import Message
-from mesh.wire.effects import Effect, Notify, Persist, Send, SetTimer
+from mesh.wire.effects import Attempt, Effect, Notify, Persist, Send, SetTimer
 from mesh.wire.sched import EditName
 
 Alarm = tuple[str | bytes | int, ...]
@@ -36,6 +36,8 @@ class Core:
         """Jobs forgotten in this life, not to be taken up again."""
         self.capacity = SetCapacity(units=0, engines=())
         self.leaving = False
+        self.auditing = 0
+        """Slots taken by audits."""
         self.story = Story()
         self.out: list[Effect] = []
         self.steal_seconds = config.steal_cost_seconds
@@ -43,6 +45,11 @@ class Core:
         self.touched: dict[JobId, None] = {}
         """Jobs that something happened to in the event at hand."""
         self._alarms: dict[Alarm, float] = {}
+        self._attempts = 0
+
+    def next_attempt(self) -> Attempt:
+        self._attempts += 1
+        return Attempt(self._attempts)
 
     def touch(self, job: Job) -> None:
         self.touched[job.id] = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mesh.sched.audits import Audits
 from mesh.sched.constraints import obstacle
 from mesh.sched.copies import Copies
 from mesh.sched.core import Core
@@ -16,11 +17,14 @@ _MAX_DROPPED = 10_000
 
 
 class Ends:
-    def __init__(self, core: Core, runner: Runner, copies: Copies, replication: Replication) -> None:
+    def __init__(
+        self, core: Core, runner: Runner, copies: Copies, replication: Replication, audits: Audits
+    ) -> None:
         self._core = core
         self._runner = runner
         self._copies = copies
         self._replication = replication
+        self._audits = audits
 
     def look(self, job: Job) -> None:
         """Called whenever something happened to the job."""
@@ -29,6 +33,9 @@ class Ends:
             self._let_go(job)
         elif not job.finished:
             self._step_aside(job)
+            if job.reopened:
+                job.reopened = False
+                self._tell_workers(job)
             return
         if not job.told_finished:
             job.told_finished = True
@@ -56,6 +63,7 @@ class Ends:
         core = self._core
         self._runner.stop_all(job, UnitState.ABSENT)
         self._copies.drop_job(job)
+        self._audits.drop(job)
         del core.jobs[job.id]
         core.touched.pop(job.id, None)
         core.dropped[job.id] = None
@@ -68,6 +76,7 @@ class Ends:
     def _let_go(self, job: Job) -> None:
         """Of a cancelled job: nothing is rendered, owned or published any more."""
         self._runner.stop_all(job, UnitState.ABSENT)
+        self._audits.drop(job)
         if job.holdings:
             self._copies.drop_job(job)
             job.loans.clear()
@@ -81,9 +90,9 @@ class Ends:
             self._runner.stop_all(job, UnitState.OWNED)
 
     def _tell_workers(self, job: Job) -> None:
-        """Those who keep no ledger learn from a keeper that it is over."""
+        """Those who keep no ledger learn from a keeper that it is over, or is not after all."""
         core = self._core
-        if core.keeps(job) and job.facts.complete:
+        if core.keeps(job):
             for node in job.claims:
                 if node in core.peers and node not in job.keepers:
                     self._replication.tell_summary(job, node)

@@ -286,6 +286,35 @@ class WorkReassigned:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditDiffers:
+    """`auditor` rendered `unit` of `renderer` again and got other pixels; who is wrong is not known yet."""
+
+    job: JobId
+    renderer: NodeId
+    auditor: NodeId
+    unit: Unit
+
+
+@dataclass(frozen=True, slots=True)
+class NodeConvicted:
+    """`witnesses` found that `node` published false pixels: what it rendered is rendered again."""
+
+    job: JobId
+    node: NodeId
+    unit: Unit
+    witnesses: tuple[NodeId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SelfConvicted:
+    """`witness` says that of this node."""
+
+    job: JobId
+    unit: Unit
+    witness: NodeId
+
+
+@dataclass(frozen=True, slots=True)
 class NodeBlocked:
     """`node` takes no more part in the job: too many of its units failed."""
 

@@ -14,7 +14,8 @@ from mesh.model.ids import Digest, NodeId
 from mesh.sched.events import JobResult
 from mesh.sched.intervals import IntervalSet
 from mesh.sched.layout import Layout
-from mesh.wire.sched import Entry, FailureFact, HolderFact, ResultFact
+from mesh.sched.verdicts import Verdicts
+from mesh.wire.sched import AuditFact, Entry, FailureFact, HolderFact, ResultFact
 
 
 @dataclass(slots=True)
@@ -38,6 +39,9 @@ class News:
     failure: FailureFact | None = None
     frames_failed: list[int] = field(default_factory=list)
     scene: bool = False
+    audit: AuditFact | None = None
+    upset: bool = False
+    """By the audit, other results count now than before."""
 
 
 class Facts:
@@ -52,7 +56,7 @@ class Facts:
         self.failed = IntervalSet()
         self.frames_done = 0
         self.results: list[tuple[NodeId, ResultFact]] = []
-        """In the order in which this node learned of them."""
+        """In the order in which this node learned of them; `counts` says which are to be believed."""
         self.shares: dict[NodeId, Share] = {}
         self.failures: list[tuple[NodeId, FailureFact]] = []
         self.scene_holders: dict[NodeId, None] = {}
@@ -64,6 +68,7 @@ class Facts:
         self._by_pixels: dict[Digest, int] = {}
         self.seconds = 0.0
         self.buckets = 0
+        self.verdicts = Verdicts()
 
     @property
     def pace(self) -> float:
@@ -95,6 +100,11 @@ class Facts:
             self._learn_failure(author, entry.failure, news)
         elif entry.holder is not None:
             self._learn_holder(author, entry.holder)
+        elif entry.audit is not None:
+            news.audit = entry.audit
+            news.upset = self.verdicts.learn(author, entry.audit)
+            if news.upset:
+                self._count_again()
         elif entry.scene is not None:
             news.scene = True
             if entry.scene.held:
@@ -114,6 +124,16 @@ class Facts:
             self.failed.clear()
             for place in list(self._tries):
                 self._weigh(place)
+
+    def pardon(self, nodes: frozenset[NodeId]) -> None:
+        """People let these nodes in again, whatever they published before."""
+        if self.verdicts.pardon(nodes):
+            self._count_again()
+
+    def counts(self, index: int) -> bool:
+        """Whether a result is to be believed."""
+        author, fact = self.results[index]
+        return self.verdicts.counts(author, fact.pixels)
 
     def tried_by(self, start: int, stop: int) -> list[NodeId]:
         """Who has failed at any of these positions of one frame, in this epoch."""
@@ -158,6 +178,10 @@ class Facts:
             start, stop = self._layout.span(fact.unit)
         except KeyError:
             return
+        place = start // self._layout.buckets
+        if not self.verdicts.counts(author, fact.pixels):
+            self._remember_result(author, fact, place)
+            return
         new = self.done.add(start, stop)
         self.missing.remove(start, stop)
         self.failed.remove(start, stop)
@@ -167,10 +191,7 @@ class Facts:
         share.seconds += fact.seconds
         self.seconds += fact.seconds
         self.buckets += stop - start
-        place = start // self._layout.buckets
-        self._by_frame.setdefault(place, []).append(len(self.results))
-        self._by_pixels[fact.pixels] = len(self.results)
-        self.results.append((author, fact))
+        self._remember_result(author, fact, place)
         news.result = fact
         if new and self.done.covers(*self._layout.bounds(place)):
             self.frames_done += 1
@@ -178,6 +199,27 @@ class Facts:
             authors = {self.results[index][0] for index in self._by_frame[place]}
             if len(authors) == 1:
                 share.frames += 1
+
+    def _remember_result(self, author: NodeId, fact: ResultFact, place: int) -> None:
+        self._by_frame.setdefault(place, []).append(len(self.results))
+        self._by_pixels[fact.pixels] = len(self.results)
+        self.results.append((author, fact))
+
+    def _count_again(self) -> None:
+        """What is done, now that other results count than before."""
+        self.done.clear()
+        self.failed.clear()
+        self.missing.add(0, self._layout.total)
+        for index, (_, fact) in enumerate(self.results):
+            if self.counts(index):
+                span = self._layout.span(fact.unit)
+                self.done.add(*span)
+                self.missing.remove(*span)
+        self.frames_done = sum(
+            self.done.covers(*self._layout.bounds(place)) for place in range(self._layout.frame_count)
+        )
+        for place in self._tries:
+            self._weigh(place)
 
     def _learn_failure(self, author: NodeId, fact: FailureFact, news: News) -> None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mesh.model.ids import JobId, NodeId
 from mesh.sched.copies import Copies
 from mesh.sched.core import Core
-from mesh.sched.events import WorkReassigned
+from mesh.sched.events import SelfConvicted, WorkReassigned
 from mesh.sched.intervals import from_numbers
 from mesh.sched.job import Job
 from mesh.sched.lender import Lender
@@ -65,6 +65,7 @@ class Inbox:
                 | msg.GrantTaken()
                 | msg.WorkReturned()
                 | msg.WorkTaken()
+                | msg.Convicted()
                 | msg.KeepPixels()
                 | msg.PixelsKept()
                 | msg.KeepScene()
@@ -98,6 +99,8 @@ class Inbox:
                 self._lender.on_returned(job, sender, message)
             case msg.WorkTaken():
                 self._core.notify(WorkReassigned(job.id, message.gone, message.buckets, message.frames))
+            case msg.Convicted():
+                self._core.notify(SelfConvicted(job.id, message.unit, sender))
             case msg.KeepPixels():
                 self._copies.on_keep(job, sender, message)
             case msg.PixelsKept():

@@ -152,6 +152,10 @@ class Job:
     """Whether this node kept the ledger when it last looked."""
     blocked: frozenset[NodeId] = frozenset()
     """Nodes that failed too many of its units."""
+    distrusted: frozenset[NodeId] = frozenset()
+    """Nodes that published false pixels, of this job or another."""
+    reopened: bool = False
+    """Results were found false since those who only work on it were last told how it stands."""
     flushed_at: float = -1e9
     worked_at: float = 0.0
     """When somebody was last known to work on it."""

@@ -202,6 +202,8 @@ class Replication:
         core = self._core
         if said.node == core.me:
             return
+        if said.node in job.distrusted:
+            return
         peer = core.peers.get(said.node)
         if peer is not None and peer.boot > said.boot:
             return  # words of an earlier life

@@ -41,7 +41,6 @@ class Runner:
         self._books = books
         self._sharing = sharing
         self._stored = stored
-        self._attempts = 0
 
     # --- questions ----------------------------------------------------------------------------------
 
@@ -60,7 +59,8 @@ class Runner:
         """Whether a slot is free, and the disk keeps up with what was rendered."""
         runs = [run.ended for job in self._core.jobs.values() for run in job.runs.values()]
         storing = sum(runs)
-        return len(runs) - storing < self._core.capacity.units and storing < _MOST_STORING
+        busy = len(runs) - storing + self._core.auditing
+        return busy < self._core.capacity.units and storing < _MOST_STORING
 
     def wanted(self) -> tuple[list[Job], bool]:
         """The jobs whose work would be welcome here, best first, and whether there is other work to do."""
@@ -116,8 +116,7 @@ class Runner:
 
     def _start(self, job: Job, span: Interval) -> None:
         core = self._core
-        self._attempts += 1
-        attempt = Attempt(self._attempts)
+        attempt = core.next_attempt()
         job.holdings.move([span], UnitState.OWNED, UnitState.RUNNING)
         run = Run(job.id, attempt, span[0], span[1], span[1], core.now, core.now)
         job.runs[attempt] = run

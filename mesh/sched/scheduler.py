@@ -12,6 +12,7 @@ from typing import assert_never
 
 from mesh.model.ids import Boot, Digest, JobId, NodeId
 from mesh.sched import events as ev
+from mesh.sched.audits import Audits
 from mesh.sched.books import Books
 from mesh.sched.config import SchedConfig
 from mesh.sched.copies import Copies
@@ -36,6 +37,7 @@ from mesh.wire.effects import (
     Attempt,
     BlobFailed,
     BlobReady,
+    Compared,
     Effect,
     MessageReceived,
     Pin,
@@ -63,6 +65,7 @@ SchedEvent = (
     | RenderFailed
     | BlobReady
     | BlobFailed
+    | Compared
     | ev.Start
     | ev.Restore
     | ev.SubmitJob
@@ -99,12 +102,14 @@ class Scheduler:
         self._spread = Spread(core, self._books, rights or Everybody())
         self._scenes = Scenes(core, self._books)
         self._copies = Copies(core, self._books)
+        self._audits = Audits(core, self._books)
+        self._books.on_audit = self._audits.judged
         self._sharing = Sharing(core)
         self._runner = Runner(core, self._books, self._sharing, self._copies.on_stored)
         self._lender = Lender(core, self._sharing)
         self._thief = Thief(core, self._runner, self._lender)
         self._rescue = Rescue(core, self._lender)
-        self._ends = Ends(core, self._runner, self._copies, self._replication)
+        self._ends = Ends(core, self._runner, self._copies, self._replication, self._audits)
         self._restoring = Restoring(core, self._books, self._copies)
         self._inbox = Inbox(
             core,
@@ -158,9 +163,13 @@ class Scheduler:
             case BlobReady(root):
                 self._on_blob(event)
                 self._copies.on_blob(root, here=True)
+                self._audits.on_blob(root, here=True)
             case BlobFailed(root):
                 self._on_blob(event)
                 self._copies.on_blob(root, here=False)
+                self._audits.on_blob(root, here=False)
+            case Compared():
+                self._audits.on_compared(event)
             case ev.Start():
                 self._start()
             case ev.Restore(records):
@@ -206,6 +215,7 @@ class Scheduler:
     def _start(self) -> None:
         core = self._core
         self._restoring.finish()
+        self._audits.spread_distrust()
         core.wake(("roll",), core.now + core.config.roll_call_seconds * core.rng.uniform(0.2, 1.0))
 
     def _submit(self, event: ev.SubmitJob) -> None:
@@ -224,7 +234,7 @@ class Scheduler:
 
     def _on_render(self, event: RenderProgress | RenderEnded | RenderDone | RenderFailed) -> None:
         job = self._core.jobs.get(event.job)
-        if job is None:
+        if self._audits.on_render(event) or job is None:
             return
         if isinstance(event, RenderProgress):
             self._runner.on_progress(job, event)
@@ -364,6 +374,8 @@ class Scheduler:
                 self._lender.on_grant_failed(job, NodeId(thief), request)
             case ("stall", _, int(attempt)):
                 self._runner.on_stall(job, Attempt(attempt))
+            case ("audit", _, int(attempt)):
+                self._audits.on_stall(job, Attempt(attempt))
             case ("keep", _, bytes(pixels), bytes(asked)):
                 self._copies.on_late(job, Digest(pixels), NodeId(asked))
             case ("publish", _):
@@ -390,6 +402,7 @@ class Scheduler:
                     stirred[job_id] = None
         if not core.jobs:
             return
+        self._audits.start(idle=self._runner.idle())
         self._runner.fill()
         if self._lender.parked and stirred:
             self._lender.serve_parked()
@@ -405,6 +418,7 @@ class Scheduler:
         self._ends.look(job)
         self._replication.look(job)
         self._replication.plan_pulse(job)
+        self._audits.look(job)
         if job.ended:
             return
         self._runner.prune(job)

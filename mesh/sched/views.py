@@ -119,6 +119,10 @@ class JobView:
     on: tuple[NodeId, ...]
     excluded: tuple[NodeId, ...]
     waits: WaitView
+    checked: int
+    """Buckets rendered again to see whether they are true."""
+    distrusted: tuple[NodeId, ...]
+    """Nodes that published false pixels of this job or another."""
 
 
 class Views:
@@ -151,14 +155,25 @@ class Views:
         if job is None:
             return after, ()
         until = min(len(job.facts.results), after + most)
-        return max(after, until), tuple(job.facts.result(index) for index in range(after, until))
+        counted = (index for index in range(after, until) if job.facts.counts(index))
+        return max(after, until), tuple(map(job.facts.result, counted))
+
+    def false_results(self, job_id: JobId) -> tuple[Digest, ...]:
+        """Pixels that are in the ledger and not to be believed."""
+        job = self._core.jobs.get(job_id)
+        if job is None or not job.facts.verdicts.convicted:
+            return ()
+        facts = job.facts
+        found = (fact.pixels for index, (_, fact) in enumerate(facts.results) if not facts.counts(index))
+        return tuple(dict.fromkeys(found))
 
     def frame_results(self, job_id: JobId, frame: int) -> tuple[JobResult, ...]:
         """What is known of one frame, in learned order."""
         job = self._core.jobs.get(job_id)
         if job is None or frame not in job.manifest.frames:
             return ()
-        return tuple(job.facts.result(index) for index in job.facts.results_of(job.layout.place(frame)))
+        indices = job.facts.results_of(job.layout.place(frame))
+        return tuple(job.facts.result(index) for index in indices if job.facts.counts(index))
 
     def result_of(self, job_id: JobId, pixels: Digest) -> JobResult | None:
         """The job's result with these pixels, and who holds them."""
@@ -255,6 +270,8 @@ class Views:
                 if participation(job, NodeId(subject)) is Participation.EXCLUDED
             ),
             waits=self._waits(job),
+            checked=facts.verdicts.checked,
+            distrusted=tuple(sorted(job.distrusted)),
         )
 
     def _waits(self, job: Job) -> WaitView:
@@ -299,6 +316,6 @@ class Views:
         start, stop = job.layout.bounds(job.layout.place(frame))
         done = sum(b - a for a, b in job.facts.done.within(start, stop))
         indices = job.facts.results_of(start // job.layout.buckets)
-        nodes = dict.fromkeys(job.facts.results[index][0] for index in indices)
+        nodes = dict.fromkeys(job.facts.results[index][0] for index in indices if job.facts.counts(index))
         failed = bool(job.facts.failed.within(start, stop))
         return FrameView(frame, done == stop - start, failed, done / (stop - start), tuple(nodes))

@@ -117,6 +117,17 @@ class BlobFailed:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What `Compare` found."""
+
+    job: JobId
+    renderer: NodeId
+    pixels: Digest
+    piece: Unit
+    equal: bool
+
+
 Event = (
     TimerFired
     | DatagramReceived
@@ -128,6 +139,7 @@ Event = (
     | RenderFailed
     | BlobReady
     | BlobFailed
+    | Compared
 )
 
 
@@ -206,6 +218,20 @@ class StopRender:
 
 
 @dataclass(frozen=True, slots=True)
+class Compare:
+    """Whether the blob `pixels`, which `renderer` published for `unit`, says the same of `piece`, a part of
+    it, as the blob `again`, which was rendered here. Both are on this disk. Answered by Compared, unless one
+    of them is gone."""
+
+    job: JobId
+    renderer: NodeId
+    pixels: Digest
+    unit: Unit
+    again: Digest
+    piece: Unit
+
+
+@dataclass(frozen=True, slots=True)
 class Pin:
     """Keep the blob `root` from being evicted on behalf of `job`."""
 
@@ -232,5 +258,16 @@ class Persist:
 
 
 Effect = (
-    Send | SendDatagram | SetTimer | Notify | Fetch | Render | Shorten | StopRender | Pin | Unpin | Persist
+    Send
+    | SendDatagram
+    | SetTimer
+    | Notify
+    | Fetch
+    | Render
+    | Shorten
+    | StopRender
+    | Compare
+    | Pin
+    | Unpin
+    | Persist
 )

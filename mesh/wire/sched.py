@@ -164,6 +164,17 @@ class SceneFact:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditFact:
+    """The author rendered `unit`, a piece of a result of `renderer`, again and compared the pixels."""
+
+    renderer: NodeId
+    pixels: Digest
+    """Of the result."""
+    unit: Unit
+    equal: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One line of an author's log; exactly one field is set."""
 
@@ -171,6 +182,7 @@ class Entry:
     failure: FailureFact | None = None
     holder: HolderFact | None = None
     scene: SceneFact | None = None
+    audit: AuditFact | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,6 +358,15 @@ class WorkTaken(Message):
     frames: Size
 
 
+@dataclass(frozen=True, slots=True)
+class Convicted(Message):
+    """To a node whose results were found false: others have rendered `unit` of its again, and got other
+    pixels. Its owner should know."""
+
+    job: JobId
+    unit: Unit
+
+
 # --- copies -----------------------------------------------------------------------------------------
 
 
@@ -402,6 +423,7 @@ SCHED_MESSAGES: dict[int, type[Message]] = {
     55: KeepScene,
     56: SceneKept,
     57: WorkTaken,
+    58: Convicted,
 }
 """Type numbers, never reused: 40 to 79 are the scheduler's."""
 

@@ -7,6 +7,9 @@ from tools.mutants.mutant import Mutant
 _PARTS = "tests/test_sched_parts.py"
 _PROTOCOL = "tests/test_sched_protocol.py"
 _FAIRNESS = "tests/test_sched_fairness.py"
+_VERDICTS = "tests/test_sched_verdicts.py -k 'not story'"
+_TELLING = "tests/test_sched_telling.py"
+_RIGHTS = "tests/test_node_rights.py"
 
 
 def _mutant(name: str, module: str, old: str, new: str, tests: str = _PROTOCOL) -> Mutant:
@@ -61,6 +64,41 @@ MUTANTS = (
         "job.ended:\n                continue",
     ),
     _mutant("after-is-ignored", "sharing", "return not unfinished(self._core, job)", "return True"),
+    _mutant("one-voice-convicts", "verdicts", "QUORUM = 2", "QUORUM = 1", _VERDICTS),
+    _mutant(
+        "who-votes-twice-counts-twice", "verdicts", "if auditor == fact.renderer:", "if False:", _VERDICTS
+    ),
+    _mutant(
+        "false-pixels-still-count",
+        "facts",
+        "                self._count_again()\n        elif",
+        "                pass\n        elif",
+        _VERDICTS,
+    ),
+    _mutant("liar-goes-on", "constraints", "if peer.node in job.distrusted:", "if False:", _VERDICTS),
+    _mutant("audit-of-anything", "audits", "job.manifest.engine not in EXACT or ", "", _VERDICTS),
+    _mutant(
+        "submitter-not-told",
+        "lender",
+        "core.send(node, WorkTaken",
+        "(lambda *_: None)(node, WorkTaken",
+        _TELLING,
+    ),
+    _mutant("log-nowhere-else", "books", "self._keep_log(job, run.author, fact)", "pass", _TELLING),
+    _mutant(
+        "anybody-edits",
+        "spread",
+        "if self._rights.may_edit(job.id, job.submitter, edit):",
+        "if True:",
+        _RIGHTS,
+    ),
+    _mutant(
+        "anybody-submits",
+        "spread",
+        "if not self._rights.may_submit(offer.job, record):",
+        "if False:",
+        _RIGHTS,
+    ),
     _mutant(
         "sleep-keeps-claims",
         "scheduler",

@@ -19,6 +19,8 @@ from mesh.wire.effects import (
     Attempt,
     BlobFailed,
     BlobReady,
+    Compare,
+    Compared,
     Effect,
     Fetch,
     Persist,
@@ -72,6 +74,8 @@ class FarmWorld:
     bucket_seconds: Callable[[int, JobId, int], float]
     """(host, job, frame) -> seconds."""
     fails: Callable[[int, Unit], str | None] = lambda _host, _unit: None
+    lies: Callable[[int, Unit], bool] = lambda _host, _unit: False
+    """Whether a host makes false pixels of a unit."""
     steps: int = 10
     """Progress reports of a unit; 0 for an engine that says nothing until it is done."""
     fetch_seconds: float = 0.005
@@ -121,6 +125,12 @@ class FarmWorld:
                 self._running.pop((host.place.index, effect.attempt), None)
             case Persist():
                 self._persist(host, effect)
+            case Compare():
+                whole_is_true = effect.pixels == pixels_of(effect.job, effect.unit)
+                piece_is_true = effect.again == pixels_of(effect.job, effect.piece)
+                equal = whole_is_true and piece_is_true
+                found = Compared(effect.job, effect.renderer, effect.pixels, effect.piece, equal)
+                simulation.deliver(host, found)
             case Pin() | Unpin():
                 pass
             case _:
@@ -218,6 +228,8 @@ class FarmWorld:
             return
         simulation.deliver(host, RenderEnded(effect.job, unit, effect.attempt))
         pixels = pixels_of(effect.job, unit)
+        if self.lies(host.place.index, unit):
+            pixels = Digest(bytes(reversed(pixels)))
         self.disk(host).blobs[pixels] = None
         seconds = simulation.now - rendering.began
         done = RenderDone(effect.job, unit, effect.attempt, pixels, PIXEL_BYTES, seconds)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tools.sim import farm_scenarios, gossip_scenarios, whole_scenarios
+from tools.sim import audit_scenarios, farm_scenarios, gossip_scenarios, whole_scenarios
 from tools.sim.log import Log
 
 Figures = dict[str, float]
@@ -27,7 +27,12 @@ class Scenario:
 
 SCENARIOS: dict[str, Scenario] = {
     name: Scenario(name, nodes, story)
-    for stories in (gossip_scenarios.STORIES, farm_scenarios.STORIES, whole_scenarios.STORIES)
+    for stories in (
+        gossip_scenarios.STORIES,
+        farm_scenarios.STORIES,
+        audit_scenarios.STORIES,
+        whole_scenarios.STORIES,
+    )
     for name, (nodes, story) in stories.items()
 }
 

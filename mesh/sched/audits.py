@@ -1,0 +1,254 @@
+"""Results are looked at again by others: which, when, and what follows from a difference.
+
+Every keeper of a ledger throws its own dice over each result of another node (`verdicts.audit_chance`) and
+renders one bucket of those that it picks again, for at most the budgeted share of all work. What it finds
+goes into the ledger. Where it differs, all keepers that can look at the same bucket, and `Verdicts` says who
+was wrong: that node gets no more work here, and what it rendered is rendered again.
+
+Only engines whose pixels are the same to the bit on every machine are audited.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from mesh.model.ids import Digest, JobId, NodeId
+from mesh.model.manifest import EngineName
+from mesh.model.units import Unit
+from mesh.sched.books import Books
+from mesh.sched.constraints import participation
+from mesh.sched.core import Core
+from mesh.sched.events import AuditDiffers, NodeConvicted
+from mesh.sched.job import Job, SceneState
+from mesh.sched.verdicts import ResultKey, audit_chance
+from mesh.wire.effects import (
+    Attempt,
+    Compare,
+    Compared,
+    Effect,
+    Fetch,
+    Render,
+    RenderDone,
+    RenderEnded,
+    RenderFailed,
+    RenderProgress,
+    StopRender,
+)
+from mesh.wire.sched import AuditFact, Convicted, EditName, Entry, Participation
+
+EXACT = frozenset({EngineName.BUILTIN})
+"""Engines whose pixels depend on nothing but the manifest."""
+
+_MOST_WAITING = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A piece of somebody's result that is to be rendered again here."""
+
+    job: JobId
+    renderer: NodeId
+    pixels: Digest
+    piece: Unit
+
+    @property
+    def key(self) -> ResultKey:
+        return self.renderer, self.pixels
+
+
+class Audits:
+    def __init__(self, core: Core, books: Books) -> None:
+        self._core = core
+        self._books = books
+        self._waiting: deque[Check] = deque()
+        self._running: dict[Attempt, Check] = {}
+        self._comparing: dict[Digest, list[tuple[Check, Digest]]] = {}
+        """Rendered again; the result's own pixels are on their way here."""
+        self._seen: dict[JobId, int] = {}
+        """How many results of each job were considered."""
+        self._taken: dict[tuple[JobId, NodeId, Digest], None] = {}
+        """Checks made or planned here."""
+        self._told: dict[tuple[JobId, NodeId], None] = {}
+        """Convictions that people were told of."""
+
+    # --- choosing -----------------------------------------------------------------------------------
+
+    def look(self, job: Job) -> None:
+        """Called whenever something happened to the job."""
+        core = self._core
+        self._pardon(job)
+        if job.cancelled or job.manifest.engine not in EXACT or core.config.audit_share <= 0:
+            return
+        first = self._seen.get(job.id, 0)
+        self._seen[job.id] = len(job.facts.results)
+        if not core.keeps(job) or job.scene is not SceneState.HERE or not core.i_can_render(job):
+            return
+        for author, fact in job.facts.results[first:]:
+            if author != core.me and job.facts.verdicts.counts(author, fact.pixels):
+                self._consider(job, author, fact.pixels, fact.unit)
+        for (renderer, pixels), ballot in job.facts.verdicts.disputes():
+            if core.me not in (renderer, *ballot.equal):
+                self._plan(Check(job.id, renderer, pixels, ballot.piece), urgent=True)
+
+    def _consider(self, job: Job, author: NodeId, pixels: Digest, unit: Unit) -> None:
+        core, verdicts = self._core, job.facts.verdicts
+        budget = core.config.audit_share * job.facts.buckets
+        planned = sum(check.job == job.id for check in (*self._waiting, *self._running.values()))
+        if verdicts.checked + planned >= max(1.0, budget):
+            return
+        auditors = [node for node in job.keepers if node != author and core.alive(node)]
+        known = self._trust(author)
+        if core.rng.random() < audit_chance(core.config.audit_share, unit.size, 1, known, len(auditors)):
+            bucket = core.rng.randrange(unit.start, unit.stop)
+            self._plan(Check(job.id, author, pixels, Unit(unit.frame, bucket, bucket + 1)), urgent=False)
+
+    def _trust(self, node: NodeId) -> int:
+        """Audits that found a node right, over all jobs known; none where it was once outvoted."""
+        verdicts = [job.facts.verdicts for job in self._core.jobs.values()]
+        if any(one.outvoted(node) for one in verdicts):
+            return 0
+        return sum(one.confirmed.get(node, 0) for one in verdicts)
+
+    def _plan(self, check: Check, *, urgent: bool) -> None:
+        taken = (check.job, check.renderer, check.pixels)
+        if taken in self._taken or (len(self._waiting) >= _MOST_WAITING and not urgent):
+            return
+        self._taken[taken] = None
+        if urgent:
+            self._waiting.appendleft(check)
+        else:
+            self._waiting.append(check)
+
+    # --- rendering again ----------------------------------------------------------------------------
+
+    def start(self, *, idle: bool) -> None:
+        """Begins the next check where a slot is free: before other work, for audits are few."""
+        core = self._core
+        while idle and self._waiting:
+            check = self._waiting.popleft()
+            job = core.jobs.get(check.job)
+            if job is None or job.cancelled or job.paused or not core.i_can_render(job):
+                self._taken.pop((check.job, *check.key), None)
+                continue
+            attempt = core.next_attempt()
+            self._running[attempt] = check
+            core.auditing += 1
+            core.out.append(Render(job.id, job.manifest, check.piece, attempt))
+            core.wake(("audit", job.id, attempt), core.now + core.config.progress_seconds)
+            return
+
+    def on_render(self, event: RenderProgress | RenderEnded | RenderDone | RenderFailed) -> bool:
+        """What the engine says of a check; False where the attempt is none."""
+        check = self._running.get(event.attempt)
+        if check is None:
+            return False
+        if isinstance(event, RenderDone | RenderFailed):
+            self._end(event.attempt)
+        if isinstance(event, RenderDone):
+            self._compare(check, event.pixels)
+        return True
+
+    def on_stall(self, job: Job, attempt: Attempt) -> None:
+        """A bucket that takes so long will not be looked at."""
+        check = self._running.get(attempt)
+        if check is not None:
+            self._end(attempt)
+            stop: Effect = StopRender(job.id, check.piece, attempt)
+            self._core.out.append(stop)
+
+    def drop(self, job: Job) -> None:
+        """The job is cancelled or forgotten."""
+        for attempt, check in list(self._running.items()):
+            if check.job == job.id:
+                self.on_stall(job, attempt)
+        self._waiting = deque(check for check in self._waiting if check.job != job.id)
+        self._taken = {taken: None for taken in self._taken if taken[0] != job.id}
+        self._seen.pop(job.id, None)
+
+    def _end(self, attempt: Attempt) -> None:
+        del self._running[attempt]
+        self._core.auditing -= 1
+
+    # --- comparing ----------------------------------------------------------------------------------
+
+    def _compare(self, check: Check, again: Digest) -> None:
+        job = self._core.jobs.get(check.job)
+        result = None if job is None else job.facts.result_of(check.pixels)
+        if job is None or result is None:
+            return
+        self._comparing.setdefault(check.pixels, []).append((check, again))
+        holders = tuple(node for node in result.holders if node != self._core.me)
+        self._core.out.append(Fetch(check.pixels, holders))
+
+    def on_blob(self, root: Digest, *, here: bool) -> None:
+        """A result's pixels are here, or cannot be had: then there is nothing to compare with."""
+        for check, again in self._comparing.pop(root, ()):
+            job = self._core.jobs.get(check.job)
+            unit = None if job is None else self._unit_of(job, check)
+            if here and unit is not None:
+                self._core.out.append(Compare(check.job, check.renderer, root, unit, again, check.piece))
+
+    def _unit_of(self, job: Job, check: Check) -> Unit | None:
+        """What the audited result covers."""
+        for index in job.facts.results_of(job.layout.place(check.piece.frame)):
+            author, fact = job.facts.results[index]
+            if (author, fact.pixels) == check.key:
+                return fact.unit
+        return None
+
+    def on_compared(self, event: Compared) -> None:
+        job = self._core.jobs.get(event.job)
+        if job is not None:
+            fact = AuditFact(event.renderer, event.pixels, event.piece, event.equal)
+            self._books.append(job, Entry(audit=fact))
+
+    # --- what follows -------------------------------------------------------------------------------
+
+    def judged(self, job: Job, auditor: NodeId, fact: AuditFact) -> None:
+        """An audit has come into the ledger, from here or elsewhere."""
+        core, verdicts = self._core, job.facts.verdicts
+        core.touch(job)
+        ballot = verdicts.ballots.get((fact.renderer, fact.pixels))
+        if not fact.equal and ballot is not None and ballot.disputed:
+            core.notify(AuditDiffers(job.id, fact.renderer, auditor, fact.unit))
+        for node in sorted(verdicts.convicted):
+            evidence = verdicts.evidence(node)
+            if evidence is None or (job.id, node) in self._told:
+                continue
+            self._told[job.id, node] = None
+            piece, witnesses = evidence
+            core.notify(NodeConvicted(job.id, node, piece, witnesses))
+            if core.me in witnesses and node in core.peers:
+                core.send(node, Convicted(job.id, piece))
+        self.spread_distrust()
+
+    def spread_distrust(self) -> None:
+        """A node convicted in one job gets no work of any, until people let it in again."""
+        core = self._core
+        convicted = {node for job in core.jobs.values() for node in job.facts.verdicts.convicted}
+        for job in core.jobs.values():
+            distrusted = frozenset(
+                node for node in convicted if participation(job, node) is not Participation.INCLUDED
+            )
+            if distrusted == job.distrusted:
+                continue
+            job.distrusted = distrusted
+            core.touch(job)
+            for node in distrusted:
+                claim = job.claims.get(node)
+                if claim is not None:
+                    claim.spans.clear()
+                    claim.spare = 0
+
+    def _pardon(self, job: Job) -> None:
+        """Takes account of whom people let in again."""
+        included = frozenset(
+            NodeId(subject)
+            for subject in job.edits.subjects(EditName.EXCLUDED)
+            if participation(job, NodeId(subject)) is Participation.INCLUDED
+        )
+        if included != job.facts.verdicts.pardoned:
+            job.facts.pardon(included)
+            self._books.reopened(job)
+            self.spread_distrust()

@@ -1,0 +1,103 @@
+"""Stories of nodes that publish false pixels, out of malice or bad memory, and of those that accuse falsely."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mesh.model.units import Unit
+from mesh.sched.events import AuditDiffers, EngineBuild, NodeConvicted, SelfConvicted
+from tools.sim.farm import Farm, farm, manifest
+from tools.sim.farm_scenarios import LIMIT, Figures
+from tools.sim.log import Log
+
+ENGINE = EngineBuild("builtin", "1")
+"""Only engines that are exact to the bit are audited."""
+
+
+def _farm(seed: int, nodes: int, log: Log | None, check_every: int) -> Farm:
+    made = farm(seed, nodes, engines=lambda _: (ENGINE,), log=log, check_every=check_every)
+    made.start_all()
+    made.simulation.run(1.0)
+    return made
+
+
+def _caught(made: Farm, liar: int) -> float:
+    """When people anywhere were first told of the liar. Nobody else was named, and the liar itself knows."""
+    told = made.told(NodeConvicted)
+    assert told, "the liar was not caught"
+    names = {event.node for _, _, event in told if isinstance(event, NodeConvicted)}
+    assert names == {made.node(liar)}, "an honest node was convicted"
+    assert {who for _, who, _ in made.told(SelfConvicted)} == {liar}, "the liar's owner was not told"
+    return min(at for at, _, _ in told)
+
+
+def liar(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
+    """A node whose pixels are all false is found out, and all that it did is done again by others."""
+    made = _farm(seed, nodes, log, check_every)
+    bad = nodes - 1
+    made.world.lies = lambda host, _unit: host == bad
+    of = manifest(frames=30 * nodes, buckets=16, engine=ENGINE)
+    job = made.submit(0, of)
+    made.run_until_done(job, LIMIT)
+    at = _caught(made, bad)
+    made.check_results(job, of)
+    started = [when for when, host, _ in made.world.started if host == bad]
+    assert max(started) <= at + 5.0, "the liar went on getting work"
+    view = made.scheduler(0).views.job(job)
+    assert view is not None
+    assert view.distrusted == (made.node(bad),)
+    return {"caught": at - 1.0, "checked": view.checked / view.buckets_total}
+
+
+def fickle(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
+    """A node with a bad bit in its memory spoils every third frame: it is found out all the same."""
+    made = _farm(seed, nodes, log, check_every)
+    bad = nodes - 1
+    made.world.lies = lambda host, unit: host == bad and unit.frame % 3 == 0
+    of = manifest(frames=60 * nodes, buckets=16, engine=ENGINE)
+    job = made.submit(0, of)
+    made.run_until_done(job, LIMIT)
+    at = _caught(made, bad)
+    made.check_results(job, of)
+    return {"caught": at - 1.0}
+
+
+def honest(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
+    """Nobody lies: nobody is accused, and audits cost what they may."""
+    made = _farm(seed, nodes, log, check_every)
+    of = manifest(frames=40 * nodes, buckets=16, engine=ENGINE)
+    job = made.submit(0, of)
+    made.run_until_done(job, LIMIT)
+    made.simulation.run(made.simulation.now + 10.0)
+    view = made.scheduler(0).views.job(job)
+    assert view is not None
+    assert not made.told(AuditDiffers)
+    share = view.checked / view.buckets_total
+    assert 0.005 < share < 0.03, f"{share:.1%} of the work was done twice"
+    return {"checked": share}
+
+
+def false_witness(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
+    """A node whose audits are wrong accuses the others: they vote it down, and nobody is convicted."""
+    made = _farm(seed, nodes, log, check_every)
+    bad = nodes - 1
+    # Only whole frames are true: what it renders again, a bucket, is not.
+    made.world.lies = lambda host, unit: host == bad and unit == Unit(unit.frame, unit.start, unit.start + 1)
+    of = manifest(frames=40 * nodes, buckets=16, engine=ENGINE)
+    job = made.submit(0, of)
+    made.run_until_done(job, LIMIT)
+    made.simulation.run(made.simulation.now + 10.0)
+    accused = {event.renderer for _, _, event in made.told(AuditDiffers) if isinstance(event, AuditDiffers)}
+    assert accused, "the false witness never spoke"
+    convicted = {event.node for _, _, event in made.told(NodeConvicted) if isinstance(event, NodeConvicted)}
+    assert convicted <= {made.node(bad)}, "an honest node was convicted"
+    return {"accused": len(accused)}
+
+
+STORIES: dict[str, tuple[int, Callable[[int, int, Log | None, int], Figures]]] = {
+    "audit-liar": (5, liar),
+    "audit-fickle": (6, fickle),
+    "audit-honest": (5, honest),
+    "audit-false-witness": (5, false_witness),
+}
+"""By name: the number of nodes by default, and the story."""
