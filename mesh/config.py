@@ -46,6 +46,15 @@ def _integer(low: int, high: int) -> Reader:
     return read
 
 
+def _number(low: float, high: float) -> Reader:
+    def read(value: object) -> float:
+        if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
+            raise ValueError(f"a number from {low:g} to {high:g}")
+        return float(value)
+
+    return read
+
+
 def _choice(*names: str) -> Reader:
     def read(value: object) -> str:
         if value not in names:
@@ -188,6 +197,30 @@ class ControlConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class JobsConfig:
+    """How jobs share the mesh. Nodes decide alone, from the same numbers: set them alike everywhere."""
+
+    keep_days: float = _setting(7.0, _number(0.01, 3650))
+    """How long the ledger and the pixels of a job that has ended are kept."""
+    stall_minutes: float = _setting(10.0, _number(0.1, 10_000))
+    """A unit that shows no progress for so long has failed."""
+    attempts: int = _setting(3, _integer(1, 100))
+    """On so many nodes a unit fails before its frame does."""
+    node_failures: int = _setting(3, _integer(1, 1000))
+    """So many units of a job fail on a node before it takes no more part."""
+    most_percent: int = _setting(75, _integer(1, 100))
+    """Of the nodes, so many may work for one job unless it is alone."""
+    first_frames: int = _setting(0, _integer(0, 1000))
+    """So many frames of a new job go before everything else."""
+    starved_minutes: float = _setting(10.0, _number(0, 100_000))
+    """A job that nobody has worked on for so long goes first; 0 for never."""
+    user_nodes: int = _setting(0, _integer(0, 100_000))
+    """At most so many nodes work for the jobs of one user; 0 for any number."""
+    audit_percent: float = _setting(2.0, _number(0, 100))
+    """So much of all work is done twice, to see whether results are true; 0 for none."""
+
+
+@dataclass(frozen=True, slots=True)
 class LinkConfig:
     """One way from this site to another."""
 
@@ -221,6 +254,7 @@ class NodeConfig:
     discovery: DiscoveryConfig = field(default_factory=DiscoveryConfig)
     cache: CacheConfig = field(default_factory=CacheConfig)
     control: ControlConfig = field(default_factory=ControlConfig)
+    jobs: JobsConfig = field(default_factory=JobsConfig)
     link: tuple[LinkConfig, ...] = ()
 
     @property

@@ -76,6 +76,8 @@ def test_flags_go_before_the_file_and_none_is_no_flag(tmp_path: Path) -> None:
         ("[site]\npath = '/paris/'", "site.path", "a slash path such as paris/floor2"),
         ("[site]\nrelay = 'maybe'", "site.relay", "one of auto, always, never"),
         ("seeds = ['a:0']", "seeds", "HOST or HOST:PORT"),
+        ("[jobs]\naudit_percent = 200", "jobs.audit_percent", "a number from 0 to 100"),
+        ("[jobs]\nkeep_days = true", "jobs.keep_days", "a number from 0.01 to 3650"),
         ("[cache]\nlimit = '20 beans'", "cache.limit", "such as 20 GB"),
         ("[cache]\nlimit = '1 kB'", "cache.limit", "64 MiB or more"),
         ("[[link]]\nsite = 'b'", "link[1].url", "Every link needs it"),

@@ -13,13 +13,14 @@ from mesh.sched import events as sched
 from mesh.sched.views import ActivityView
 from mesh.wire.codec import decode_record
 from mesh.wire.gossip import Activity, EngineBuild, Meta
-from mesh.wire.sched import CopyRecord, EditsRecord, JobRecord, LogRun, StoredRecord
+from mesh.wire.sched import CopyRecord, EditsRecord, EndedRecord, JobRecord, LogRun, StoredRecord
 
 MOST_ACTIVITIES = 4
 
 _RECORDS: dict[str, type[object]] = {
     "job": JobRecord,
     "edits": EditsRecord,
+    "ended": EndedRecord,
     "log": LogRun,
     "stored": StoredRecord,
     "copy": CopyRecord,

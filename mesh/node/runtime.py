@@ -51,11 +51,11 @@ from mesh.node.narrator import Narrator
 from mesh.node.presence import Presence, restored
 from mesh.node.rendering import Rendering
 from mesh.node.rights import NodeRights
+from mesh.node.scheduling import sched_config
 from mesh.node.seals import Seals, news_of
 from mesh.node.searching import tell_if_alone
 from mesh.node.timers import Timers
 from mesh.sched import events as sched
-from mesh.sched.config import SchedConfig
 from mesh.sched.scheduler import Scheduler
 from mesh.wire.admission import Peer
 from mesh.wire.base import Message
@@ -170,7 +170,7 @@ class Node:
         )
         self.core = NodeCore(
             membership,
-            Scheduler(self.me, boot, SchedConfig(), rng, rights=self.rights),
+            Scheduler(self.me, boot, sched_config(config.jobs), rng, rights=self.rights),
             Fetcher(self.me, FetchConfig(), rng),
             Keyring(
                 KEYRING,
@@ -246,7 +246,7 @@ class Node:
         self.feed(self.presence.capacity())
         self.feed(gossip.Start())
         self.feed(OlderKeys(tuple(key.number for key in self.identity.gossip_keys[1:])))
-        self.feed(sched.Start())
+        self.feed(sched.Start(time.time_ns() // 1_000_000))
         if seeds:
             self.feed(gossip.Heard(tuple(seeds), keep=True))
 

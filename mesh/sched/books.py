@@ -107,6 +107,9 @@ class Books:
         job.summary_finished = False
         if not job.finished:
             job.finished_at, job.told_finished = None, False
+            if job.ended_ms is not None:
+                job.ended_ms = None
+                self._core.persist(job.id, ("ended",), None)
 
     def reconsider_blocks(self, job: Job) -> None:
         """Who failed too often takes no more part, unless nobody else would be left to try."""

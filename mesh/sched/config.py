@@ -82,6 +82,9 @@ class SchedConfig:
     starved_seconds: float = 600.0
     """A job that nobody has worked on for so long goes first; 0 for never."""
 
+    user_nodes: int = 0
+    """At most so many nodes work for the jobs of one user; 0 for any number."""
+
     # ends
     retain_seconds: float = 7 * 86400.0
     """Ledger and pixels of a finished job are kept so long."""

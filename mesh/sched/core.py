@@ -28,6 +28,8 @@ class Core:
         self.config = config
         self.rng = rng
         self.now = 0.0
+        self.unix_offset_ms = 0
+        """What to add to `now`, in milliseconds, for the time of day."""
         self.peers = Peers() if peers is None else peers
         self.names: dict[NodeId, str] = {}
         """Of every node ever seen in this life."""
@@ -50,6 +52,10 @@ class Core:
     def next_attempt(self) -> Attempt:
         self._attempts += 1
         return Attempt(self._attempts)
+
+    def unix_ms(self) -> int:
+        """The time of day, for records that are read in later lives."""
+        return self.unix_offset_ms + round(self.now * 1000)
 
     def touch(self, job: Job) -> None:
         self.touched[job.id] = None

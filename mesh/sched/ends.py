@@ -12,6 +12,7 @@ from mesh.sched.life import UnitState
 from mesh.sched.replication import Replication
 from mesh.sched.runner import Runner
 from mesh.wire.effects import Unpin
+from mesh.wire.sched import EndedRecord
 
 _MAX_DROPPED = 10_000
 
@@ -39,8 +40,11 @@ class Ends:
             return
         if not job.told_finished:
             job.told_finished = True
-            job.finished_at = core.now
-            core.wake(("retain", job.id), core.now + core.config.retain_seconds)
+            if job.ended_ms is None:
+                job.ended_ms = core.unix_ms()
+                core.persist(job.id, ("ended",), EndedRecord(job.ended_ms))
+            job.finished_at = core.now - max(0, core.unix_ms() - job.ended_ms) / 1000
+            core.wake(("retain", job.id), job.finished_at + core.config.retain_seconds)
             if not job.cancelled:
                 core.notify(JobFinished(job.id, max(job.facts.frames_failed, 0)))
                 self._runner.prune(job)

@@ -48,6 +48,9 @@ class PeerInfo:
 class Start:
     """The first event of a life, after any Restore: timers may be set from here on."""
 
+    unix_ms: int = 0
+    """The time of day, for what must outlast lives; 0 where there is none, as in simulations."""
+
 
 @dataclass(frozen=True, slots=True)
 class Record:

@@ -124,6 +124,8 @@ class Job:
     scene_askers: dict[NodeId, None] = field(default_factory=dict)
     told_finished: bool = False
     finished_at: float | None = None
+    ended_ms: int | None = None
+    """Unix time of the end, on disk."""
     summary_done: int = 0
     """What a keeper last said, where this node does not keep the ledger itself."""
     summary_failed: int = 0

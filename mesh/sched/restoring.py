@@ -13,7 +13,7 @@ from mesh.sched.core import Core
 from mesh.sched.events import Record
 from mesh.sched.job import Copy, Job
 from mesh.sched.life import UnitState
-from mesh.wire.sched import CopyRecord, EditsRecord, JobRecord, LogRun, StoredRecord
+from mesh.wire.sched import CopyRecord, EditsRecord, EndedRecord, JobRecord, LogRun, StoredRecord
 
 
 class Restoring:
@@ -43,6 +43,9 @@ class Restoring:
             if isinstance(record, EditsRecord):
                 job.edits.join(record.edits)
         self._books.retried(job)
+        for record in records:
+            if isinstance(record, EndedRecord):
+                job.ended_ms = record.unix_ms
         runs = [record for record in records if isinstance(record, LogRun)]
         for run in sorted(runs, key=lambda run: (run.author, run.boot, run.first)):
             self._books.restore(job, run)

@@ -170,7 +170,8 @@ class Scheduler:
                 self._audits.on_blob(root, here=False)
             case Compared():
                 self._audits.on_compared(event)
-            case ev.Start():
+            case ev.Start(unix_ms):
+                core.unix_offset_ms = unix_ms - round(core.now * 1000)
                 self._start()
             case ev.Restore(records):
                 self._restoring.collect(records)

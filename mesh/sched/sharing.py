@@ -15,6 +15,7 @@ from mesh.sched.core import Core
 from mesh.sched.fairness import Demand, due, whole
 from mesh.sched.job import Job
 from mesh.sched.peers import rendezvous
+from mesh.sched.quotas import Quotas
 
 
 def unfinished(core: Core, job: Job) -> tuple[JobId, ...]:
@@ -29,14 +30,13 @@ def unfinished(core: Core, job: Job) -> tuple[JobId, ...]:
 class Sharing:
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._quotas = Quotas(core)
         self._key: Hashable = None
         self._mine: JobId | None = None
 
     def ranked(self) -> list[Job]:
         """Jobs that may have work, the most deserving first."""
         jobs = [job for job in self._core.jobs.values() if not job.ended and not job.paused]
-        if len(jobs) < 2:
-            return jobs
         jobs = [job for job in jobs if self.may_start(job)]
         if len(jobs) < 2:
             return jobs
@@ -55,8 +55,9 @@ class Sharing:
         )
 
     def may_start(self, job: Job) -> bool:
-        """Whether the jobs that this one waits for are done, as far as this node knows."""
-        return not unfinished(self._core, job)
+        """Whether the jobs that this one waits for are done, as far as this node knows, and its user's quota
+        lets this node work for it."""
+        return not unfinished(self._core, job) and self._quotas.allows(job, self._core.me)
 
     def _starved(self, job: Job) -> bool:
         """Whether nobody has worked on it for so long that it goes first: then one result is enough."""
@@ -76,6 +77,7 @@ class Sharing:
                     core.category(job),
                     job.edits.brief(),
                     job.blocked,
+                    job.distrusted,
                     self._usable(job),
                     self._first_frames(job),
                 )
@@ -92,8 +94,8 @@ class Sharing:
         core = self._core
         able: dict[JobId, list[NodeId]] = {}
         for job in jobs:
-            able[job.id] = core.other_able(job)
-            if core.i_can_render(job):
+            able[job.id] = [node for node in core.other_able(job) if self._quotas.allows(job, node)]
+            if core.i_can_render(job) and self._quotas.allows(job, core.me):
                 able[job.id].append(core.me)
         everybody = {node for nodes in able.values() for node in nodes}
         counts = self._counts(jobs, able, len(everybody))

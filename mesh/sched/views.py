@@ -243,7 +243,7 @@ class Views:
             buckets_total=job.layout.total,
             buckets_done=done,
             buckets_failed=facts.failed.size if follows else max(facts.failed.size, job.summary_failed),
-            elapsed=ended - job.learned_at,
+            elapsed=max(0.0, ended - job.learned_at),
             eta=self._eta(job, job.layout.total - done - facts.failed.size),
             durable_on=durable_on,
             durable=job.durable or len(holders) >= min(core.config.scene_copies, len(core.peers)),

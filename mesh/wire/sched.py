@@ -445,6 +445,13 @@ class EditsRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class EndedRecord:
+    """When the job had ended, as this node knew it; deleted where it goes on after all."""
+
+    unix_ms: Counter
+
+
+@dataclass(frozen=True, slots=True)
 class StoredRecord:
     """A unit rendered and on disk here, not yet in the ledger."""
 
@@ -463,6 +470,13 @@ class CopyRecord:
     holders: Annotated[tuple[NodeId, ...], AtMost(8)]
 
 
-SCHED_RECORDS: tuple[type[object], ...] = (JobRecord, EditsRecord, StoredRecord, CopyRecord, LogRun)
-"""What `Persist` writes: keys ("job",), ("edits",), ("log", author, boot, first), ("stored", unit) and
+SCHED_RECORDS: tuple[type[object], ...] = (
+    JobRecord,
+    EditsRecord,
+    EndedRecord,
+    StoredRecord,
+    CopyRecord,
+    LogRun,
+)
+"""What `Persist` writes: keys ("job",), ("edits",), ("ended",), ("log", author, boot, first), ("stored", unit) and
 ("copy", pixels)."""
