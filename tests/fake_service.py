@@ -21,6 +21,7 @@ from mesh.control.service import (
     AttemptList,
     JobAction,
     JobDetail,
+    JobPlan,
     ResultEntry,
     ResultPage,
     RotatedKey,
@@ -139,6 +140,8 @@ class FakeService:
     blobs: dict[bytes, bytes] = field(default_factory=dict)
     blob_names: list[str] = field(default_factory=list)
     requests: list[SubmitRequest] = field(default_factory=list)
+    submitted: dict[JobId, SubmitRequest] = field(default_factory=dict)
+    build: str = "builtin-000000000000"
     details: dict[JobId, JobDetail] = field(default_factory=dict)
     entries: dict[JobId, list[ResultEntry]] = field(default_factory=dict)
     acts: list[tuple[JobId, JobAction]] = field(default_factory=list)
@@ -178,6 +181,19 @@ class FakeService:
 
     def job(self, job: JobId) -> JobDetail:
         return self.details[job]
+
+    async def plan(self, job: JobId) -> JobPlan:
+        request = self.submitted[job]
+        return JobPlan(
+            job,
+            request.name,
+            request.entry,
+            request.frames,
+            request.engine,
+            self.build,
+            request.settings,
+            request.files,
+        )
 
     def results(self, job: JobId, after: int) -> ResultPage:
         """Two results at a time, so that readers must page."""
@@ -220,6 +236,7 @@ class FakeService:
             raise EngineMissing(engine=request.engine.value, engines="builtin")
         job = JobId(hashlib.sha256(repr((len(self.requests), request)).encode()).digest())
         self.requests.append(request)
+        self.submitted[job] = request
         self.render(job, request)
         return SubmitReceipt(job, ("render2",))
 

@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "edit": ("mesh.cli.edit", "edit", "Change a job's priority, category, tags or nodes while it runs."),
     "exclude": ("mesh.cli.edit", "exclude", "Keep nodes from rendering a job."),
     "include": ("mesh.cli.edit", "include", "Let nodes render a job again."),
+    "replay": ("mesh.cli.replay", "replay_command", "Trace one sample of a pixel again and print its path."),
     "demo": ("mesh.cli.demo", "demo", "See a mesh of three nodes render and survive a kill."),
 }
 

@@ -31,6 +31,7 @@ from mesh.control.service import (
     AttemptList,
     JobAction,
     JobDetail,
+    JobPlan,
     ResultPage,
     RotatedKey,
     SubmitReceipt,
@@ -102,6 +103,11 @@ class Client:
 
     def job(self, text: str) -> JobDetail:
         return self._get(JobDetail, f"/v1/jobs/{quote(text, safe='')}")
+
+    def plan(self, text: str) -> JobPlan:
+        """What a job renders; waits until its scene is on the node."""
+        target = f"/v1/jobs/{quote(text, safe='')}/plan"
+        return self._read(JobPlan, self._request("GET", target, timeout=_SLOW_TIMEOUT))
 
     def results(self, job: str, after: int) -> ResultPage:
         return self._get(ResultPage, f"/v1/jobs/{quote(job, safe='')}/results", after=after)

@@ -7,15 +7,18 @@ from collections.abc import AsyncIterator
 
 import trio
 
+from mesh.blocks.errors import BlockAbsent, BlockCorrupt
 from mesh.blocks.tree import TreeEntry
 from mesh.control.service import (
     AttemptEntry,
     AttemptList,
     JobAction,
     JobDetail,
+    JobPlan,
     ResultEntry,
     ResultPage,
     RotatedKey,
+    SceneFile,
     SubmitReceipt,
     SubmitRequest,
 )
@@ -93,6 +96,30 @@ class NodeService:
             job_status(self._node, view), frame_statuses(self._node, job), failures(self._node, view)
         )
 
+    async def plan(self, job: JobId) -> JobPlan:
+        """What the job renders, once its scene is on this node. Raises BlobUnavailable."""
+        view = self._view(job)
+        manifest = view.manifest
+        holders = dict.fromkeys((view.submitter, *view.durable_on))
+        reason = await self._node.fetch(
+            manifest.scene_root, tuple(holder for holder in holders if holder != self._node.me)
+        )
+        if reason is not None:
+            raise BlobUnavailable(what=f"The scene of {manifest.name}", reason=reason)
+        return JobPlan(
+            job,
+            manifest.name,
+            manifest.entry,
+            manifest.frames,
+            manifest.engine,
+            manifest.engine_build,
+            manifest.settings,
+            tuple(SceneFile(one.path, one.root, one.size) for one in await self._scene_files(manifest)),
+        )
+
+    async def _scene_files(self, manifest: Manifest) -> tuple[TreeEntry, ...]:
+        return await self._node.disk.tree(manifest.scene_root)
+
     def results(self, job: JobId, after: int) -> ResultPage:
         self._view(job)
         self._node.feed(sched.Watch(job))
@@ -150,13 +177,13 @@ class NodeService:
         return await self._node.disk.put_stream(chunks)
 
     async def get_blob(self, root: Digest, job: JobId) -> AsyncIterator[bytes]:
-        """The bytes of a result or a log, fetched from its holders first where not here. Raises
-        BlobUnavailable, LogUnavailable."""
+        """The bytes of a result or a log, fetched from its holders first where not here, or of a scene's file after
+        `plan`. Raises BlobUnavailable, LogUnavailable."""
         views = self._node.core.scheduler.views
         result = views.result_of(job, root)
         holders = views.log_holders(job, root) if result is None else result.holders
         if not holders:
-            raise BlobUnavailable(what=f"Blob {short(root)}", reason="it is no result of this job")
+            await self._check_scene_file(root, job)
         reason = await self._node.fetch(root, tuple(one for one in holders if one != self._node.me))
         if reason is not None and result is None:
             raise LogUnavailable(names=" or ".join(map(self._node.node_name, holders)), reason=reason)
@@ -164,6 +191,15 @@ class NodeService:
             raise BlobUnavailable(what=f"Frame {result.unit.frame}", reason=reason)
         async for chunk in self._node.disk.read_blob(root):
             yield chunk
+
+    async def _check_scene_file(self, root: Digest, job: JobId) -> None:
+        """Raises BlobUnavailable unless it is a file of the job's scene, and that scene is here."""
+        try:
+            files = await self._scene_files(self._view(job).manifest)
+        except (BlockAbsent, BlockCorrupt):
+            files = ()
+        if root not in (file.root for file in files):
+            raise BlobUnavailable(what=f"Blob {short(root)}", reason="it is no part of this job")
 
     # --- acting ---------------------------------------------------------------------------------------
 

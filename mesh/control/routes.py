@@ -15,6 +15,7 @@ from mesh.control.service import (
     AttemptList,
     JobAction,
     JobDetail,
+    JobPlan,
     MeshService,
     ResultPage,
     RotatedKey,
@@ -145,6 +146,10 @@ async def _job(call: Call) -> JobDetail:
     return call.service.job(call.service.find_job(call.path["id"]))
 
 
+async def _plan(call: Call) -> JobPlan:
+    return await call.service.plan(call.service.find_job(call.path["id"]))
+
+
 async def _results(call: Call) -> ResultPage:
     return call.service.results(call.service.find_job(call.path["id"]), call.query["after"])
 
@@ -222,6 +227,13 @@ ROUTES: tuple[Route, ...] = (
         body=SubmitRequest,
     ),
     Route("GET", "/v1/jobs/{id}", "One job, frame by frame; `id` is " + _JOB + ".", _job, JobDetail),
+    Route(
+        "GET",
+        "/v1/jobs/{id}/plan",
+        "What a job renders and how; its scene's files are blobs of the job.",
+        _plan,
+        JobPlan,
+    ),
     Route(
         "GET",
         "/v1/jobs/{id}/results",

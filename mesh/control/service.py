@@ -117,6 +117,20 @@ class JobDetail:
     failures: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class JobPlan:
+    """What a job renders and how: enough to render a part of it again. `files` are blobs to be had of this job."""
+
+    job: JobId
+    name: str
+    entry: str
+    frames: tuple[int, ...]
+    engine: EngineName
+    engine_build: str
+    settings: RenderSettings
+    files: tuple[SceneFile, ...]
+
+
 class MeshService(Protocol):
     def status(self) -> MeshStatus: ...
 
@@ -133,6 +147,10 @@ class MeshService(Protocol):
         ...
 
     def job(self, job: JobId) -> JobDetail: ...
+
+    async def plan(self, job: JobId) -> JobPlan:
+        """What the job renders, once its scene is on this node. Raises BlobUnavailable."""
+        ...
 
     def results(self, job: JobId, after: int) -> ResultPage: ...
 

@@ -30,6 +30,7 @@ from mesh.render.pixels import Notes, Payload, encode
 from mesh.render.sampler import make_sequence
 from mesh.render.world import Limits, Shade, Tables, World
 from mesh.scenes import open_scene
+from mesh.scenes.description import Scene
 
 _STRIP_SAMPLES = 32768
 """About how many samples a thread takes at a time: some tens of milliseconds."""
@@ -78,6 +79,10 @@ class BuiltinRenderer:
             self._benches.put(make_bench())
         # Settings that the scene cannot satisfy are refused now, not at the first frame.
         self.shot(frames[0] if frames else 1)
+
+    @property
+    def scene(self) -> Scene:
+        return self._scene
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -112,6 +112,50 @@ class Stopped(Message):
     attempt: int
 
 
+# --- the replayer's part: `python -m mesh.engines.replay`, a child of whoever asks what a sample met ---------
+
+
+@dataclass(frozen=True, slots=True)
+class Replay(Message):
+    """Trace one sample of one pixel again. Answered by `Story` or `Refused`. `sample` -1 is the brightest."""
+
+    scene_dir: Text
+    entry: Text
+    settings: RenderSettings
+    frame: int
+    x: int
+    y: int
+    sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that the path met, see `mesh.render.trace.Event`; `numbers` are named and finite."""
+
+    kind: Text
+    bounce: int
+    object: Text = ""
+    material: Text = ""
+    triangle: int = -1
+    about: Text = ""
+    numbers: tuple[tuple[Text, tuple[float, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Story(Message):
+    """What a sample met. `taken` is how many samples the film took of this pixel, `offset` the sample's moment in
+    frames from the frame's, `radiance` what it adds to the beauty, before it is divided by their number."""
+
+    frame: int
+    x: int
+    y: int
+    sample: int
+    taken: int
+    offset: float
+    radiance: tuple[float, ...]
+    steps: Annotated[tuple[Step, ...], AtMost(8192)]
+
+
 # --- the frame writer's part: `python -m mesh.engines.writer`, a child of whoever collects --------------
 
 
@@ -178,6 +222,8 @@ _TYPES: tuple[type[Message], ...] = (
     Written,
     WriteFailed,
     CheckLook,
+    Replay,
+    Story,
 )
 _NUMBERS = {cls: number for number, cls in enumerate(_TYPES)}
 

@@ -202,6 +202,10 @@ class NodeDisk:
         """Store a scene's table of files. Raises BadTree, DiskFull."""
         return await trio.to_thread.run_sync(self.store.put_tree, entries, limiter=self._limiter)
 
+    async def tree(self, root: Digest) -> tuple[TreeEntry, ...]:
+        """The files of scene `root`. Raises what BlockStore.tree raises."""
+        return await trio.to_thread.run_sync(self.store.tree, root, limiter=self._limiter)
+
     async def materialise(self, root: Digest, folder: Path) -> None:
         """Write the files of scene `root` under `folder`. Raises what BlockStore.materialise raises."""
         await trio.to_thread.run_sync(self.store.materialise, root, folder, limiter=self._limiter)
