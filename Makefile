@@ -3,7 +3,7 @@ VENV    := .venv
 PYTHON  := $(VENV)/bin/python
 READY   := $(VENV)/.ready
 
-.PHONY: help setup demo test lint format soak bench clean
+.PHONY: help setup demo gallery test lint format soak bench clean
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -14,6 +14,9 @@ $(READY): pyproject.toml constraints.txt tools/setup.sh
 
 demo: $(READY)   ## three nodes render an animation, one is killed, no frame is lost
 	$(VENV)/bin/mesh demo
+
+gallery: $(READY) ## every scene at hand as a picture, and a page to look at: make gallery SCALE=0.5
+	$(PYTHON) -m tools.gallery -o gallery --scale $(or $(SCALE),1)
 
 test: $(READY)   ## all tests
 	$(PYTHON) -m pytest
@@ -36,5 +39,5 @@ bench: $(READY)  ## one benchmark beside its peers: make bench NAME=startup
 	$(PYTHON) -m tools.bench $(or $(NAME),startup)
 
 clean:           ## the environment and every cache inside this folder
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output gallery
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

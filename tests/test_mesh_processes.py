@@ -248,7 +248,10 @@ def test_frames_can_be_collected_from_another_node(
         assert done.returncode == 0, done.stderr
         nodes["ada"].kill()
         collected = mesh_command(nodes["grace"].home, "collect", "spin", "-o", str(tmp_path / "theirs"))
+        replayed = mesh_command(nodes["grace"].home, "replay", "spin", "2", "48", "32")
     assert collected.returncode == 0, collected.stderr
+    assert replayed.returncode == 0, replayed.stderr
+    assert replayed.stdout.startswith("frame 2, pixel 48 32, sample ")
     assert bytes_in(tmp_path / "theirs") == expected
 
 
@@ -260,7 +263,7 @@ def test_frames_can_be_collected_from_another_node(
             "1-8x4",
             ("--turntable", "--environment", "spiaggia_di_mondello_1k.hdr"),
         ),
-        ("Fox.glb", "1,9,17", ()),
+        ("Fox.glb", "1,9,17", ("--aov", "all", "--shutter", "0.5", "--motion-steps", "4")),
         ("CesiumMilkTruck.glb", "1,13", ()),
     ],
     ids=["helmet", "fox", "truck"],
