@@ -365,7 +365,7 @@ def test_the_grain_is_twenty_steals_and_unknown_without_a_pace() -> None:
 
 def test_rich_and_near_victims_are_asked_more_often() -> None:
     rng = random.Random(1)
-    victims = [Victim(A, 100, 0.001), Victim(B, 10, 0.001), Victim(C, 100, 0.05)]
+    victims = [Victim(A, 100, 0.003), Victim(B, 10, 0.003), Victim(C, 100, 0.015)]
     asked = [choose_victim(victims, rng) for _ in range(600)]
     counts = {victim.node: asked.count(victim) for victim in victims}
     assert counts[A] > counts[C] > counts[B] >= 0

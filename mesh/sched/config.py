@@ -22,6 +22,8 @@ class SchedConfig:
     """Nodes that a job or an edit is passed on to by each that hears of it."""
     spread_all: int = 16
     """Up to this many peers are simply all told."""
+    rumour_seconds: float = 0.5
+    """After so long a few nodes are asked whether they have heard of a new job."""
     roll_call_seconds: float = 5.0
     """How often the lists of known jobs are compared with a random peer."""
 
@@ -44,11 +46,17 @@ class SchedConfig:
     """No unit is cut into pieces that take less than this many steals."""
     steal_cost_seconds: float = 0.003
     """What a steal costs at least."""
-    park_seconds: float = 1.0
+    far_steal_seconds: float = 0.04
+    """What a steal across sites is supposed to cost before one was made."""
+    deal_seconds: float = 5.0
+    """So long a new job is dealt out by heads rather than stolen by halves."""
+    deal_patience_seconds: float = 0.5
+    """So long who is told of a job waits where it was told, for the work to arrive there."""
+    park_seconds: float = 0.25
     """First pause of a node that found no work; doubles up to `park_most_seconds`."""
     park_most_seconds: float = 8.0
-    lifelines: int = 3
-    """Nodes that a parked node asks to push work, beside log2 of the number of nodes."""
+    lifelines: int = 2
+    """Nodes that a parked node asks to push work; so many more each time, up to log2 of the mesh and these."""
 
     # copies
     copies: int = 2

@@ -7,6 +7,7 @@ import random
 from mesh.model.ids import Boot, JobId, NodeId
 from mesh.sched.config import SchedConfig
 from mesh.sched.constraints import obstacle
+from mesh.sched.costs import Costs
 from mesh.sched.events import PeerInfo, SetCapacity
 from mesh.sched.job import Job
 from mesh.sched.peers import Peers
@@ -42,8 +43,7 @@ class Core:
         """Slots taken by audits."""
         self.story = Story()
         self.out: list[Effect] = []
-        self.steal_seconds = config.steal_cost_seconds
-        """What a steal takes, as measured of late."""
+        self.costs = Costs(config)
         self.touched: dict[JobId, None] = {}
         """Jobs that something happened to in the event at hand."""
         self._alarms: dict[Alarm, float] = {}
@@ -97,7 +97,11 @@ class Core:
 
     def ahead(self) -> float:
         """So many seconds before the end of a unit the next work is asked for."""
-        return max(self.config.prefetch_seconds, 3 * self.steal_seconds)
+        return max(self.config.prefetch_seconds, 3 * self.costs.latest)
+
+    def cost(self, node: NodeId) -> float:
+        """Seconds that a steal between `node` and this one takes."""
+        return self.costs.of(self.peers.get(node), self.capacity.site)
 
     # --- questions ----------------------------------------------------------------------------------
 

@@ -68,12 +68,20 @@ class Facts:
         self._by_pixels: dict[Digest, int] = {}
         self.seconds = 0.0
         self.buckets = 0
+        self._strayed = 0.0
+        self._compared = 0
         self.verdicts = Verdicts()
 
     @property
     def pace(self) -> float:
         """Mean seconds a bucket over all results; 0 while there are none."""
         return self.seconds / self.buckets if self.buckets else 0.0
+
+    @property
+    def unevenness(self) -> float:
+        """By what part units were off the pace that their node had until then, in the mean; 1 while nobody
+        knows."""
+        return self._strayed / self._compared if self._compared else 1.0
 
     @property
     def complete(self) -> bool:
@@ -186,6 +194,10 @@ class Facts:
         self.missing.remove(start, stop)
         self.failed.remove(start, stop)
         share = self.shares.setdefault(author, Share())
+        if share.seconds > 0:
+            usual = share.seconds / share.buckets * (stop - start)
+            self._strayed += (stop - start) * min(1.0, abs(fact.seconds / usual - 1.0))
+            self._compared += stop - start
         share.buckets += stop - start
         share.redone += stop - start - new
         share.seconds += fact.seconds

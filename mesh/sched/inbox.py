@@ -9,6 +9,7 @@ from mesh.sched.events import SelfConvicted, WorkReassigned
 from mesh.sched.intervals import from_numbers
 from mesh.sched.job import Job
 from mesh.sched.lender import Lender
+from mesh.sched.market import Market
 from mesh.sched.replication import Replication
 from mesh.sched.scenes import Scenes
 from mesh.sched.spread import Spread
@@ -27,6 +28,7 @@ class Inbox:
         thief: Thief,
         scenes: Scenes,
         copies: Copies,
+        market: Market,
     ) -> None:
         self._core = core
         self._spread = spread
@@ -35,6 +37,7 @@ class Inbox:
         self._thief = thief
         self._scenes = scenes
         self._copies = copies
+        self._market = market
 
     def receive(self, sender: NodeId, message: Message) -> None:
         """Messages that are not the scheduler's are ignored; those about unknown jobs ask for the job."""
@@ -79,6 +82,7 @@ class Inbox:
                 pass
 
     def _receive_for(self, job: Job, sender: NodeId, message: Message) -> None:
+        core = self._core
         match message:
             case msg.JobEdits():
                 self._spread.on_edits(job, sender, message.edits)
@@ -93,6 +97,8 @@ class Inbox:
                 self._replication.on_vector(job, sender, message)
             case msg.JobSummary():
                 self._replication.on_summary(job, message)
+                self._market.hear(message.hints)
+                job.hinted_at = core.now
             case msg.GrantTaken():
                 self._lender.on_taken(job, sender, message.request)
             case msg.WorkReturned():
@@ -123,6 +129,8 @@ class Inbox:
                 self._lender.on_grant_failed(job, to, message.request)
             case msg.WorkReturned() if job is not None:
                 self._lender.adopt(job, from_numbers(message.spans, job.layout.total))
+            case msg.JobOffer() if job is not None:
+                self._spread.on_offer_failed(job, to, message)
             case msg.LedgerDelta() | msg.LedgerVector() if job is not None:
                 self._replication.on_send_failed(job, to)
             case msg.KeepPixels() if job is not None:

@@ -110,6 +110,11 @@ class Job:
     logs: Logs = field(default_factory=Logs)
     holdings: Holdings = field(default_factory=Holdings)
     claims: dict[NodeId, Claim] = field(default_factory=dict)
+    rich: dict[str, list[tuple[NodeId, int]]] = field(default_factory=dict)
+    """By site: who has how much to give, by the claims at `rich_at` (`market.py`)."""
+    rich_at: float = -1e9
+    hinted_at: float = -1e9
+    """When a keeper last told this node whom it might ask for work."""
     loans: list[Loan] = field(default_factory=list)
     lent_to: dict[NodeId, IntervalSet] = field(default_factory=dict)
     """What each thief took from this node and has not finished, as far as known."""
@@ -161,6 +166,12 @@ class Job:
     flushed_at: float = -1e9
     worked_at: float = 0.0
     """When somebody was last known to work on it."""
+    patron: NodeId | None = None
+    """Who handed this node a stretch of the row, and has not been asked for its work yet (`dealing.py`)."""
+    heirs: dict[NodeId, int] = field(default_factory=dict)
+    """Heads told by this node that have not had their parts of the work, and how many nodes each is for."""
+    inherited: int = 0
+    """Stretches of the row that were handed to this node."""
     refused_until: float = 0.0
     """Others have nothing to give of it; not asked for again before, unless there is nothing else to do."""
     pulse_pause: float = 0.0

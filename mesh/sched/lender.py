@@ -15,6 +15,7 @@ from mesh.sched.events import WorkReassigned
 from mesh.sched.intervals import Interval, IntervalSet, from_numbers
 from mesh.sched.job import Job, Loan
 from mesh.sched.life import UnitState
+from mesh.sched.market import Market
 from mesh.sched.rules import Stock, grain_of, portion
 from mesh.sched.sharing import Sharing
 from mesh.wire.effects import Shorten
@@ -44,14 +45,15 @@ class Parked:
 
 
 class Lender:
-    def __init__(self, core: Core, sharing: Sharing) -> None:
+    def __init__(self, core: Core, sharing: Sharing, market: Market) -> None:
         self._core = core
         self._sharing = sharing
+        self._market = market
         self._parked: dict[NodeId, Parked] = {}
 
     @property
-    def parked(self) -> list[NodeId]:
-        return list(self._parked)
+    def has_parked(self) -> bool:
+        return bool(self._parked)
 
     def on_request(self, sender: NodeId, request: StealRequest) -> None:
         core = self._core
@@ -61,27 +63,56 @@ class Lender:
         self._parked.pop(sender, None)
         if self._serve(sender, request):
             return
-        if request.parked:
-            if len(self._parked) < _MAX_PARKED:
-                until = core.now + 2 * core.config.park_most_seconds
-                self._parked[sender] = Parked(request, until)
-                self._look_again()
-            return
-        core.send(sender, StealDeny(request.request, request.boot, self._hints(sender, request)))
+        if request.parked and len(self._parked) < _MAX_PARKED:
+            self._parked[sender] = Parked(request, core.now + 2 * core.config.park_most_seconds)
+            self._look_again()
+        elif not request.parked and self._awaits_work_for(sender, request):
+            until = core.now + core.config.deal_patience_seconds
+            self._parked[sender] = Parked(request, until)
+            core.wake(("serve",), until)
+        elif not request.parked:
+            self._deny(sender, request)
+
+    def _awaits_work_for(self, thief: NodeId, request: StealRequest) -> bool:
+        """Whether this node's own part of a new job, and with it the part of `thief`, is still to come."""
+        for want in request.wants:
+            job = self._core.jobs.get(want.job)
+            if job is not None and thief in job.heirs and job.patron is not None and not job.holdings:
+                return True
+        return False
 
     def serve_parked(self) -> None:
-        """Gives to those who wait what has turned up since."""
+        """Gives to those who wait what has turned up since, and says no to heirs who wait in vain."""
         core = self._core
         refused = 0
-        for thief, parked in list(self._parked.items()):
-            del self._parked[thief]
-            if parked.until <= core.now or self._serve(thief, parked.request):
+        for _ in range(len(self._parked)):
+            thief = next(iter(self._parked))
+            parked = self._parked.pop(thief)
+            if parked.until > core.now and self._serve(thief, parked.request):
+                continue
+            late = parked.until <= core.now
+            if not parked.request.parked and (late or not self._awaits_work_for(thief, parked.request)):
+                self._deny(thief, parked.request)
+                continue
+            if late or self._introduce(thief, parked.request):
                 continue
             self._parked[thief] = parked  # to the end of the queue
             refused += 1
             if refused >= _ENOUGH_REFUSED:
                 break
         self._look_again()
+
+    def _introduce(self, thief: NodeId, request: StealRequest) -> bool:
+        """A keeper has heard who has work now: somebody who waits is told, and asks there."""
+        for want in request.wants:
+            job = self._core.jobs.get(want.job)
+            if job is not None and not job.ended:
+                pace = 1 / want.speed if want.speed > 0 else 0.0
+                hint = self._market.introduction(job, thief, pace)
+                if hint is not None:
+                    self._core.send(thief, StealDeny(request.request, request.boot, (hint,)))
+                    return True
+        return False
 
     def _look_again(self) -> None:
         """Even an engine that reports nothing tells by its silence that its unit is worth cutting."""
@@ -122,6 +153,7 @@ class Lender:
     def on_peer_down(self, thief: NodeId) -> None:
         self._parked.pop(thief, None)
         for job in self._core.jobs.values():
+            job.heirs.pop(thief, None)
             for loan in [loan for loan in job.loans if loan.thief == thief]:
                 job.loans.remove(loan)
                 self._take_back(job, loan)
@@ -207,13 +239,16 @@ class Lender:
             tail=tail,
             in_hand=in_hand,
             frame=job.layout.buckets,
-            grain=grain_of(pace, core.steal_seconds, core.config.grain_factor),
+            grain=grain_of(pace, core.cost(thief), core.config.grain_factor),
             chunk=job.policy.chunk * job.layout.buckets,
+            heads=1 + sum(count for heir, count in job.heirs.items() if heir != thief),
         )
         if not stock.owned and not pace:
             return []  # nobody knows yet whether cutting pays
         mine = speed_of(job, core.me, core.now)
-        share = portion(stock, mine, want.speed, i_render=self._mine_next(job), idle=idle)
+        heads = job.heirs.get(thief, 1)
+        i_render = self._mine_next(job)
+        share = portion(stock, mine, want.speed, i_render=i_render, idle=idle, heads=heads)
         if share.owned:
             spans = owned.back(share.owned)[-MAX_SPAN_NUMBERS // 2 :]
             job.holdings.move(spans, UnitState.OWNED, UnitState.LENT)
@@ -244,6 +279,7 @@ class Lender:
     def _grant(self, job: Job, thief: NodeId, request: StealRequest, spans: list[Interval]) -> None:
         core = self._core
         lent = IntervalSet(spans)
+        job.heirs.pop(thief, None)
         job.loans.append(Loan(thief, request.request, lent, core.now))
         numbers = lent.numbers(MAX_SPAN_NUMBERS)
         pace = pace_of(job, core.me, core.now)
@@ -252,20 +288,14 @@ class Lender:
         core.story.tell(core.now, job.id, spans, f"lent to {thief.hex()[:8]}")
         core.claims_changed(job)
 
-    def _hints(self, thief: NodeId, request: StealRequest) -> tuple[Hint, ...]:
-        """Who else may have work, as far as this node knows."""
-        core = self._core
+    def _deny(self, thief: NodeId, request: StealRequest) -> None:
+        """Has nothing, but may know who has."""
         hints: list[Hint] = []
         for want in request.wants:
-            job = core.jobs.get(want.job)
-            if job is None or job.ended:
-                continue
-            for node, claim in job.claims.items():
-                if claim.spare and node != thief and node in core.peers:
-                    hints.append(Hint(job.id, node, claim.spare))
-        if len(hints) > _HINTS:
-            hints = core.rng.choices(hints, [hint.spare for hint in hints], k=_HINTS)
-        return tuple(dict.fromkeys(hints))
+            job = self._core.jobs.get(want.job)
+            if job is not None and not job.ended and len(hints) < _HINTS:
+                hints += self._market.hints(job, thief, _HINTS - len(hints))
+        self._core.send(thief, StealDeny(request.request, request.boot, tuple(hints)))
 
     # --- taking back --------------------------------------------------------------------------------
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+from bisect import bisect_left, insort
 from collections.abc import Iterable
 
 from mesh.model.ids import NodeId
+from mesh.sched.dealing import key_of
 from mesh.sched.events import PeerInfo
 
 _MASK = 2**64 - 1
@@ -32,6 +34,7 @@ class Peers:
         self._infos: dict[NodeId, PeerInfo] = {}
         self._order: list[NodeId] = []
         self._places: dict[NodeId, int] = {}
+        self._row: list[bytes] = []
         self.version = 0
         """Grows when somebody comes, goes or changes what it can do."""
 
@@ -51,11 +54,17 @@ class Peers:
         if known is None:
             self._places[peer.node] = len(self._order)
             self._order.append(peer.node)
+        if known is None or known.site != peer.site:
+            if known is not None:
+                self._leave_row(known)
+            insort(self._row, key_of(peer.site, peer.node))
         self._infos[peer.node] = peer
 
     def drop(self, node: NodeId) -> None:
-        if self._infos.pop(node, None) is not None:
+        known = self._infos.pop(node, None)
+        if known is not None:
             self.version += 1
+            self._leave_row(known)
             place, last = self._places.pop(node), self._order.pop()
             if last != node:
                 self._order[place] = last
@@ -66,6 +75,13 @@ class Peers:
 
     def infos(self) -> Iterable[PeerInfo]:
         return self._infos.values()
+
+    def row(self, low: bytes, high: bytes) -> list[bytes]:
+        """The keys (`dealing.py`) of peers in a stretch of the row of all nodes."""
+        return self._row[bisect_left(self._row, low) : bisect_left(self._row, high)]
+
+    def _leave_row(self, peer: PeerInfo) -> None:
+        del self._row[bisect_left(self._row, key_of(peer.site, peer.node))]
 
     def sample(self, rng: random.Random, count: int) -> list[NodeId]:
         """Some distinct peers, all with equal chances."""

@@ -18,6 +18,7 @@ from mesh.sched.intervals import from_numbers
 from mesh.sched.job import Claim, Job
 from mesh.sched.life import UnitState
 from mesh.sched.logs import LogName
+from mesh.sched.market import Market
 from mesh.sched.peers import rendezvous
 from mesh.wire.sched import (
     MAX_CLAIMS,
@@ -38,6 +39,8 @@ _MAX_ENTRIES = 1000
 """Entries in one message: well under 256 KiB."""
 _MAX_NUMBERS = 16_384
 """Span numbers in one message."""
+_HINTS = 4
+"""Nodes with spare work that a worker is told of in a summary."""
 _CATCH_UP = 2
 """Keepers that a new keeper asks at once; the pulses do the rest."""
 _EVERYBODY = b"\xff" * 33
@@ -45,9 +48,10 @@ _EVERYBODY = b"\xff" * 33
 
 
 class Replication:
-    def __init__(self, core: Core, books: Books) -> None:
+    def __init__(self, core: Core, books: Books, market: Market) -> None:
         self._core = core
         self._books = books
+        self._market = market
 
     # --- sending news -------------------------------------------------------------------------------
 
@@ -88,9 +92,11 @@ class Replication:
         """The keeper that this node reports to; a new one is first told what this node has."""
         core = self._core
         keepers = core.live_keepers(job)
+        if job.home in keepers:
+            return job.home
         chosen = rendezvous(core.me, keepers, 1)
         home = chosen[0] if chosen else None
-        if home is not None and home != job.home:
+        if home is not None:
             job.home = home
             job.claims_dirty = job.claims_dirty or bool(job.holdings)
             if job.logs.count:
@@ -228,8 +234,9 @@ class Replication:
 
     def tell_summary(self, job: Job, worker: NodeId, redundant: tuple[int, ...] = ()) -> None:
         facts = job.facts
-        message = JobSummary(job.id, facts.done.size, facts.failed.size, facts.complete, redundant)
-        self._core.send(worker, message)
+        hints = () if job.ended else tuple(self._market.hints(job, worker, _HINTS))
+        done, failed = facts.done.size, facts.failed.size
+        self._core.send(worker, JobSummary(job.id, done, failed, facts.complete, redundant, hints))
 
     # --- comparing ----------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mesh.model.ids import NodeId
 
-_LEAST_PART = 0.05
+_LEAST_RATIO = 1 / 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,9 @@ class Stock:
     grain: int
     """No piece smaller than this is worth a steal."""
     chunk: int
-    """At most so much at once; 0 for no bound."""
+    """At most so much at once for one node; 0 for no bound."""
+    heads: int = 1
+    """Nodes that the lender's work is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +39,20 @@ class Portion:
     tail: int = 0
 
 
-def portion(stock: Stock, mine: float, thief: float, *, i_render: bool, idle: bool) -> Portion:
+def portion(
+    stock: Stock, mine: float, thief: float, *, i_render: bool, idle: bool, heads: int = 1
+) -> Portion:
     """How much a thief of speed `thief` gets from a lender of speed `mine` (buckets a second; 0 unknown).
 
-    Half, or so that both would finish at the same time where both speeds are known; in whole frames as
-    long as two are left, then in buckets, never less than the grain. A lender that renders nothing itself
+    Half, or so that both would finish at the same time where both speeds are known; by heads where either
+    stands for many nodes; in whole frames as long as two are left, then in buckets, never less than the
+    grain. A lender that renders nothing itself
     still keeps half of many frames, for other thieves will come. A thief that is not `idle` yet gets no
     crumbs that are too small to cut.
     """
-    part = thief / (thief + mine) if thief > 0 and mine > 0 else 0.5
-    part = min(max(part, _LEAST_PART), 1 - _LEAST_PART)
-    most = stock.chunk or stock.owned + stock.tail
+    ratio = min(max(thief / mine, _LEAST_RATIO), 1 / _LEAST_RATIO) if thief > 0 and mine > 0 else 1.0
+    part = heads * ratio / (heads * ratio + stock.heads)
+    most = stock.chunk * heads or stock.owned + stock.tail
     if stock.owned:
         if not i_render and stock.owned <= stock.frame:
             return Portion(owned=min(stock.owned, most))  # it would only lie about
@@ -69,18 +74,22 @@ class Victim:
     node: NodeId
     spare: int
     """Work it was last known to have to give, in buckets; 0 unknown."""
-    rtt: float
-    """Seconds."""
+    cost: float
+    """Seconds that a steal from it takes."""
 
 
 def choose_victim(victims: Sequence[Victim], rng: random.Random) -> Victim | None:
-    """Two samples weighted by work, the better by work for the way there: near optimal balance without
+    """Two samples weighted by work for the way there, the better of them: near optimal balance without
     everybody asking the same node (the power of two choices, Mitzenmacher 2001)."""
     if not victims:
         return None
-    weights = [victim.spare + 1 for victim in victims]
+    weights = [_worth(victim) for victim in victims]
     pair = rng.choices(victims, weights, k=2)
-    return max(pair, key=lambda victim: (victim.spare + 1) / (victim.rtt + 0.001))
+    return max(pair, key=_worth)
+
+
+def _worth(victim: Victim) -> float:
+    return (victim.spare + 1) / (victim.cost + 0.001)
 
 
 def grain_of(pace: float, steal_seconds: float, factor: float) -> int:

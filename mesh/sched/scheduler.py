@@ -22,6 +22,7 @@ from mesh.sched.inbox import Inbox
 from mesh.sched.job import Job
 from mesh.sched.lender import Lender
 from mesh.sched.life import UnitState
+from mesh.sched.market import Market
 from mesh.sched.peers import Peers
 from mesh.sched.replication import Replication
 from mesh.sched.rescue import Rescue
@@ -98,7 +99,8 @@ class Scheduler:
         and its kin fill one. `rights`: who may submit and edit; without it, everybody."""
         core = self._core = Core(me, boot, config, rng, peers)
         self._books = Books(core)
-        self._replication = Replication(core, self._books)
+        self._market = Market(core)
+        self._replication = Replication(core, self._books, self._market)
         self._spread = Spread(core, self._books, rights or Everybody())
         self._scenes = Scenes(core, self._books)
         self._copies = Copies(core, self._books)
@@ -106,8 +108,8 @@ class Scheduler:
         self._books.on_audit = self._audits.judged
         self._sharing = Sharing(core)
         self._runner = Runner(core, self._books, self._sharing, self._copies.on_stored)
-        self._lender = Lender(core, self._sharing)
-        self._thief = Thief(core, self._runner, self._lender)
+        self._lender = Lender(core, self._sharing, self._market)
+        self._thief = Thief(core, self._runner, self._lender, self._market)
         self._rescue = Rescue(core, self._lender)
         self._ends = Ends(core, self._runner, self._copies, self._replication, self._audits)
         self._restoring = Restoring(core, self._books, self._copies)
@@ -119,6 +121,7 @@ class Scheduler:
             self._thief,
             self._scenes,
             self._copies,
+            self._market,
         )
         self.views = Views(core)
 
@@ -366,6 +369,10 @@ class Scheduler:
                     self._rescue.patrol(job)
             case ("adopt", _, bytes(node)):
                 self._rescue.on_turn(job, NodeId(node))
+            case ("dealt", _):
+                self._spread.on_dealt(job)
+            case ("rumour", _):
+                self._spread.rumour(job)
             case ("appoint", _):
                 self._spread.appoint(job)
             case ("compare", _, bytes(node)):
@@ -405,7 +412,7 @@ class Scheduler:
             return
         self._audits.start(idle=self._runner.idle())
         self._runner.fill()
-        if self._lender.parked and stirred:
+        if stirred and self._lender.has_parked:
             self._lender.serve_parked()
         self._thief.seek()
         for job_id in dict.fromkeys([*stirred, *core.touched]):

@@ -1,8 +1,9 @@
 """How jobs and edits reach every node, and who keeps a job's ledger.
 
-Offers and edits are passed on by each node that learns something from them, to all of a small mesh and to
-a few at random of a large one; lists of known jobs, compared with a random peer every few seconds and with
-every newcomer, mend what that misses (Demers et al. 1987: rumours backed by anti-entropy).
+A job's offer goes to all of a small mesh, and down a tree in a large one (`dealing.py`). Edits are passed on
+by each node that learns something from them, to all or to a few at random. Lists of known jobs, compared
+with a few peers half a second after a job was heard of, with a random one every few seconds, and with every
+newcomer, mend what that misses (Demers et al. 1987: rumours backed by anti-entropy).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from mesh.model.ids import JobId, NodeId
 from mesh.sched.books import Books
 from mesh.sched.core import Core
+from mesh.sched.dealing import Part, alone, deal, node_of
 from mesh.sched.events import EditRefused, JobChanged, JobEdited, JobRefused
 from mesh.sched.job import Job
 from mesh.sched.peers import rendezvous
@@ -27,6 +29,10 @@ from mesh.wire.sched import (
 
 _MAX_BRIEFS = 4096
 _MAX_REFUSED = 256
+_MAX_INHERITED = 8
+"""Stretches of the row that a node answers for in one job: its own, and those of heads that were not there."""
+_ABOVE_ALL = b"\xff" * 512
+"""Above every key in the row."""
 
 
 class Spread:
@@ -40,10 +46,42 @@ class Spread:
     # --- jobs ---------------------------------------------------------------------------------------
 
     def announce(self, job: Job) -> None:
-        """Tells others of a job that is new here."""
-        offer = self._offer(job)
-        for node in self._audience(job, None):
-            self._core.send(node, offer)
+        """Has all others told of a job that begins here."""
+        row = self._core.peers.row(b"", _ABOVE_ALL)
+        few = len(row) <= self._core.config.spread_all
+        keepers = [key for key in row if node_of(key) in job.keepers]
+        told = row if few else keepers
+        self._hand_out(job, [alone(key) for key in told] + ([] if few else self._cut(job, row)))
+
+    def pass_on(self, job: Job, low: bytes, high: bytes) -> None:
+        """Has all nodes in a stretch of the row told, and counts on having work for them soon."""
+        self._hand_out(job, self._cut(job, self._core.peers.row(low, high)))
+
+    def _cut(self, job: Job, row: list[bytes]) -> list[Part]:
+        """Keepers are told by the submitter, for the job is safe only once they know of it."""
+        core = self._core
+        rest = [key for key in row if node_of(key) not in job.keepers]
+        return deal(rest, core.capacity.site)
+
+    def _hand_out(self, job: Job, parts: list[Part]) -> None:
+        core = self._core
+        for part in parts:
+            job.heirs[part.head] = part.count
+            core.send(part.head, self._offer(job, part.low, part.high))
+        core.wake(("dealt", job.id), core.now + core.config.deal_seconds)
+        core.wake(("rumour", job.id), core.now + core.config.rumour_seconds)
+
+    def on_dealt(self, job: Job) -> None:
+        """Who has not asked for its part by now may steal it."""
+        job.patron = None
+        job.heirs.clear()
+
+    def rumour(self, job: Job) -> None:
+        """By now all should know of the job: those who do not are found by chance."""
+        core = self._core
+        if len(core.peers) > core.config.spread_all:
+            for node in core.peers.sample(core.rng, core.config.spread):
+                core.send(node, JobEdits(job.id, job.edits.all()))
 
     def on_offer(self, sender: NodeId, offer: JobOffer) -> Job | None:
         """Returns the job if it is new."""
@@ -51,6 +89,7 @@ class Spread:
         job = core.jobs.get(offer.job)
         if job is not None:
             self.on_edits(job, sender, offer.edits)
+            self._inherit(job, sender, offer)
             return None
         record = JobRecord(offer.manifest, offer.policy, offer.submitter, offer.signature)
         if not self._rights.may_submit(offer.job, record):
@@ -62,10 +101,23 @@ class Spread:
         self._books.write_down(job)
         self._books.write_edits(job)
         self._books.retried(job)
-        news = self._offer(job)
-        for node in self._audience(job, sender):
-            core.send(node, news)
+        self._inherit(job, sender, offer)
         return job
+
+    def _inherit(self, job: Job, sender: NodeId, offer: JobOffer) -> None:
+        """Answers for a stretch of the row, if the offer came with one."""
+        if offer.low < offer.high and not job.ended and job.inherited < _MAX_INHERITED:
+            job.inherited += 1
+            job.patron = sender if self._core.i_can_render(job) else None
+            self.pass_on(job, offer.low, offer.high)
+
+    def on_offer_failed(self, job: Job, to: NodeId, offer: JobOffer) -> None:
+        """A head cannot be reached: others take its place."""
+        core = self._core
+        job.heirs.pop(to, None)
+        row = [key for key in core.peers.row(offer.low, offer.high) if node_of(key) != to]
+        if row and not job.ended:
+            self._hand_out(job, self._cut(job, row))
 
     def roll_call(self) -> None:
         """Compares the list of jobs with one random peer."""
@@ -106,15 +158,16 @@ class Spread:
     def on_wanted(self, sender: NodeId, job: Job) -> None:
         self._core.send(sender, self._offer(job))
 
-    def _offer(self, job: Job) -> JobOffer:
-        return JobOffer(job.id, job.manifest, job.policy, job.submitter, job.signature, job.edits.all())
+    def _offer(self, job: Job, low: bytes = b"", high: bytes = b"") -> JobOffer:
+        edits = job.edits.all()
+        return JobOffer(job.id, job.manifest, job.policy, job.submitter, job.signature, edits, low, high)
 
     def _known(self, answer: bool) -> JobsKnown:
         jobs = list(self._core.jobs.values())[-_MAX_BRIEFS:]
         return JobsKnown(tuple(JobBrief(job.id, job.edits.brief()) for job in jobs), answer)
 
     def _audience(self, job: Job, sender: NodeId | None) -> list[NodeId]:
-        """Whom to pass news on to: everybody in a small mesh; else the keepers and a few at random."""
+        """Whom to pass edits on to: everybody in a small mesh; else the keepers and a few at random."""
         core = self._core
         if len(core.peers) <= core.config.spread_all:
             nodes = core.peers.nodes() if sender is None else []

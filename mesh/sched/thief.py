@@ -10,19 +10,20 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from mesh.model.ids import JobId, NodeId
+from mesh.model.ids import NodeId
 from mesh.sched.core import Core
 from mesh.sched.estimates import speed_of
 from mesh.sched.intervals import from_numbers
 from mesh.sched.job import Job
 from mesh.sched.lender import Lender
+from mesh.sched.market import Market
 from mesh.sched.rules import Victim, choose_victim
 from mesh.sched.runner import Runner
 from mesh.wire.sched import GrantTaken, StealDeny, StealGrant, StealRequest, Want, WorkReturned
 
 _REFUSALS = 2
 _WANTS = 16
-_UNKNOWN_RTT = 0.01
+_PEEK_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,32 +41,38 @@ class Asking:
     request: int
     victim: NodeId
     at: float
+    dealt: Job | None = None
+    """The new job that a patron was asked for."""
 
 
 class Thief:
-    def __init__(self, core: Core, runner: Runner, lender: Lender) -> None:
+    def __init__(self, core: Core, runner: Runner, lender: Lender, market: Market) -> None:
         self._core = core
         self._runner = runner
         self._lender = lender
+        self._market = market
         self._asking: Asking | None = None
         self._requests = 0
         self._lifeline: int | None = None
         """Number of the request that waits with others."""
         self._refusals = 0
         self._refused_by: dict[NodeId, None] = {}
-        self._hints: dict[NodeId, int] = {}
         self._parked_until = 0.0
+        self._peek_at = 0.0
         self._pause = core.config.park_seconds
+        self._parks = 0
+        """Since something was last worth asking for."""
         self._asked = 0
         self._granted = 0
 
     def steals(self) -> Steals:
-        return Steals(self._asked, self._granted, self._core.steal_seconds)
+        return Steals(self._asked, self._granted, self._core.costs.latest)
 
     def stir(self) -> None:
         """Something changed that makes asking worth while again."""
         self._parked_until = 0.0
         self._pause = self._core.config.park_seconds
+        self._parks = 0
         self._refusals = 0
         self._refused_by.clear()
 
@@ -73,18 +80,21 @@ class Thief:
         """Asks somebody for work where this node is idle or about to be, or could do more deserving work
         than what it has."""
         core = self._core
-        if self._asking is not None or core.leaving or not self._runner.slot_within(core.ahead()):
+        if self._asking is not None or core.leaving or self._ask_patron():
+            return
+        if not self._runner.slot_within(core.ahead()):
             return
         jobs, busy_anyway = self._runner.wanted()
         if busy_anyway:
             jobs = [job for job in jobs if job.refused_until <= core.now][:1]
         elif core.now < self._parked_until:
+            self._peek(jobs)
             return
         if not jobs:
             return
         wants = self._wants(jobs)
-        victim = choose_victim(self._victims(wants), core.rng)
-        if victim is not None and self._refusals < _REFUSALS:
+        victim = choose_victim(self._victims(jobs), core.rng) if self._refusals < _REFUSALS else None
+        if victim is not None:
             self._ask(victim.node, wants, self._runner.idle())
         elif busy_anyway:
             jobs[0].refused_until = core.now + core.config.park_seconds
@@ -92,6 +102,16 @@ class Thief:
             self._refused_by.clear()
         elif self._runner.idle():
             self._park(wants)
+
+    def _peek(self, jobs: list[Job]) -> None:
+        """A parked node that keeps a ledger sees by itself when somebody has come to have work."""
+        core = self._core
+        known = [job for job in jobs if core.follows(job)]
+        if known and core.now >= self._peek_at and self._refusals < _REFUSALS:
+            self._peek_at = core.now + _PEEK_SECONDS
+            victim = choose_victim(self._victims(known), core.rng)
+            if victim is not None:
+                self._ask(victim.node, self._wants(known), self._runner.idle())
 
     def on_grant(self, job: Job | None, sender: NodeId, grant: StealGrant) -> None:
         core = self._core
@@ -102,10 +122,9 @@ class Thief:
             core.send(sender, WorkReturned(grant.job, grant.spans))
             return
         if expected and asking is not None:
-            self._asking = None
-            cost = core.now - asking.at
-            base = core.config.steal_cost_seconds
-            core.steal_seconds = max(base, 0.8 * core.steal_seconds + 0.2 * cost)
+            self._answered(asking)
+            if asking.dealt is None:
+                core.costs.measured(core.peers.get(sender), core.now - asking.at)
         self._granted += 1
         self.stir()
         spans = job.facts.missing.common(from_numbers(grant.spans, job.layout.total))
@@ -118,101 +137,114 @@ class Thief:
         core.claims_changed(job)
 
     def on_deny(self, sender: NodeId, deny: StealDeny) -> None:
-        if self._asking is None or self._asking.request != deny.request or deny.boot != self._core.boot:
+        if deny.boot != self._core.boot:
             return
-        self._hints.pop(sender, None)
-        for hint in deny.hints:
-            if hint.node != self._core.me:
-                self._hints[hint.node] = hint.spare
-        self._refused(sender)
+        if deny.request == self._lifeline and self._asking is None:
+            self._market.hear(deny.hints)
+            self._parked_until = 0.0  # a keeper where this node waits knows of work elsewhere
+        if self._asking is None or self._asking.request != deny.request:
+            return
+        self._market.forget(sender)
+        self._market.hear(deny.hints)
+        self._refused(self._asking)
 
     def on_timeout(self, request: int) -> None:
         if self._asking is not None and self._asking.request == request:
-            self._refused(self._asking.victim)
+            self._refused(self._asking)
 
     def on_peer_down(self, node: NodeId) -> None:
-        self._hints.pop(node, None)
+        self._market.forget(node)
         if self._asking is not None and self._asking.victim == node:
-            self._refused(node)
+            self._refused(self._asking)
 
     def forget_requests(self) -> None:
         """After a sleep: whatever was asked for is not wanted any more."""
         self._asking = None
         self._lifeline = None
-        self._hints.clear()
+        self._market.forget_all()
         self.stir()
 
-    def _refused(self, by: NodeId) -> None:
+    def _ask_patron(self) -> bool:
+        """Asks whoever told of a new job for this node's part of it, and for those that it told of it."""
+        for job in self._core.jobs.values():
+            if job.patron is not None and self._runner.ready(job):
+                if job.patron in self._core.peers and (self._runner.idle() or job.holdings):
+                    self._ask(job.patron, self._wants([job]), self._runner.idle(), dealt=job)
+                    return True
+                job.patron = None
+        return False
+
+    def _answered(self, asking: Asking) -> None:
         self._asking = None
-        self._refusals += 1
-        self._refused_by[by] = None
+        if asking.dealt is not None:
+            asking.dealt.patron = None
+            self._core.touch(asking.dealt)
+
+    def _refused(self, asking: Asking) -> None:
+        self._answered(asking)
+        if asking.dealt is None:
+            self._refusals += 1
+        self._refused_by[asking.victim] = None
 
     def _wants(self, jobs: list[Job]) -> tuple[Want, ...]:
         core = self._core
         return tuple(Want(job.id, speed_of(job, core.me, core.now)) for job in jobs[:_WANTS])
 
-    def _victims(self, wants: tuple[Want, ...]) -> list[Victim]:
+    def _victims(self, jobs: list[Job]) -> list[Victim]:
         """Nodes that are known to have work; where none is known, those who should know more."""
         core = self._core
         spare: dict[NodeId, int] = {}
-        for want in wants:
-            job = core.jobs[want.job]
-            for node, claim in job.claims.items():
-                if claim.spare:
-                    spare[node] = spare.get(node, 0) + claim.spare
-        spare.update(self._hints)
+        for job in jobs[:_WANTS]:
+            for hint in self._market.victims(job):
+                spare[hint.node] = spare.get(hint.node, 0) + hint.spare
         known = [node for node in spare if self._may_ask(node)]
         if not known:
-            askable = [node for want in wants for node in self._who_may_know(want.job)]
+            askable = [node for job in jobs[:_WANTS] for node in self._who_may_know(job)]
             known = [node for node in dict.fromkeys(askable) if self._may_ask(node)]
-        return [Victim(node, spare.get(node, 0), self._rtt(node)) for node in known]
+        return [Victim(node, spare.get(node, 0), core.cost(node)) for node in known]
 
-    def _who_may_know(self, job_id: JobId) -> list[NodeId]:
-        job = self._core.jobs[job_id]
-        if self._core.follows(job) and job.claims:
-            return []  # the claims are here, and nobody has anything to spare
+    def _who_may_know(self, job: Job) -> list[NodeId]:
+        if self._market.informed(job):
+            return []  # nobody has anything to spare
         return [job.submitter, *job.keepers]
 
     def _may_ask(self, node: NodeId) -> bool:
         return node != self._core.me and node in self._core.peers and node not in self._refused_by
 
-    def _rtt(self, node: NodeId) -> float:
-        info = self._core.peers.get(node)
-        return _UNKNOWN_RTT if info is None or info.rtt is None else info.rtt
-
-    def _ask(self, victim: NodeId, wants: tuple[Want, ...], idle: bool) -> None:
+    def _ask(self, victim: NodeId, wants: tuple[Want, ...], idle: bool, dealt: Job | None = None) -> None:
         core = self._core
         self._requests += 1
         self._asked += 1
-        self._asking = Asking(self._requests, victim, core.now)
+        self._asking = Asking(self._requests, victim, core.now, dealt)
         core.send(victim, StealRequest(self._requests, core.boot, wants, parked=False, idle=idle))
-        patience = core.config.steal_seconds + 4 * self._rtt(victim)
+        patience = core.config.steal_seconds + 4 * core.cost(victim)
         core.wake(("steal", self._requests), core.now + patience)
 
     def _park(self, wants: tuple[Want, ...]) -> None:
-        """Leaves word with a few nodes, and sleeps."""
+        """Leaves word with a few nodes, and sleeps; with more nodes each time that nothing came of it."""
         core = self._core
         self._requests += 1
         self._lifeline = self._requests
-        for node in self._lifelines(wants):
+        self._parks += 1
+        most = core.config.lifelines + int(math.log2(len(core.peers) + 1))
+        for node in self._lifelines(wants, min(1 + (self._parks - 1) * core.config.lifelines, most)):
             self._asked += 1
             core.send(node, StealRequest(self._lifeline, core.boot, wants, parked=True, idle=True))
         self._refusals = 0
         self._refused_by.clear()
-        self._hints.clear()
+        self._market.forget_all()
         self._parked_until = core.now + self._pause * core.rng.uniform(0.75, 1.25)
         self._pause = min(2 * self._pause, core.config.park_most_seconds)
         core.wake(("park",), self._parked_until)
 
-    def _lifelines(self, wants: tuple[Want, ...]) -> list[NodeId]:
-        """Nodes that render, or own most, then those who know, then anybody: log2 of the mesh and a few."""
+    def _lifelines(self, wants: tuple[Want, ...], count: int) -> list[NodeId]:
+        """Nodes that have work to give, then those who know, then anybody."""
         core = self._core
-        count = core.config.lifelines + int(math.log2(len(core.peers) + 1))
-        worth: dict[NodeId, int] = {node: spare + 1 for node, spare in self._hints.items()}
+        worth: dict[NodeId, int] = {}
         for want in wants:
             job = core.jobs[want.job]
-            for node, claim in job.claims.items():
-                worth[node] = max(worth.get(node, 0), claim.spans.size)
+            for hint in self._market.victims(job):
+                worth[hint.node] = hint.spare + 1
             for node in (job.submitter, *job.keepers):
                 worth.setdefault(node, 0)
         live = [node for node in worth if node in core.peers]

@@ -31,6 +31,7 @@ Spans = Annotated[tuple[Position, ...], AtMost(MAX_SPAN_NUMBERS)]
 Seconds = Annotated[float, Range(0, 1e9)]
 Size = Annotated[int, Range(0, 2**48)]
 Sentence = Annotated[str, AtMost(1024)]
+Key = Annotated[bytes, AtMost(512)]
 Nodes = Annotated[tuple[NodeId, ...], AtMost(64)]
 
 
@@ -89,6 +90,9 @@ class JobOffer(Message):
     submitter: NodeId
     signature: Annotated[bytes, AtMost(128)]
     edits: Edits
+    low: Key = b""
+    high: Key = b""
+    """The receiver answers for all nodes in this stretch of the row of nodes (`mesh/sched/dealing.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +269,18 @@ class LedgerVector(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class Hint:
+    """A node that was lately known to have work to give."""
+
+    job: JobId
+    node: NodeId
+    spare: Size
+
+
+Hints = Annotated[tuple[Hint, ...], AtMost(16)]
+
+
+@dataclass(frozen=True, slots=True)
 class JobSummary(Message):
     """From a keeper of the ledger to a node that only works on the job."""
 
@@ -275,6 +291,8 @@ class JobSummary(Message):
     finished: bool
     done_spans: Spans
     """Of what the receiver claims, what others have rendered already."""
+    hints: Hints = ()
+    """Whom the receiver might ask for work."""
 
 
 # --- stealing ---------------------------------------------------------------------------------------
@@ -315,19 +333,12 @@ class StealGrant(Message):
 
 
 @dataclass(frozen=True, slots=True)
-class Hint:
-    job: JobId
-    node: NodeId
-    spare: Size
-
-
-@dataclass(frozen=True, slots=True)
 class StealDeny(Message):
     """Nothing to give; `hints` name nodes that may have."""
 
     request: Counter
     boot: Boot
-    hints: Annotated[tuple[Hint, ...], AtMost(16)]
+    hints: Hints
 
 
 @dataclass(frozen=True, slots=True)

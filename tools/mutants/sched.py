@@ -5,6 +5,7 @@ from __future__ import annotations
 from tools.mutants.mutant import Mutant
 
 _PARTS = "tests/test_sched_parts.py"
+_DEALING = "tests/test_sched_dealing.py"
 _PROTOCOL = "tests/test_sched_protocol.py"
 _FAIRNESS = "tests/test_sched_fairness.py"
 _VERDICTS = "tests/test_sched_verdicts.py -k 'not story'"
@@ -43,8 +44,30 @@ MUTANTS = (
     _mutant("tail-taken-twice", "lender", "            run.stop -= share.tail\n", ""),
     _mutant("engine-not-told-of-the-cut", "lender", "core.out.append(Shorten", "(lambda *_: None)(Shorten"),
     _mutant("whole-unit-after-late-cut", "runner", "min(run.stop, stop))", "stop)"),
-    _mutant("parked-thief-forgotten", "scheduler", "self._lender.parked and stirred", "False"),
-    _mutant("silent-engine-never-cut", "lender", 'core.wake(("serve",)', '(lambda *_: None)(("serve",)'),
+    _mutant("parked-thief-forgotten", "scheduler", "stirred and self._lender.has_parked", "False"),
+    _mutant(
+        "absent-head-not-replaced",
+        "inbox",
+        "self._spread.on_offer_failed(job, to, message)",
+        "pass",
+        _DEALING,
+    ),
+    _mutant("heads-get-one-part", "lender", "heads = job.heirs.get(thief, 1)", "heads = 1", _DEALING),
+    _mutant("heirs-sent-away", "lender", "thief in job.heirs and ", "False and ", _DEALING),
+    _mutant("heirs-wait-for-ever", "lender", "(late or not self._awaits", "(not self._awaits", _DEALING),
+    _mutant("stretches-without-end", "spread", "job.inherited < _MAX_INHERITED", "True", _DEALING),
+    _mutant(
+        "head-tells-its-teller", "dealing", "Part(node_of(keys[0]),", "Part(node_of(keys[-1]),", _DEALING
+    ),
+    _mutant("hints-unheard", "inbox", "self._market.hear(message.hints)", "pass", _DEALING),
+    _mutant("parked-thief-not-introduced", "lender", "if hint is not None:", "if False:", _DEALING),
+    _mutant("distance-ignored", "market", "grain_of(pace, cost,", "grain_of(pace, 0.0,", _DEALING),
+    _mutant(
+        "silent-engine-never-cut",
+        "lender",
+        'core.wake(("serve",), core.now',
+        '(lambda *_: None)(("serve",), core.now',
+    ),
     _mutant("claims-before-the-scene", "runner", "job.scene is SceneState.HERE\n            and ", ""),
     _mutant(
         "published-before-the-copy",

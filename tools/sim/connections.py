@@ -1,4 +1,7 @@
-"""Reliable connections between simulated nodes: ordered, never doubled, and broken by kills and partitions."""
+"""Reliable connections between simulated nodes: ordered, never doubled, and broken by kills and partitions.
+
+A pair of nodes shares one, as `mesh/net/links.py` has it: who was dialled answers on the same connection.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ class Connection:
     """One direction between two lives of two nodes."""
 
     lives: tuple[int, int]
+    usable_from: float = 0.0
+    """When the other side can send on it as well."""
     free_at: float = 0.0
     """When the last byte written so far will have arrived."""
     broken: bool = False
@@ -24,10 +29,17 @@ class Connection:
 class Connections:
     _open: dict[tuple[int, int], Connection] = field(default_factory=dict)
 
-    def between(self, source: int, to: int, lives: tuple[int, int]) -> tuple[Connection, bool]:
-        """The connection from `source` to `to`, and whether it had to be dialled anew."""
+    def between(self, source: int, to: int, lives: tuple[int, int], now: float) -> tuple[Connection, bool]:
+        """The connection from `source` to `to`, and whether it has to be dialled anew."""
         connection = self._open.get((source, to))
         if connection is not None and not connection.broken and connection.lives == lives:
             return connection, False
         connection = self._open[source, to] = Connection(lives)
-        return connection, True
+        back = self._open.get((to, source))
+        answered = (
+            back is not None
+            and not back.broken
+            and back.lives == (lives[1], lives[0])
+            and back.usable_from <= now
+        )
+        return connection, not answered

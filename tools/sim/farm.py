@@ -15,6 +15,7 @@ from mesh.model.ids import Boot, Digest, JobId, NodeId
 from mesh.model.manifest import EngineName, Manifest, RenderSettings
 from mesh.model.policy import JobPolicy
 from mesh.sched.config import SchedConfig
+from mesh.sched.dealing import node_of
 from mesh.sched.events import (
     EngineBuild,
     JobFinished,
@@ -104,6 +105,9 @@ class SharedPeers(Peers):
 
     def nodes(self) -> list[NodeId]:
         return [node for node in self._everybody.nodes() if node != self._me]
+
+    def row(self, low: bytes, high: bytes) -> list[bytes]:
+        return [key for key in self._everybody.row(low, high) if node_of(key) != self._me]
 
     def infos(self) -> Iterable[PeerInfo]:
         return (info for info in self._everybody.infos() if info.node != self._me)
@@ -281,8 +285,10 @@ def farm(
     check_every: int = 1,
     size_of: Callable[[Message], int] | None = None,
     shared: bool = False,
+    sites: Callable[[int], str] | None = None,
 ) -> Farm:
-    """`shared`: all nodes see one table of peers, everybody alive for good; for very many nodes."""
+    """`shared`: all nodes see one table of peers, everybody alive for good; for very many nodes. With `sites`,
+    nodes know where others are and not how far away that is; without, that all are near."""
     chosen = config or SchedConfig()
     rng = random.Random(f"{seed}/farm")
     world = FarmWorld(random.Random(f"{seed}/world"), bucket_seconds)
@@ -293,15 +299,18 @@ def farm(
     def birth(at: Place, boot: Boot, own: random.Random) -> Birth:
         peers = SharedPeers(at.node, everybody) if shared else None
         machine = Scheduler(at.node, boot, chosen, own, peers)
-        capacity = SetCapacity(1, engines(at.index), tags(at.index))
+        capacity = SetCapacity(1, engines(at.index), tags(at.index), at.site)
         return Birth(machine, (Restore(world.records(hosts[at.index])), capacity, Start()))
 
     simulation = Simulation(seed, birth, world=world, log=log, check_every=check_every, size_of=size_of)
     made = Farm(simulation, world, infos, rng)
     for index in range(nodes):
-        cast = place(index)
+        cast = place(index, "" if sites is None else sites(index))
+        rtt = 0.002 if sites is None else None
         hosts.append(simulation.add(cast))
-        infos.append(PeerInfo(cast.node, Boot(0), cast.name, engines(index), tags=tags(index), rtt=0.002))
+        infos.append(
+            PeerInfo(cast.node, Boot(0), cast.name, engines(index), tags=tags(index), site=cast.site, rtt=rtt)
+        )
         everybody.put(replace(infos[-1], boot=Boot(1)))
 
     def watch(host: Host, event: object, now: float) -> None:

@@ -173,9 +173,8 @@ class FarmWorld:
 
     def _source(self, simulation: Simulation, host: Host, effect: Fetch) -> bool:
         """Whether a live holder can be reached that has it."""
-        by_node = {other.place.node: other for other in simulation.hosts} if effect.holders else {}
         for node in effect.holders:
-            other = by_node[node]
+            other = simulation.host_of(node)
             reachable = simulation.network.connectable(host.place.index, other.place.index)
             if other.running and reachable and effect.root in self.disk(other).blobs:
                 return True

@@ -98,6 +98,9 @@ class Simulation:
         """A random source of its own for each purpose, so that purposes do not disturb one another."""
         return random.Random(f"{self.seed}/{name}")
 
+    def host_of(self, node: NodeId) -> Host:
+        return self.hosts[self._by_node[node]]
+
     # --- the cast -------------------------------------------------------------------------------------
 
     def add(self, place: Place) -> Host:
@@ -284,12 +287,14 @@ class Simulation:
         if not target.running:
             self.deliver(host, SendFailed(to_node, message), REFUSED)
             return
-        connection, dialled = self._connections.between(source, to, (host.life, target.life))
+        connection, dialled = self._connections.between(source, to, (host.life, target.life), self.now)
         packets = 4 if dialled else 1
         arrival = self.now + sum(self.network.segment(source, to) for _ in range(packets))
         if self.network.bandwidth is not None:
             arrival = max(arrival, connection.free_at) + size / self.network.bandwidth
         connection.free_at = max(arrival, connection.free_at)
+        if dialled:
+            connection.usable_from = connection.free_at
         self._push(connection.free_at, target, _Arrival(connection, source, to, message))
 
     def _come_out(self, arrival: _Arrival) -> None:

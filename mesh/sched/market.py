@@ -1,0 +1,154 @@
+"""Who is believed to have work to give: from the claims of those who keep a ledger, else from hearsay.
+
+A keeper knows the claims of all, and tells each worker a few rich nodes near it, in every summary and every
+refusal; so a thief knows whom to ask before it runs dry, without asking for it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Container, Iterable
+from dataclasses import replace
+
+from mesh.model.ids import NodeId
+from mesh.sched.core import Core
+from mesh.sched.estimates import pace_of, speed_of
+from mesh.sched.job import Job
+from mesh.sched.rules import grain_of
+from mesh.wire.sched import Hint
+
+_FEW = 64
+"""So many claims are looked through whenever somebody asks."""
+_DRAWN = 8
+"""Of so many rich nodes drawn by chance the richest are named: not the same to everybody."""
+_FAR = 2
+"""Nodes of other sites among those named where there are enough near ones."""
+_HEARSAY = 32
+_WEIGHED = 8
+"""Rich nodes that are weighed against each other."""
+_NAMED_SECONDS = 0.1
+_CAUTION = 4.0
+
+
+class Market:
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._heard: dict[NodeId, tuple[Hint, float]] = {}
+        """By node: what was said, and when."""
+        self._named: dict[NodeId, float] = {}
+        """When each rich node was last named to somebody who waits."""
+
+    # --- hearsay ------------------------------------------------------------------------------------
+
+    def hear(self, hints: Iterable[Hint]) -> None:
+        for hint in hints:
+            if hint.node != self._core.me:
+                self._heard.pop(hint.node, None)
+                self._heard[hint.node] = hint, self._core.now
+        while len(self._heard) > _HEARSAY:
+            del self._heard[next(iter(self._heard))]
+
+    def forget(self, node: NodeId) -> None:
+        self._heard.pop(node, None)
+        self._named.pop(node, None)
+
+    def forget_all(self) -> None:
+        self._heard.clear()
+
+    def informed(self, job: Job) -> bool:
+        """Whether nobody could tell this node much about the job that it does not know."""
+        core = self._core
+        if core.follows(job) and job.claims:
+            return True
+        return core.now - job.hinted_at < core.config.pulse_seconds
+
+    # --- what is worth asking for -------------------------------------------------------------------
+
+    def victims(self, job: Job) -> list[Hint]:
+        """Nodes that this one might ask, and would hardly be refused by."""
+        core = self._core
+        pace = pace_of(job, core.me, core.now)
+        return [
+            hint
+            for hint in self.hints(job, core.me, _WEIGHED)
+            if self._pays(hint.spare, pace, core.cost(hint.node))
+        ]
+
+    def introduction(self, job: Job, thief: NodeId, pace: float) -> Hint | None:
+        """Somebody with work that a parked `thief`, of so many seconds a bucket, has not heard of yet; each
+        is named once in a while, for whoever is named first will take it."""
+        core = self._core
+        info = core.peers.get(thief)
+        if info is None or not core.follows(job):
+            return None
+        for hint in self.hints(job, thief, _WEIGHED):
+            victim = core.peers.get(hint.node)
+            named = self._named.get(hint.node, -1.0)
+            if victim is None or core.now - named < _NAMED_SECONDS:
+                continue
+            if self._pays(hint.spare, pace, core.costs.between(info.site, victim.site)):
+                self._named[hint.node] = core.now
+                return hint
+        return None
+
+    def _pays(self, spare: int, pace: float, cost: float) -> bool:
+        """Whether half of it is worth a steal, and will be when the request arrives: see `portion`."""
+        return spare >= max(1, 3 * grain_of(pace, cost, self._core.config.grain_factor) - 2)
+
+    # --- what is believed ---------------------------------------------------------------------------
+
+    def hints(self, job: Job, thief: NodeId, count: int) -> list[Hint]:
+        """A few nodes that `thief` might ask, near ones first."""
+        core = self._core
+        info = core.peers.get(thief)
+        site = core.capacity.site if info is None else info.site
+        avoid = (thief, core.me)
+        if not core.follows(job):
+            speed = speed_of(job, core.me, core.now)
+            return [
+                replace(hint, spare=self._left(job, hint.spare, core.now - at, speed))
+                for hint, at in self._heard.values()
+                if hint.job == job.id and hint.node not in avoid and hint.node in core.peers
+            ][-count:]
+        by_site = self._rich(job)
+        near = self._draw(job, by_site.get(site, ()), avoid, count)
+        others = [each for each in by_site if each != site]
+        if not others:
+            return near
+        room = max(count - len(near), min(_FAR, count))
+        far: list[Hint] = []
+        for each in core.rng.sample(others, min(len(others), room)):
+            far += self._draw(job, by_site[each], avoid, 1)
+        return near[: count - len(far)] + far
+
+    def _left(self, job: Job, spare: int, age: float, speed: float) -> int:
+        """What a node has at least left of `spare`, for it works on: all of it where nobody can tell how long
+        the job's units take."""
+        sure = max(0.0, 1.0 - _CAUTION * job.facts.unevenness)
+        return max(0, spare - int(sure * age * speed))
+
+    def _draw(
+        self, job: Job, rich: Iterable[tuple[NodeId, int]], avoid: Container[NodeId], count: int
+    ) -> list[Hint]:
+        core = self._core
+        drawn = _sample(list(rich), core.rng)
+        live = [(node, spare) for node, spare in drawn if node not in avoid and node in core.peers]
+        live.sort(key=lambda each: -each[1])
+        return [Hint(job.id, node, spare) for node, spare in live[:count]]
+
+    def _rich(self, job: Job) -> dict[str, list[tuple[NodeId, int]]]:
+        """Nodes with spare work, by site. Claims come gathered over the flushing time, so a table of that
+        age is as good as new."""
+        core = self._core
+        if core.now - job.rich_at >= core.config.flush_seconds or len(job.claims) <= _FEW:
+            job.rich, job.rich_at = {}, core.now
+            for node, claim in job.claims.items():
+                info = core.peers.get(node) if claim.spare else None
+                if info is not None:
+                    left = self._left(job, claim.spare, core.now - claim.at, claim.speed)
+                    job.rich.setdefault(info.site, []).append((node, left))
+        return job.rich
+
+
+def _sample(rich: list[tuple[NodeId, int]], rng: random.Random) -> list[tuple[NodeId, int]]:
+    return rich if len(rich) <= _DRAWN else rng.sample(rich, _DRAWN)
