@@ -93,6 +93,7 @@ _ROOM_OF_EVENT: dict[type[object], Room] = {
             sched.RetryJob,
             sched.Watch,
             sched.ForgetJob,
+            sched.DiskDamaged,
             sched.Leave,
             sched.Woke,
         ),

@@ -19,6 +19,7 @@ from mesh.blocks.store import BlockStore
 from mesh.blocks.tree import TreeEntry
 from mesh.model.ids import Digest, JobId
 from mesh.render.pixels import same_piece
+from mesh.sched.events import DiskDamaged
 from mesh.wire.blocks import BlockData, BlockMissing, BlockRequest
 from mesh.wire.codec import encode_record
 from mesh.wire.effects import Compare, Compared, Persist
@@ -147,7 +148,11 @@ class NodeDisk:
             for digest in request.digests:
                 try:
                     data = await trio.to_thread.run_sync(self.store.get_data, digest, limiter=self._limiter)
-                except (BlockAbsent, BlockCorrupt):
+                except BlockAbsent:
+                    missing.append(digest)
+                except BlockCorrupt as error:
+                    self._complain(str(error))
+                    self._answer(DiskDamaged())
                     missing.append(digest)
                 else:
                     await send(data)

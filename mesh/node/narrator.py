@@ -103,6 +103,9 @@ class Narrator:
             case sched.SelfConvicted(job=job, unit=unit, witness=node):
                 text = f"{self._node(node)} found what this machine rendered false ({self._what(job, unit)} of {self._job(job)}): check its memory and processor, then `mesh include` lets it back in"
                 self._journal.say("self-convicted", text, node=node, job=job)
+            case sched.PixelsLost(job=job, results=results):
+                text = f"{count(results, 'result')} of {self._job(job)} can no longer be read from this disk; others hold copies, or render them again"
+                self._journal.say("pixels-lost", text, job=job)
             case sched.NodeBlocked(job=job, node=node):
                 text = f"{self._node(node)} takes no more part in {self._job(job)}: too many failures"
                 self._journal.say("node-blocked", text, node=node, job=job)

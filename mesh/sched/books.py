@@ -92,7 +92,7 @@ class Books:
         fresh, _ = job.logs.join(run)
         if fresh is not None:
             for entry in fresh.entries:
-                job.facts.learn(fresh.author, entry)
+                job.facts.learn(fresh.author, entry, fresh.boot)
 
     def retried(self, job: Job) -> None:
         """The RETRY register may have grown."""
@@ -136,7 +136,7 @@ class Books:
         core.persist(job.id, key, run)
         core.touch(job)
         for entry in run.entries:
-            news = job.facts.learn(run.author, entry)
+            news = job.facts.learn(run.author, entry, run.boot)
             if news.result is not None:
                 span = job.layout.span(news.result.unit)
                 job.worked_at = core.now
@@ -151,10 +151,13 @@ class Books:
                 self._keep_log(job, run.author, fact)
                 self.reconsider_blocks(job)
                 job.holdings.release(list(job.facts.failed), UnitState.ABSENT)
+            if news.upset:
+                self.reopened(job)
+                job.reopened = True
+            if news.lost is not None and news.lost in job.copies:
+                job.copies[news.lost].others.discard(run.author)
+                core.wake(("copies",), core.now + core.config.settle_seconds)
             if news.audit is not None:
-                if news.upset:
-                    self.reopened(job)
-                    job.reopened = True
                 self.on_audit(job, run.author, news.audit)
             for frame in news.frames_failed:
                 core.notify(FrameFailed(job.id, frame, news.failure.reason if news.failure else ""))

@@ -116,6 +116,8 @@ class Copies:
     def _publish(self, job: Job, record: StoredRecord, holders: tuple[NodeId, ...]) -> None:
         core = self._core
         fact = ResultFact(record.unit, record.pixels, record.size, record.seconds, holders[:8])
+        if job.facts.has_lost(core.me, record.pixels):
+            self._books.append(job, Entry(holder=HolderFact(record.pixels, held=True)))
         self._books.append(job, Entry(result=fact))
         core.persist(job.id, ("stored", _unit_key(record)), None)
         stored = job.holdings.stored.within(*job.layout.span(record.unit))

@@ -289,6 +289,19 @@ class WorkReassigned:
 
 
 @dataclass(frozen=True, slots=True)
+class DiskDamaged:
+    """A block that this node should have could not be read: look what else is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class PixelsLost:
+    """So many results are on this node's disk no more, and no other holder that is here has them."""
+
+    job: JobId
+    results: int
+
+
+@dataclass(frozen=True, slots=True)
 class AuditDiffers:
     """`auditor` rendered `unit` of `renderer` again and got other pixels; who is wrong is not known yet."""
 

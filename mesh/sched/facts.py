@@ -10,12 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from mesh.model.ids import Digest, NodeId
+from mesh.model.ids import Boot, Digest, NodeId
 from mesh.sched.events import JobResult
+from mesh.sched.holders import Holders
 from mesh.sched.intervals import IntervalSet
 from mesh.sched.layout import Layout
 from mesh.sched.verdicts import Verdicts
 from mesh.wire.sched import AuditFact, Entry, FailureFact, HolderFact, ResultFact
+
+FIRST_LIFE = Boot(0)
 
 
 @dataclass(slots=True)
@@ -41,7 +44,9 @@ class News:
     scene: bool = False
     audit: AuditFact | None = None
     upset: bool = False
-    """By the audit, other results count now than before."""
+    """Other results count now than before."""
+    lost: Digest | None = None
+    """Pixels that the author has no more."""
 
 
 class Facts:
@@ -62,10 +67,10 @@ class Facts:
         self.scene_holders: dict[NodeId, None] = {}
         self.failed_by: dict[NodeId, int] = {}
         """Failures of each node in this epoch."""
-        self._moved: dict[Digest, dict[NodeId, bool]] = {}
+        self._holders = Holders()
         self._tries: dict[int, list[tuple[NodeId, FailureFact]]] = {}
         self._by_frame: dict[int, list[int]] = {}
-        self._by_pixels: dict[Digest, int] = {}
+        self._by_pixels: dict[Digest, list[int]] = {}
         self.seconds = 0.0
         self.buckets = 0
         self._strayed = 0.0
@@ -99,15 +104,16 @@ class Facts:
             for place in range(start // size, (stop - 1) // size + 1)
         ]
 
-    def learn(self, author: NodeId, entry: Entry) -> News:
-        """Takes in one entry, each exactly once. Entries about frames that the job has not are ignored."""
+    def learn(self, author: NodeId, entry: Entry, boot: Boot = FIRST_LIFE) -> News:
+        """Takes in one entry of the log (author, boot), each exactly once. Entries about frames that the job
+        has not are ignored."""
         news = News()
         if entry.result is not None:
             self._learn_result(author, entry.result, news)
         elif entry.failure is not None:
             self._learn_failure(author, entry.failure, news)
         elif entry.holder is not None:
-            self._learn_holder(author, entry.holder)
+            self._learn_holder(author, boot, entry.holder, news)
         elif entry.audit is not None:
             news.audit = entry.audit
             news.upset = self.verdicts.learn(author, entry.audit)
@@ -139,9 +145,16 @@ class Facts:
             self._count_again()
 
     def counts(self, index: int) -> bool:
-        """Whether a result is to be believed."""
+        """Whether a result is to be believed, and can be had."""
         author, fact = self.results[index]
-        return self.verdicts.counts(author, fact.pixels)
+        return self._counts(author, fact)
+
+    def _counts(self, author: NodeId, fact: ResultFact) -> bool:
+        return self.verdicts.counts(author, fact.pixels) and self._holders.anybody(author, fact)
+
+    def has_lost(self, node: NodeId, pixels: Digest) -> bool:
+        """Whether `node` last said that it has these pixels no more."""
+        return self._holders.has_lost(node, pixels)
 
     def tried_by(self, start: int, stop: int) -> list[NodeId]:
         """Who has failed at any of these positions of one frame, in this epoch."""
@@ -157,9 +170,7 @@ class Facts:
 
     def holders(self, author: NodeId, fact: ResultFact) -> tuple[NodeId, ...]:
         """Who is believed to hold a result's pixels."""
-        holders = dict.fromkeys((author, *fact.holders), True)
-        holders.update(self._moved.get(fact.pixels, {}))
-        return tuple(node for node, held in holders.items() if held)
+        return self._holders.of(author, fact)
 
     def result(self, index: int) -> JobResult:
         author, fact = self.results[index]
@@ -178,8 +189,8 @@ class Facts:
 
     def result_of(self, pixels: Digest) -> JobResult | None:
         """The newest result with these pixels."""
-        index = self._by_pixels.get(pixels)
-        return None if index is None else self.result(index)
+        indices = self._by_pixels.get(pixels)
+        return None if indices is None else self.result(indices[-1])
 
     def _learn_result(self, author: NodeId, fact: ResultFact, news: News) -> None:
         try:
@@ -187,7 +198,7 @@ class Facts:
         except KeyError:
             return
         place = start // self._layout.buckets
-        if not self.verdicts.counts(author, fact.pixels):
+        if not self._counts(author, fact):
             self._remember_result(author, fact, place)
             return
         new = self.done.add(start, stop)
@@ -214,7 +225,7 @@ class Facts:
 
     def _remember_result(self, author: NodeId, fact: ResultFact, place: int) -> None:
         self._by_frame.setdefault(place, []).append(len(self.results))
-        self._by_pixels[fact.pixels] = len(self.results)
+        self._by_pixels.setdefault(fact.pixels, []).append(len(self.results))
         self.results.append((author, fact))
 
     def _count_again(self) -> None:
@@ -269,5 +280,12 @@ class Facts:
         first, last = self._layout.span(fact.unit)
         return first < stop and start < last
 
-    def _learn_holder(self, author: NodeId, fact: HolderFact) -> None:
-        self._moved.setdefault(fact.pixels, {})[author] = fact.held
+    def _learn_holder(self, author: NodeId, boot: Boot, fact: HolderFact, news: News) -> None:
+        indices = self._by_pixels.get(fact.pixels, [])
+        before = [self.counts(index) for index in indices]
+        self._holders.say(author, boot, fact)
+        if not fact.held:
+            news.lost = fact.pixels
+        if before != [self.counts(index) for index in indices]:
+            news.upset = True
+            self._count_again()

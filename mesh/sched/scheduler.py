@@ -30,6 +30,7 @@ from mesh.sched.restoring import Restoring
 from mesh.sched.rights import Everybody, Rights
 from mesh.sched.runner import Runner
 from mesh.sched.scenes import Scenes
+from mesh.sched.scrub import Scrub
 from mesh.sched.sharing import Sharing
 from mesh.sched.spread import Spread
 from mesh.sched.thief import Steals, Thief
@@ -78,6 +79,7 @@ SchedEvent = (
     | ev.RetryJob
     | ev.Watch
     | ev.ForgetJob
+    | ev.DiskDamaged
     | ev.Leave
     | ev.Woke
 )
@@ -105,6 +107,7 @@ class Scheduler:
         self._scenes = Scenes(core, self._books)
         self._copies = Copies(core, self._books)
         self._audits = Audits(core, self._books)
+        self._scrub = Scrub(core, self._books)
         self._books.on_audit = self._audits.judged
         self._sharing = Sharing(core)
         self._runner = Runner(core, self._books, self._sharing, self._copies.on_stored)
@@ -167,10 +170,12 @@ class Scheduler:
                 self._on_blob(event)
                 self._copies.on_blob(root, here=True)
                 self._audits.on_blob(root, here=True)
+                self._scrub.on_blob(root, here=True)
             case BlobFailed(root):
                 self._on_blob(event)
                 self._copies.on_blob(root, here=False)
                 self._audits.on_blob(root, here=False)
+                self._scrub.on_blob(root, here=False)
             case Compared():
                 self._audits.on_compared(event)
             case ev.Start(unix_ms):
@@ -195,6 +200,8 @@ class Scheduler:
                 wished = core.jobs.get(event.job)
                 if wished is not None:
                     self._on_wish(wished, event)
+            case ev.DiskDamaged():
+                core.wake(("scrub",), core.now + core.config.settle_seconds)
             case ev.Leave():
                 self._leave()
             case ev.Woke(seconds):
@@ -220,6 +227,8 @@ class Scheduler:
         core = self._core
         self._restoring.finish()
         self._audits.spread_distrust()
+        if core.jobs:
+            core.wake(("scrub",), core.now + core.config.recopy_seconds / 2)
         core.wake(("roll",), core.now + core.config.roll_call_seconds * core.rng.uniform(0.2, 1.0))
 
     def _submit(self, event: ev.SubmitJob) -> None:
@@ -339,6 +348,8 @@ class Scheduler:
                 self._lender.serve_parked()
             case ("steal", int(request)):
                 self._thief.on_timeout(request)
+            case ("scrub",):
+                self._scrub.begin()
             case ("copies",):
                 for job in core.jobs.values():
                     self._copies.make_again(job)

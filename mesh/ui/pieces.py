@@ -49,6 +49,7 @@ _EVENT_STYLES = {
     "identity-clash": "red",
     "edit-refused": "red",
     "audit-differs": "yellow",
+    "pixels-lost": "yellow",
     "node-convicted": "red",
     "self-convicted": "red",
     "job-refused": "red",

@@ -25,7 +25,7 @@ def _begin(farm_: Farm) -> None:
     farm_.simulation.run(1.0)
 
 
-def _settle(farm_: Farm, job: JobId, seconds: float = 30.0) -> None:
+def settle(farm_: Farm, job: JobId, seconds: float = 30.0) -> None:
     """After the end: ledgers agree, and every result is held twice where two nodes run."""
     farm_.simulation.run(farm_.simulation.now + seconds)
     running = [host.place.index for host in farm_.hosts if host.running]
@@ -47,7 +47,7 @@ def calm(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
     seconds = made.finished[0, job] - 1.0
     made.check_results(job, of)
     assert made.world.rendered == 64 * nodes, "something was rendered twice"
-    _settle(made, job)
+    settle(made, job)
     return {"efficiency": 64 * 0.05 / seconds}
 
 
@@ -78,7 +78,7 @@ def thief_killed(seed: int, nodes: int, log: Log | None, check_every: int) -> Fi
     assert told, "nobody said that work was reassigned"
     downs = made.detect[1]
     assert min(told) <= 6.0 + downs + 1.0, "the lost work waited"
-    _settle(made, job)
+    settle(made, job)
     return {"reassigned": min(told) - 6.0}
 
 
@@ -91,7 +91,7 @@ def submitter_killed(seed: int, nodes: int, log: Log | None, check_every: int) -
     made.simulation.at(2.0, lambda: made.kill(0))
     seconds = made.run_until_done(job, LIMIT)
     made.check_results(job, of)
-    _settle(made, job)
+    settle(made, job)
     return {"seconds": seconds}
 
 
@@ -113,7 +113,7 @@ def two_killed(seed: int, nodes: int, log: Log | None, check_every: int) -> Figu
     made.boot(other)
     made.simulation.run(made.simulation.now + 10.0)
     made.check_results(job, of)
-    _settle(made, job)
+    settle(made, job)
     return {"seconds": seconds}
 
 
@@ -135,7 +135,7 @@ def blackout(seed: int, nodes: int, log: Log | None, check_every: int) -> Figure
         made.simulation.at(made.simulation.now + rng.uniform(0, 5), lambda index=index: made.boot(index))  # type: ignore[misc]
     seconds = made.run_until_done(job, LIMIT)
     made.check_results(job, of)
-    _settle(made, job)
+    settle(made, job)
     return {"seconds": seconds}
 
 
@@ -159,7 +159,7 @@ def reborn(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
     seconds = made.run_until_done(job, LIMIT)
     made.simulation.run(made.simulation.now + 5.0)
     made.check_results(job, of)
-    _settle(made, job)
+    settle(made, job)
     return {"seconds": seconds}
 
 
@@ -178,7 +178,7 @@ def partition(seed: int, nodes: int, log: Log | None, check_every: int) -> Figur
     seconds = made.run_until_done(job, LIMIT)
     made.simulation.run(max(made.simulation.now, 30.0) + 10.0)
     made.check_results(job, of)
-    _settle(made, job)
+    settle(made, job)
     return {"seconds": seconds, "redone": made.world.rendered / (160 * nodes) - 1}
 
 
@@ -196,7 +196,7 @@ def swizzle(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures
     seconds = made.run_until_done(job, LIMIT)
     made.simulation.run(made.simulation.now + 10.0)
     made.check_results(job, of)
-    _settle(made, job)
+    settle(made, job)
     return {"seconds": seconds}
 
 
@@ -247,7 +247,7 @@ def bad_frame(seed: int, nodes: int, log: Log | None, check_every: int) -> Figur
     made.simulation.deliver(made.hosts[nodes - 1], RetryJob(job))
     seconds = made.run_until_done(job, LIMIT)
     made.check_results(job, of)
-    _settle(made, job)
+    settle(made, job)
     return {"seconds": seconds}
 
 
@@ -304,7 +304,7 @@ def frozen(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
     made.heal()
     seconds = made.run_until_done(job, LIMIT)
     made.check_results(job, of)
-    _settle(made, job)
+    settle(made, job)
     return {"seconds": seconds}
 
 
@@ -416,7 +416,7 @@ def late(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
     view = made.scheduler(0).views.job(job)
     assert view is not None
     assert len(view.shares) == nodes, "a newcomer did nothing"
-    _settle(made, job)
+    settle(made, job)
     return {"seconds": seconds}
 
 
@@ -461,7 +461,7 @@ def churn(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
     made.run_until_done(job, LIMIT)
     simulation.run(simulation.now + 10.0)
     made.check_results(job, of)
-    _settle(made, job)
+    settle(made, job)
     return {"redone": made.world.rendered / (192 * nodes) - 1}
 
 

@@ -1,0 +1,137 @@
+"""Pixels that a disk has lost: what the ledger says of them, who makes copies, what is rendered again."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mesh.model.ids import Boot, Digest, NodeId
+from mesh.model.policy import FrameOrder
+from mesh.model.units import Unit
+from mesh.sched.events import DiskDamaged, PixelsLost
+from mesh.sched.facts import Facts
+from mesh.sched.holders import Holders
+from mesh.sched.layout import Layout
+from mesh.wire.effects import BlobFailed, BlobReady, Effect, Fetch, Persist, Render
+from mesh.wire.sched import (
+    Entry,
+    HolderFact,
+    KeepPixels,
+    LedgerDelta,
+    LogRun,
+    PixelsKept,
+    ResultFact,
+)
+from tests.test_sched_protocol import ME, A, B, Bench, sent, told
+from tools.sim.farm import manifest
+from tools.sim.scenarios import play
+
+PIXELS = Digest(b"p" * 32)
+RESULT = ResultFact(Unit(1, 0, 4), PIXELS, 100, 1.0, (B,))
+
+
+def lost(held: bool = False) -> Entry:
+    return Entry(holder=HolderFact(PIXELS, held))
+
+
+def test_a_result_that_nobody_holds_any_more_is_missing_again() -> None:
+    facts = Facts(Layout(manifest(frames=1, buckets=4), FrameOrder.FORWARD), attempts=3)
+    facts.learn(A, Entry(result=RESULT), Boot(1))
+    assert not facts.learn(A, lost(), Boot(2)).upset
+    assert facts.complete, "B has it still"
+    assert facts.learn(B, lost(), Boot(1)).upset
+    facts.check()
+    assert (facts.missing.size, facts.frames_done) == (4, 0)
+    # until somebody finds it after all
+    assert facts.learn(B, lost(held=True), Boot(1)).upset
+    assert facts.complete
+
+
+words = st.lists(st.tuples(st.sampled_from([A, B]), st.integers(1, 3), st.booleans()), max_size=8)
+
+
+@given(words, st.randoms(use_true_random=False))
+def test_the_word_of_a_later_life_counts_in_whatever_order_lives_are_heard_of(
+    said: list[tuple[NodeId, int, bool]], rng: object
+) -> None:
+    in_order = sorted(said, key=lambda word: word[1])
+    by_life: dict[tuple[NodeId, int], list[bool]] = {}
+    for author, boot, held in in_order:
+        by_life.setdefault((author, boot), []).append(held)
+    lives = list(by_life.items())
+    rng.shuffle(lives)  # type: ignore[attr-defined]
+    one, other = Holders(), Holders()
+    for author, boot, held in in_order:
+        one.say(author, Boot(boot), HolderFact(PIXELS, held))
+    for (author, boot), held_each in lives:
+        for held in held_each:
+            other.say(author, Boot(boot), HolderFact(PIXELS, held))
+    assert one.of(A, RESULT) == other.of(A, RESULT)
+
+
+# --- one scheduler --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def holder() -> Bench:
+    """Has rendered the one frame of its job, of which A keeps a copy."""
+    bench = Bench()
+    bench.peer(A)
+    bench.submit(manifest(frames=1))
+    bench.finish(bench.render())
+    bench.hear(A, PixelsKept(bench.render().job, PIXELS, kept=True))
+    return bench
+
+
+def said_of_holders(effects: list[Effect]) -> list[HolderFact]:
+    runs = [one.record for one in effects if isinstance(one, Persist) and isinstance(one.record, LogRun)]
+    return [entry.holder for run in runs for entry in run.entries if entry.holder is not None]
+
+
+def test_a_damaged_disk_is_looked_through_and_mended_from_other_holders(holder: Bench) -> None:
+    effects = holder.tell(DiskDamaged()) + holder.wait(2.0)
+    assert [one for one in effects if isinstance(one, Fetch) and one.root == PIXELS] == [Fetch(PIXELS, (A,))]
+    effects = holder.tell(BlobReady(PIXELS))
+    assert said_of_holders(effects) == []
+    assert not told(effects, PixelsLost)
+
+
+def test_what_cannot_be_mended_is_said_to_the_ledger_and_to_people(holder: Bench) -> None:
+    holder.tell(DiskDamaged())
+    holder.wait(2.0)
+    effects = holder.tell(BlobFailed(PIXELS, "nobody has it"))
+    assert said_of_holders(effects) == [HolderFact(PIXELS, held=False)]
+    job = holder.render().job
+    assert told(effects, PixelsLost) == [PixelsLost(job, 1)]
+
+
+def test_who_hears_of_a_lost_copy_makes_another(holder: Bench) -> None:
+    job = holder.render().job
+    run = LogRun(A, Boot(1), 1, (lost(),))
+    effects = holder.hear(A, LedgerDelta(job, (run,), ())) + holder.wait(2.0)
+    (keep,) = sent(effects, KeepPixels, A)
+    assert (keep.pixels, keep.entry) == (PIXELS, True)
+
+
+def test_what_nobody_has_is_rendered_again_and_then_counts_though_it_is_the_same(holder: Bench) -> None:
+    job = holder.render().job
+    first = holder.render()
+    holder.hear(A, LedgerDelta(job, (LogRun(A, Boot(1), 1, (lost(),)),), ()))
+    holder.tell(DiskDamaged())
+    holder.wait(2.0)
+    effects = holder.tell(BlobFailed(PIXELS, "nobody has it")) + holder.wait(5.0)
+    again = [one for one in effects if isinstance(one, Render)]
+    assert [one.unit for one in again] == [first.unit]
+    effects = holder.finish(again[0])
+    effects += holder.hear(A, PixelsKept(job, PIXELS, kept=True))
+    assert HolderFact(PIXELS, held=True) in said_of_holders(effects)
+    view = holder.machine.views.job(job)
+    assert view is not None
+    assert view.state.value == "done"
+    assert ME in holder.machine.views.results(job, 0)[1][-1].holders
+
+
+def test_disk_story() -> None:
+    for seed in (1, 2, 3):
+        play("disk-lost", seed, check_every=20)
