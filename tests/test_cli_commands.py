@@ -397,11 +397,13 @@ def test_layers_and_a_shutter_are_asked_for_with_the_job(mesh: Mesh, node: FakeS
     mesh("submit", "triangle.gltf", "--detach")
     mesh("submit", "triangle.gltf", "--detach", "--aov", "Direct,depth,position", "--shutter", "0.5")
     mesh("submit", "triangle.gltf", "--detach", "--aov", "all", "--noise", "0.02", "--clamp", "0")
+    mesh("submit", "triangle.gltf", "--detach", "--f-stop", "2.8", "--focus", "3")
 
-    plain, some, every = (request.settings for request in node.requests)
+    plain, some, every, lens = (request.settings for request in node.requests)
     assert plain == RenderSettings()
     assert (some.layers, some.shutter) == ((Layer.POSITION, Layer.DIRECT), 0.5)
     assert (every.layers, every.noise, every.clamp) == (tuple(Layer), 0.02, 0.0)
+    assert (lens.f_stop, lens.focus) == (2.8, 3.0)
 
 
 def test_how_files_are_written_is_told_to_the_writer(
@@ -412,10 +414,12 @@ def test_how_files_are_written_is_told_to_the_writer(
 
     mesh("submit", "triangle.gltf", "--exr-bits", "32", "--view", "filmic", "--exposure", "1")
     mesh("collect", "triangle", "--overwrite", "--ocio", "ocio://default", "--view", "Un-tone-mapped")
+    mesh("collect", "triangle", "--overwrite", "--exposure", "auto")
 
     assert [request.look for request in writer.written] == [
         Look(View.FILMIC, 1.0, depth=Depth.FLOAT),
         Look(ocio=OcioView("ocio://default", view="Un-tone-mapped")),
+        Look(auto_exposure=True),
     ]
 
 

@@ -20,7 +20,7 @@ from mesh.render.ocio import OcioUnusable, checked
 from mesh.render.output import FormatUnknown, Frame, FrameIncomplete, FrameNotWritten, assemble, write_frame
 from mesh.render.pixels import BadPixels, Notes, Payload
 from mesh.render.preview import write_preview
-from mesh.render.views import to_display
+from mesh.render.views import auto_exposure, to_display
 
 GRID = Grid(20, 12, 8)
 BLENDER_AGX_GREYS = np.array([0, 1, 18, 58, 118, 170, 197, 233, 255])
@@ -167,6 +167,23 @@ def test_the_standard_view_is_srgb() -> None:
 def test_a_stop_of_exposure_doubles_the_light() -> None:
     grey = np.full((1, 1, 3), 0.1, np.float32)
     assert np.array_equal(to_display(grey, View.AGX, 1.0), to_display(grey * np.float32(2.0), View.AGX, 0.0))
+
+
+def test_auto_exposure_puts_the_mean_of_what_is_lit_at_middle_grey() -> None:
+    half_dark = np.zeros((4, 4, 3), np.float32)
+    assert auto_exposure(half_dark) == 0.0
+    half_dark[:2] = 0.72
+    assert auto_exposure(half_dark) == -2.0
+    half_dark[1] = 0.18
+    assert auto_exposure(half_dark) == -1.0
+
+
+def test_auto_exposure_is_applied_beside_the_exposure_asked_for(tmp_path: Path) -> None:
+    grey = Frame(np.full((2, 2, len(channels_of(()))), 0.72, np.float32))
+    write_frame(grey, tmp_path / "f.png", look=Look(View.STANDARD, 1.0, auto_exposure=True))
+    with Image.open(tmp_path / "f.png") as picture:
+        shown = np.asarray(picture)
+    assert np.array_equal(shown, to_display(grey.pixels[:, :, :3], View.STANDARD, -1.0))
 
 
 @pytest.mark.parametrize("view", list(View))

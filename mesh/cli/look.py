@@ -17,6 +17,17 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _SHIPPED = "ocio://"
 
 
+class Stops(click.ParamType[float | None]):
+    """A number, or `auto`, which is None."""
+
+    name = "STOPS|auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | None:
+        if isinstance(value, str) and value.strip().lower() == "auto":
+            return None
+        return float(click.FloatRange(-32, 32).convert(value, param, ctx))
+
+
 def look_options(command: Command) -> Command:
     """--view, --exposure, --denoise, --ocio, --display and --exr-bits."""
     for decorate in (
@@ -36,10 +47,9 @@ def look_options(command: Command) -> Command:
         click.option("--denoise", is_flag=True, help="Clean the PNGs; the EXRs stay as rendered."),
         click.option(
             "--exposure",
-            type=click.FloatRange(-32, 32),
+            type=Stops(),
             default=0.0,
-            metavar="STOPS",
-            help="Brighten or darken the PNGs.",
+            help="Brighten or darken the PNGs; `auto` looks at each frame's own light.",
         ),
         click.option(
             "--view",
@@ -56,6 +66,7 @@ def read_look(options: dict[str, Any]) -> Look:
     DenoiserMissing, WriterRefused."""
     view, config, display = options["view"], options["ocio"], options["display"]
     denoise, depth = options["denoise"], Depth(options["exr_bits"])
+    auto, exposure = options["exposure"] is None, options["exposure"] or 0.0
     if denoise and importlib.util.find_spec("pyoidn") is None:
         raise DenoiserMissing()
     if config is None:
@@ -65,12 +76,12 @@ def read_look(options: dict[str, Any]) -> Look:
             raise click.BadParameter(
                 f"{view!r} is not one of {', '.join(View)}; others come with --ocio", param_hint="--view"
             )
-        return Look(View(view or View.AGX), options["exposure"], denoise, depth)
+        return Look(View(view or View.AGX), exposure, denoise, depth, auto_exposure=auto)
     if not config.startswith(_SHIPPED) and not Path(config).is_file():
         raise click.BadParameter(
             f"there is no file {config!r}; give one, or ocio://default", param_hint="--ocio"
         )
-    look = Look(View.AGX, options["exposure"], denoise, depth, OcioView(config, display, view or ""))
+    look = Look(View.AGX, exposure, denoise, depth, OcioView(config, display, view or ""), auto)
     with WriterClient() as writer:
         writer.check(look)
     return look

@@ -39,7 +39,7 @@ class LayerList(click.ParamType[tuple[Layer, ...]]):
 
 
 def picture_options(command: Command) -> Command:
-    """--aov, --noise, --clamp, --shutter and --motion-steps."""
+    """--aov, --noise, --clamp, --f-stop, --focus, --shutter and --motion-steps."""
     for decorate in (
         click.option(
             "--motion-steps",
@@ -56,12 +56,24 @@ def picture_options(command: Command) -> Command:
             help="Blur what moves, as a shutter does that is open for so long. 0.5 is a film camera's.",
         ),
         click.option(
+            "--focus",
+            type=click.FloatRange(0, min_open=True),
+            metavar="METRES",
+            help="How far away things are sharp, with --f-stop. Default: the middle of the scene.",
+        ),
+        click.option(
+            "--f-stop",
+            type=click.FloatRange(0.1, 256),
+            metavar="N",
+            help="Depth of field of a lens so wide, such as 2.8. Default: as the scene has it.",
+        ),
+        click.option(
             "--clamp",
             type=click.FloatRange(0, 1e6),
             default=_DEFAULTS.clamp,
             show_default=True,
             metavar="RADIANCE",
-            help="Cut brighter samples (fireflies); 0 cuts none.",
+            help="Cut brighter samples (fireflies), in bright scenes relative to white; 0 cuts none.",
         ),
         click.option(
             "--noise",
@@ -88,5 +100,7 @@ def with_picture(settings: RenderSettings, options: dict[str, Any]) -> RenderSet
         raise click.UsageError(
             "--noise and --shutter exclude each other: blur wants the samples of every moment."
         )
-    names = ("layers", "noise", "clamp", "shutter", "motion_steps")
-    return replace(settings, **{name: options[name] for name in names})
+    if options["focus"] is not None and options["f_stop"] is None:
+        raise click.UsageError("--focus belongs to --f-stop: without a lens all is sharp.")
+    names = ("layers", "noise", "clamp", "shutter", "motion_steps", "f_stop", "focus")
+    return replace(settings, **{name: options[name] for name in names if options[name] is not None})

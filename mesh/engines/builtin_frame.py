@@ -16,7 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesh.engines.builtin_geometry import GeometryKeeper
-from mesh.engines.builtin_light import choose_camera, choose_pose, gather_lights, read_environment
+from mesh.engines.builtin_light import (
+    choose_camera,
+    choose_pose,
+    gather_lights,
+    read_environment,
+    white_level,
+)
 from mesh.engines.builtin_materials import pack_materials
 from mesh.engines.builtin_notes import Names, frame_facts, seen_names
 from mesh.engines.builtin_shutter import Moment, moments
@@ -98,7 +104,9 @@ class BuiltinRenderer:
         settings = self._settings
         snapshot = self._scene.at((frame - 1) / settings.fps)
         sequence = make_sequence(settings.seed, frame, settings.samples, settings.max_depth)
-        worlds, named = [], []
+        worlds: list[tuple[Moment, World]] = []
+        named = []
+        clamp = settings.clamp
         for moment in moments(frame, settings):
             at = (
                 snapshot
@@ -109,6 +117,8 @@ class BuiltinRenderer:
             pose = choose_pose(at, self._box, settings, frame + moment.offset)
             names = Names.of(at, self._scene.materials)
             named.append(names)
+            if not worlds:
+                clamp *= max(1.0, white_level(at, placed, self._environment))
             world = World(
                 placed.everything,
                 Shade(placed.solid, placed.sheer, placed.sheer_ids, int(placed.has_sheer)),
@@ -126,7 +136,7 @@ class BuiltinRenderer:
                 ),
                 Limits(
                     settings.max_depth,
-                    np.float32(settings.clamp),
+                    np.float32(clamp),
                     settings.samples,
                     np.float32(settings.noise),
                 ),

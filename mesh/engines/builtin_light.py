@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,8 @@ from mesh.scenes.description import Camera, Light, LightKind, Scene, Snapshot
 from mesh.scenes.exact import sin_cos
 
 SKY = "sky"
+_FILM_HEIGHT = 0.024
+"""Of 35 mm film, in metres: what f-stops are commonly understood of."""
 
 
 def read_environment(scene_dir: Path, scene: Scene, settings: RenderSettings) -> Environment:
@@ -50,8 +54,7 @@ def _read_image(path: Path) -> NDArray[np.float32]:
 
 def gather_lights(snapshot: Snapshot, placed: Placed, environment: Environment) -> Lights:
     """All lights of the moment, with their powers inside the scene's bounding sphere."""
-    radius = math.sqrt(sum((b - a) ** 2 for a, b in zip(placed.low, placed.high, strict=True))) / 2.0
-    disc = math.pi * radius * radius
+    disc = _disc(placed)
     records = np.zeros((len(snapshot.lights), PUNCTUAL), np.float32)
     powers = []
     for row, light in enumerate(snapshot.lights):
@@ -59,13 +62,34 @@ def gather_lights(snapshot: Snapshot, placed: Placed, environment: Environment) 
         powers.append(power)
     own = np.concatenate([np.array(powers, np.float64), placed.shining.powers])
     sky = float(environment.mean) * math.pi * disc
-    total = 0.0
-    for power in own.tolist():
-        total += power
+    total = _sum(own.tolist())
     if sky > 0.0 and total > 0.0:
         # Power is a crude guide to what matters where; neither kind may starve the other.
         sky = min(max(sky, 0.25 * total), 4.0 * total)
     return make_lights(sky, own, records, placed.shining.records, placed.shining.ids)
+
+
+def white_level(snapshot: Snapshot, placed: Placed, environment: Environment) -> float:
+    """About what radiance a white wall in this light shows: all power, over the disc that the scene fills."""
+    disc = _disc(placed)
+    if disc == 0.0:
+        return 0.0
+    powers = [_punctual(light, disc)[1] for light in snapshot.lights]
+    total = _sum(powers) + _sum(placed.shining.powers.tolist())
+    return float(environment.mean) + total / (math.pi * disc)
+
+
+def _disc(placed: Placed) -> float:
+    """The cross section of the sphere around the scene."""
+    return math.pi * sum((b - a) ** 2 for a, b in zip(placed.low, placed.high, strict=True)) / 4.0
+
+
+def _sum(values: Iterable[float]) -> float:
+    """In order, which no vectorised sum promises."""
+    total = 0.0
+    for value in values:
+        total += value
+    return total
 
 
 def _punctual(light: Light, disc: float) -> tuple[list[float], float]:
@@ -94,7 +118,19 @@ def choose_pose(snapshot: Snapshot, box: Box, settings: RenderSettings, frame: f
         pose = turned(
             pose, (centre[0], centre[1], centre[2]), (frame - 1) % settings.turntable / settings.turntable
         )
-    return pose
+    return _with_lens(pose, box, settings) if settings.f_stop > 0.0 else pose
+
+
+def _with_lens(pose: Pose, box: Box, settings: RenderSettings) -> Pose:
+    """The pose with a lens of the f-stop asked for, focused as far away as asked, or as the middle of the scene is."""
+    if pose.height is not None:
+        return pose  # a parallel camera has no focal length
+    sine, cosine = sin_cos(pose.yfov / 2.0)
+    focal_length = _FILM_HEIGHT / 2.0 * cosine / sine
+    middle = (pose.origin[k] - (box[0][k] + box[1][k]) / 2.0 for k in range(3))
+    depth = _sum(offset * back for offset, back in zip(middle, pose.back, strict=True))
+    focus = settings.focus or max(depth, focal_length)
+    return replace(pose, aperture_radius=focal_length / settings.f_stop / 2.0, focus_distance=focus)
 
 
 def choose_camera(snapshot: Snapshot, settings: RenderSettings) -> Camera | None:

@@ -87,6 +87,9 @@ def frame_facts(frame: int, settings: RenderSettings, camera: str, pose: Pose) -
         facts["mesh:noise"] = f"{settings.noise:g}"
     if settings.shutter > 0.0:
         facts["mesh:shutter"] = f"{settings.shutter:g}"
+    if pose.aperture_radius > 0.0:
+        facts["mesh:apertureRadius"] = f"{pose.aperture_radius:.9g}"
+        facts["mesh:focusDistance"] = f"{pose.focus_distance:.9g}"
     return tuple(facts.items())
 
 

@@ -51,3 +51,5 @@ class Look:
     depth: Depth = Depth.HALF
     ocio: OcioView | None = None
     """Takes the place of `view`."""
+    auto_exposure: bool = False
+    """Each frame by its own light, beside `exposure`."""

@@ -35,7 +35,8 @@ class RenderSettings:
     max_depth: int = 8
     """Longest path, in bounces."""
     clamp: float = 20.0
-    """Radiance above which one sample is cut (fireflies); 0 leaves it whole."""
+    """Radiance above which one sample is cut (fireflies); 0 leaves it whole. In a scene lit so brightly that white
+    things shine more than 1, so many times that."""
     seed: int = 0
     fps: float = 24.0
     """Frame n shows time (n - 1) / fps, in seconds."""
@@ -59,6 +60,10 @@ class RenderSettings:
     """For how much of a frame's time the shutter is open, around its moment; 0 blurs nothing."""
     motion_steps: int = 16
     """How many moments stand for that time; samples are shared out among them."""
+    f_stop: float = 0.0
+    """Of the camera's lens, on film 24 mm high; 0 leaves it as the scene has it."""
+    focus: float = 0.0
+    """Distance of what is sharp where there is an f-stop; 0 takes the middle of the scene."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from mesh.render.cryptomatte import matte_metadata
 from mesh.render.denoise import denoised
 from mesh.render.ocio import to_display_by_ocio
 from mesh.render.pixels import BadPixels, Notes, Payload
-from mesh.render.views import to_display
+from mesh.render.views import auto_exposure, to_display
 
 F32 = NDArray[np.float32]
 
@@ -120,10 +120,11 @@ def write_frame(
         _write(path, _exr_spec(frame, metadata, look.depth), frame.pixels)
     elif ending == ".png":
         color = denoised(frame.pixels) if look.denoise else frame.pixels[:, :, :3]
+        exposure = look.exposure + (auto_exposure(color) if look.auto_exposure else 0.0)
         pixels = (
-            to_display(color, look.view, look.exposure)
+            to_display(color, look.view, exposure)
             if look.ocio is None
-            else to_display_by_ocio(color, look.ocio, look.exposure)
+            else to_display_by_ocio(color, look.ocio, exposure)
         )
         height, width = pixels.shape[:2]
         _write(path, OpenImageIO.ImageSpec(width, height, 3, OpenImageIO.UINT8), pixels)

@@ -6,6 +6,7 @@ logarithms and powers are our own. The same pixels give the same bytes on every 
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
 import numpy as np
@@ -17,6 +18,8 @@ F64 = NDArray[np.float64]
 
 _BRIGHTEST = 1e9
 """More than any view tells from white."""
+_DARKEST = 1e-6
+"""What is darker is not taken to be lit."""
 _AT_ONCE = 1 << 15
 """Pixels; so few stay in a processor's cache."""
 
@@ -62,6 +65,18 @@ def _shown(linear: NDArray[np.float32], view: View, exposure: float) -> NDArray[
     elif view is View.FILMIC:
         light = light * (2.51 * light + 0.03) / (light * (2.43 * light + 0.59) + 0.14)
     return np.searchsorted(_srgb_edges(), light, side="right").astype(np.uint8)
+
+
+def auto_exposure(linear: NDArray[np.float32]) -> float:
+    """Stops that bring the mean of the lit pixels' logarithms to middle grey; in sixteenths, so that no order of
+    adding up shows."""
+    light = np.fmin(np.fmax(linear.astype(np.float64), 0.0), _BRIGHTEST)
+    bright = light[..., 0] * 0.2126 + light[..., 1] * 0.7152 + light[..., 2] * 0.0722
+    lit = bright[bright > _DARKEST]
+    if lit.size == 0:
+        return 0.0
+    mean = math.fsum(_log2(lit).tolist()) / lit.size
+    return min(max(round((float(_log2(np.array([0.18]))[0]) - mean) * 16.0) / 16.0, -32.0), 32.0)
 
 
 def exposed(linear: NDArray[np.float32], exposure: float) -> F64:
