@@ -6,6 +6,7 @@ import pytest
 
 from mesh.control.steering import BadTerms, Steering
 from mesh.control.terms import JobChange, JobTerms
+from mesh.errors import BadFrameSet
 from mesh.model.ids import JobId, NodeId
 from mesh.model.policy import FrameOrder, JobPolicy
 from mesh.node.errors import UnknownJob, UnknownNode
@@ -41,12 +42,13 @@ def test_terms_become_a_policy_with_ids_for_names() -> None:
 
 
 def test_each_thing_to_change_is_one_edit() -> None:
-    change = JobChange(3, "film", (), ("ada",), exclude=("local",), include=("ada",))
+    change = JobChange(3, "film", (), ("ada",), "1-3,4", exclude=("local",), include=("ada",))
     assert STEERING.edits(JOB, change) == [
         ActOnJob(JOB, EditName.PRIORITY, number=3),
         ActOnJob(JOB, EditName.CATEGORY, words=("film",)),
         ActOnJob(JOB, EditName.TAGS),
         ActOnJob(JOB, EditName.ON, nodes=(ADA,)),
+        ActOnJob(JOB, EditName.LIMIT, words=("1-4",)),
         ActOnJob(JOB, EditName.EXCLUDED, ME, 1),
         ActOnJob(JOB, EditName.EXCLUDED, ADA, 2),
     ]
@@ -66,6 +68,14 @@ def test_each_thing_to_change_is_one_edit() -> None:
 def test_terms_that_make_no_sense_are_refused(terms: JobTerms, error: type[Exception], reason: str) -> None:
     with pytest.raises(error, match=reason):
         STEERING.policy(terms)
+
+
+@pytest.mark.parametrize(
+    ("frames", "error"), [("5-1", BadFrameSet), (",".join(str(3 * n**2) for n in range(300)), BadTerms)]
+)
+def test_a_limit_must_be_a_short_frame_set(frames: str, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        STEERING.edits(JOB, JobChange(frames=frames))
 
 
 def test_a_change_of_nothing_is_refused() -> None:

@@ -6,13 +6,25 @@ from dataclasses import replace
 
 import pytest
 
-from mesh.model.ids import Boot, NodeId
+from mesh.model.ids import Boot, Digest, NodeId
 from mesh.model.policy import JobPolicy
+from mesh.model.units import Unit
 from mesh.node.waiting import waiting_for
 from mesh.sched.constraints import Obstacle
 from mesh.sched.events import ActOnJob, PeerInfo, PeerUp, SetCapacity
-from mesh.wire.effects import RenderFailed, StopRender
-from mesh.wire.sched import EditName, Participation, StealGrant, StealRequest, Want
+from mesh.wire.effects import Render, RenderFailed, StopRender
+from mesh.wire.sched import (
+    EditName,
+    Entry,
+    LedgerDelta,
+    LogRun,
+    Participation,
+    PixelsKept,
+    ResultFact,
+    StealGrant,
+    StealRequest,
+    Want,
+)
 from tests.test_sched_protocol import ME, A, B, Bench, sent
 from tools.sim.farm import ENGINE, manifest
 
@@ -103,6 +115,39 @@ def test_a_node_blocked_after_failures_can_be_let_in_again_by_hand() -> None:
     view = bench.machine.views.job(job)
     assert view is not None
     assert view.blocked == ()
+
+
+def test_only_the_frames_that_may_be_begun_for_now_are_begun_and_lent() -> None:
+    # given a job of which frames 3 and 4 may be rendered for now
+    bench = Bench()
+    bench.tell(PeerUp(FIT))
+    job = bench.submit(manifest(frames=6), JobPolicy(paused=True))
+    bench.tell(ActOnJob(job, EditName.LIMIT, words=("3-4,99",)))
+    bench.tell(ActOnJob(job, EditName.PAUSED))
+    # then this node begins with one, lends the other, and stops there
+    assert bench.render().unit.frame == 3
+    (grant,) = asks(bench, job)
+    assert grant.spans == (48, 64)
+    bench.finish(bench.render())
+    bench.hear(A, PixelsKept(job, Digest(b"p" * 32), kept=True))
+    assert bench.render().unit.frame == 3
+    assert asks(bench, job) == []
+    # and says why, once nobody renders anything
+    claims = LogRun(A, Boot(1), 1, (Entry(result=ResultFact(Unit(4, 0, 16), Digest(b"q" * 32), 9, 1.0)),))
+    bench.hear(A, LedgerDelta(job, (claims,), ()))
+    assert sentence(bench, job).startswith("only frames 3-4,99 may be rendered for now")
+    # until the limit is taken away
+    bench.tell(ActOnJob(job, EditName.LIMIT))
+    assert bench.render().unit.frame == 1
+    assert sentence(bench, job) == ""
+
+
+def test_a_limit_that_makes_no_sense_lets_nothing_begin_and_harms_nobody() -> None:
+    bench = Bench()
+    job = bench.submit(manifest(frames=2), JobPolicy(paused=True))
+    bench.tell(ActOnJob(job, EditName.LIMIT, words=("x",)))
+    bench.tell(ActOnJob(job, EditName.PAUSED))
+    assert not [effect for effect in bench.effects if isinstance(effect, Render)]
 
 
 # --- what a waiting job says ----------------------------------------------------------------------------

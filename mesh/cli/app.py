@@ -32,7 +32,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "resume": ("mesh.cli.jobs", "resume", "Go on with a paused job."),
     "retry": ("mesh.cli.jobs", "retry", "Render a job's failed frames again."),
     "logs": ("mesh.cli.logs", "logs", "Show how a job's frames were tried, and the logs of failures."),
-    "edit": ("mesh.cli.edit", "edit", "Change a job's priority, category, tags or nodes while it runs."),
+    "edit": (
+        "mesh.cli.edit",
+        "edit",
+        "Change a job's priority, category, tags, nodes or frames while it runs.",
+    ),
     "exclude": ("mesh.cli.edit", "exclude", "Keep nodes from rendering a job."),
     "include": ("mesh.cli.edit", "include", "Let nodes render a job again."),
     "replay": ("mesh.cli.replay", "replay_command", "Trace one sample of a pixel again and print its path."),

@@ -18,14 +18,18 @@ from mesh.model.status import JobStatus
 @click.option("--category", metavar="NAME", help="Categories with work get equal parts of the mesh.")
 @click.option("--tags", type=TAGS, help="Only nodes that carry all of these; '' for any.")
 @click.option("--on", type=NODES, help="Only these nodes; `local` is this one, `any` any.")
+@click.option(
+    "--frames", metavar="SET|all", help="Begin nothing but these for now, such as 1-50; the rest waits."
+)
 def edit(
     job: str,
     priority: int | None,
     category: str | None,
     tags: tuple[str, ...] | None,
     on: tuple[str, ...] | None,
+    frames: str | None,
 ) -> None:
-    """Change a job's priority, category, tags or nodes while it runs.
+    """Change a job's priority, category, tags, nodes or frames while it runs.
 
     Nodes that may take part no longer stop at once, and what they had not finished goes to others. Pixels
     never change. JOB is an id, the beginning of one, or a name.
@@ -36,10 +40,15 @@ def edit(
       mesh edit still-life --tags gpu,fast
       mesh edit still-life --on render1,render2
       mesh edit still-life --on any --tags ''
+      mesh edit still-life --frames 1-50         # these first; later: --frames all
     """
-    if priority is None and category is None and tags is None and on is None:
-        raise click.UsageError("Nothing is to be changed; give --priority, --category, --tags or --on.")
-    _change(job, JobChange(priority=priority, category=category, tags=tags, on=on))
+    limit = "" if frames == "all" else frames
+    change = JobChange(priority=priority, category=category, tags=tags, on=on, frames=limit)
+    if change == JobChange():
+        raise click.UsageError(
+            "Nothing is to be changed; give --priority, --category, --tags, --on or --frames."
+        )
+    _change(job, change)
 
 
 @click.command()
@@ -85,6 +94,8 @@ def treatment(job: JobStatus) -> str:
         parts.append(f"not on {' or '.join(job.excluded)}")
     if job.blocked:
         parts.append(f"blocked after failures: {', '.join(job.blocked)}")
+    if job.limit:
+        parts.append(f"only frames {job.limit} for now")
     if job.distrusted:
         parts.append(f"distrusted for false pixels: {', '.join(job.distrusted)}")
     if job.order != "forward":

@@ -253,7 +253,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "POST",
         "/v1/jobs/{id}/change",
-        "Change a job's priority, category, tags or nodes while it runs.",
+        "Change a job's priority, category, tags, nodes or frames while it runs.",
         _change,
         JobStatus,
         body=JobChange,

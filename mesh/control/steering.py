@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from mesh.control.terms import HERE, JobChange, JobTerms
 from mesh.errors import ExitCode, MeshError
+from mesh.model.frames import format_frames, parse_frames
 from mesh.model.ids import JobId, NodeId
 from mesh.model.policy import JobPolicy
 from mesh.sched import events as sched
@@ -15,6 +16,7 @@ MOST_PRIORITY = 1000
 MOST_WORDS = 8
 """Tags, and twice as many nodes: bounds of one job's constraints."""
 MOST_NODES = 64
+MOST_LIMIT = 1000
 
 
 class BadTerms(MeshError):
@@ -54,7 +56,7 @@ class Steering:
     def edits(self, job: JobId, change: JobChange) -> list[sched.ActOnJob]:
         """One write for each thing to change; nothing is written unless all of it makes sense.
 
-        Raises as `policy` does, and BadTerms where nothing is to be changed.
+        Raises as `policy` does, and BadTerms where nothing is to be changed, and BadFrameSet.
         """
         edits = list(self._edits(job, change))
         if not edits:
@@ -70,6 +72,8 @@ class Steering:
             yield sched.ActOnJob(job, EditName.TAGS, words=_tags(change.tags))
         if change.on is not None:
             yield sched.ActOnJob(job, EditName.ON, nodes=self._nodes(change.on))
+        if change.frames is not None:
+            yield sched.ActOnJob(job, EditName.LIMIT, words=_limit(change.frames))
         for names, part in (
             (change.exclude, Participation.EXCLUDED),
             (change.include, Participation.INCLUDED),
@@ -94,6 +98,16 @@ def _category(name: str) -> str:
     if len(name) > 64 or not name.isprintable():
         raise BadTerms(reason="its category must be at most 64 printable characters")
     return name
+
+
+def _limit(frames: str) -> tuple[str, ...]:
+    """Raises BadFrameSet."""
+    if not frames:
+        return ()
+    text = format_frames(parse_frames(frames))
+    if len(text) > MOST_LIMIT:
+        raise BadTerms(reason="the frames to render for now take too many words; choose fewer ranges")
+    return (text,)
 
 
 def _tags(tags: tuple[str, ...]) -> tuple[str, ...]:

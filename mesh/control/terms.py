@@ -37,6 +37,8 @@ class JobChange:
     category: str | None = None
     tags: tuple[str, ...] | None = None
     on: tuple[str, ...] | None = None
+    frames: str | None = None
+    """A frame set outside of which nothing new is begun; empty for no limit."""
     exclude: tuple[str, ...] = ()
     """Nodes that take no more part."""
     include: tuple[str, ...] = ()

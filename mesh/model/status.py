@@ -125,6 +125,8 @@ class JobStatus:
     """Names of nodes that were caught with false pixels."""
     checked: int = 0
     """Buckets that other nodes rendered again, to see whether they are true."""
+    limit: str = ""
+    """The frames that may be rendered for now; empty for all."""
     order: str = "forward"
     waiting: str = ""
     """Why it does not go on, and what to do about it; empty where it does."""

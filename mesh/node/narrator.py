@@ -133,6 +133,12 @@ class Narrator:
                 name = self._node(NodeId(edit.subject))
                 excluded = edit.number == Participation.EXCLUDED.value
                 return f"{who} excluded {name} from {what}" if excluded else f"{who} let {name} into {what}"
+            case EditName.LIMIT:
+                return (
+                    f"{who} lets only frames {edit.words[0]} of {what} be rendered for now"
+                    if edit.words
+                    else f"{who} lets all frames of {what} be rendered"
+                )
             case EditName.KEEPERS:
                 return f"other nodes keep the ledger of {what}"
 

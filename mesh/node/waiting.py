@@ -21,6 +21,8 @@ def waiting_for(view: JobView, node_name: Names, job: Jobs) -> str:
         return ""
     if view.waits.after:
         return _after(view.waits.after[0], job(view.waits.after[0]))
+    if view.waits.limited:
+        return f"only frames {view.limit} may be rendered for now; go on with: mesh edit {short(view.job)} --frames all"
     if view.waits.obstacles:
         return _obstacles(view, node_name)
     if view.waits.scene:

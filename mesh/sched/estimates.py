@@ -60,4 +60,4 @@ def spare_of(job: Job, threads: int, now: float) -> int:
     for run in job.runs.values():
         if run.fraction > 0 or now > run.began:
             tails += run.stop - untouched_from(run, threads)
-    return job.holdings.owned.size + tails
+    return job.startable().size + tails

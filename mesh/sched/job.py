@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
+from mesh.errors import BadFrameSet
+from mesh.model.frames import parse_frames
 from mesh.model.ids import Boot, Digest, JobId, NodeId
 from mesh.model.manifest import Manifest
 from mesh.model.policy import JobPolicy
@@ -74,6 +76,14 @@ class Copy:
 
     size: int
     others: set[NodeId]
+
+
+def _frames_of(text: str) -> tuple[int, ...]:
+    """The frames of a set that somebody else wrote; none where it makes no sense."""
+    try:
+        return parse_frames(text)
+    except BadFrameSet:
+        return ()
 
 
 @dataclass(slots=True)
@@ -161,6 +171,8 @@ class Job:
     """Nodes that failed too many of its units."""
     distrusted: frozenset[NodeId] = frozenset()
     """Nodes that published false pixels, of this job or another."""
+    limit: tuple[str, IntervalSet] | None = None
+    """What LIMIT says, and the positions it means."""
     reopened: bool = False
     """Results were found false since those who only work on it were last told how it stands."""
     flushed_at: float = -1e9
@@ -184,6 +196,30 @@ class Job:
     @property
     def paused(self) -> bool:
         return self.edits.number(EditName.PAUSED, int(self.policy.paused)) == 1
+
+    def allowed(self) -> IntervalSet | None:
+        """The positions that may be begun for now; None for all."""
+        text = self.limit_text()
+        if not text:
+            return None
+        if self.limit is None or self.limit[0] != text:
+            self.limit = (text, self.layout.positions(_frames_of(text)))
+        return self.limit[1]
+
+    def limit_text(self) -> str:
+        """The frames that may be begun for now, as somebody wrote them; empty for all."""
+        edit = self.edits.get(EditName.LIMIT)
+        return edit.words[0] if edit is not None and edit.words else ""
+
+    def startable(self) -> IntervalSet:
+        """What this node owns and may begin or lend."""
+        allowed = self.allowed()
+        return self.holdings.owned if allowed is None else self.holdings.owned.common(allowed)
+
+    def open_work(self) -> IntervalSet:
+        """What is missing and may be begun by whoever owns it."""
+        allowed = self.allowed()
+        return self.facts.missing if allowed is None else self.facts.missing.common(allowed)
 
     @property
     def finished(self) -> bool:

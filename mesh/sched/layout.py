@@ -6,10 +6,12 @@ same order from manifest and policy.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from mesh.model.manifest import Manifest
 from mesh.model.policy import FrameOrder
 from mesh.model.units import Unit
-from mesh.sched.intervals import Interval
+from mesh.sched.intervals import Interval, IntervalSet
 
 
 class Layout:
@@ -38,6 +40,11 @@ class Layout:
         if self._places is None:
             self._places = {number: place for place, number in enumerate(self._frames)}
         return self._places[frame]
+
+    def positions(self, frames: Iterable[int]) -> IntervalSet:
+        """The positions of those of `frames` that are of the job."""
+        mine = set(self._frames)
+        return IntervalSet(self.bounds(self.place(frame)) for frame in frames if frame in mine)
 
     def bounds(self, place: int) -> Interval:
         """The positions of one frame."""

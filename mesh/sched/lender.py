@@ -222,7 +222,7 @@ class Lender:
             return []
         if not spare_of(job, core.capacity.threads, core.now):
             return []
-        owned = job.holdings.owned
+        owned = job.startable()
         if job.facts.failures_of(thief):
             owned = self._not_failed_by(job, thief, owned)
         runs = [run for run in job.runs.values() if not run.ended]

@@ -52,6 +52,7 @@ class Runner:
             and not job.ended
             and not job.paused
             and self._sharing.may_start(job)
+            and bool(job.open_work())
             and core.i_can_render(job)
         )
 
@@ -98,7 +99,7 @@ class Runner:
 
     def _next(self, job: Job) -> Interval | None:
         """The first piece of a frame that is owned and may be tried here."""
-        for start, stop in job.holdings.owned:
+        for start, stop in job.startable():
             first = start
             while first < stop:
                 last = min(stop, job.layout.frame_end(first))

@@ -62,7 +62,7 @@ class Sharing:
     def _starved(self, job: Job) -> bool:
         """Whether nobody has worked on it for so long that it goes first: then one result is enough."""
         limit = self._core.config.starved_seconds
-        return limit > 0 and self._core.now - job.worked_at >= limit
+        return limit > 0 and bool(job.open_work()) and self._core.now - job.worked_at >= limit
 
     def _assigned(self, jobs: list[Job]) -> JobId | None:
         """The job that this node is due to."""
@@ -136,7 +136,7 @@ class Sharing:
 
     def _usable(self, job: Job) -> int:
         """Nodes that could find work in it: rounded, for all nodes are to find the same number."""
-        missing = job.facts.missing.size
+        missing = job.open_work().size
         return 1 << max(0, math.ceil(math.log2(max(1, missing))))
 
     def _ratings(self, jobs: list[Job]) -> dict[JobId, float]:

@@ -83,6 +83,8 @@ class WaitView:
     """Where no node that is here may take part: how many are kept out by what."""
     scene: bool = False
     """Nobody that is here has its scene."""
+    limited: bool = False
+    """Nothing is left of the frames that may be rendered for now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,8 @@ class JobView:
     on: tuple[NodeId, ...]
     excluded: tuple[NodeId, ...]
     waits: WaitView
+    limit: str
+    """The frames that may be rendered for now; empty for all."""
     checked: int
     """Buckets rendered again to see whether they are true."""
     distrusted: tuple[NodeId, ...]
@@ -270,6 +274,7 @@ class Views:
                 if participation(job, NodeId(subject)) is Participation.EXCLUDED
             ),
             waits=self._waits(job),
+            limit=job.limit_text(),
             checked=facts.verdicts.checked,
             distrusted=tuple(sorted(job.distrusted)),
         )
@@ -288,7 +293,7 @@ class Views:
             kept_out[found] = kept_out.get(found, 0) + 1
         holders = job.facts.scene_holders
         lost = job.scene.value != "here" and core.follows(job) and not any(map(core.alive, holders))
-        return WaitView(unfinished(core, job), tuple(kept_out.items()), lost)
+        return WaitView(unfinished(core, job), tuple(kept_out.items()), lost, not job.open_work())
 
     def _eta(self, job: Job, missing: int) -> float | None:
         core = self._core

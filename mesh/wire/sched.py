@@ -49,6 +49,7 @@ class EditName(StrEnum):
     ON = "on"  # nodes
     RETRY = "retry"  # number: failures of a smaller number are forgiven
     EXCLUDED = "excluded"  # subject: a node; number: value of Participation
+    LIMIT = "limit"  # words: one frame set, outside of which nothing new is begun; none for no limit
     KEEPERS = "keepers"  # nodes: who keeps the whole ledger
 
 
