@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,14 +82,15 @@ class Network:
         inbox_in, inbox = trio.open_memory_channel[tuple[NodeId, Message]](math.inf)
         failed_in, failed = trio.open_memory_channel[tuple[NodeId, Message]](math.inf)
 
-        async def on_message(node: NodeId, message: Message) -> None:
-            await inbox_in.send((node, message))
+        async def on_messages(node: NodeId, messages: Sequence[Message]) -> None:
+            for message in messages:
+                await inbox_in.send((node, message))
 
         async def on_send_failed(node: NodeId, message: Message) -> None:
             await failed_in.send((node, message))
 
         settings: dict[str, object] = {
-            "on_message": on_message,
+            "on_messages": on_messages,
             "on_send_failed": on_send_failed,
             "resolve": self.addresses.get,
             "bulk": BULK,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -122,14 +122,16 @@ async def _two_nodes(folder: Path) -> AsyncIterator[_Nodes]:
     at_bob, arrived = trio.open_memory_channel[Message](1)
     addresses: dict[NodeId, tuple[str, int]] = {}
 
-    async def ann_hears(_node: NodeId, message: Message) -> None:
-        await at_ann.send(message)
+    async def ann_hears(_node: NodeId, messages: Sequence[Message]) -> None:
+        for message in messages:
+            await at_ann.send(message)
 
-    async def bob_hears(node: NodeId, message: Message) -> None:
-        if isinstance(message, BlockData):
-            await at_bob.send(message)
-        else:
-            bob_links.send(node, message)
+    async def bob_hears(node: NodeId, messages: Sequence[Message]) -> None:
+        for message in messages:
+            if isinstance(message, BlockData):
+                await at_bob.send(message)
+            else:
+                bob_links.send(node, message)
 
     async def failed(_node: NodeId, message: Message) -> None:
         raise RuntimeError(f"{type(message).__name__} was not delivered")

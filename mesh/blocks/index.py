@@ -132,11 +132,15 @@ class BlockIndex:
             "SELECT digest, size, data IS NULL FROM block ORDER BY used"
         ).fetchall()
 
-    def pin(self, owner: bytes, root: Digest) -> None:
-        self._database.execute("INSERT OR IGNORE INTO pin VALUES (?, ?)", (owner, root))
-
-    def unpin(self, owner: bytes) -> None:
-        self._database.execute("DELETE FROM pin WHERE owner = ?", (owner,))
+    def pin_all(self, pins: Iterable[tuple[bytes, Digest | None]]) -> None:
+        """Adds pins, in order; None as the root removes all of the owner's."""
+        with self._database:
+            self._database.execute("BEGIN IMMEDIATE")
+            for owner, root in pins:
+                if root is None:
+                    self._database.execute("DELETE FROM pin WHERE owner = ?", (owner,))
+                else:
+                    self._database.execute("INSERT OR IGNORE INTO pin VALUES (?, ?)", (owner, root))
 
     def pinned(self) -> tuple[Digest, ...]:
         return tuple(row[0] for row in self._database.execute("SELECT DISTINCT root FROM pin ORDER BY root"))

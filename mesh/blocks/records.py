@@ -50,16 +50,20 @@ class RecordStore:
             self._database.close()
 
     def write(self, records: Iterable[tuple[JobId, Key, bytes | None]]) -> None:
-        """Replaces the record of each (job, key), in this order; None deletes it. All of them are on disk when
-        this returns, and none when it raises. Raises DiskFull."""
-        packed = [(job, _pack(key), value) for job, key, value in records]
+        """Replaces the record of each (job, key), in this order; None deletes it, and with an empty key all
+        records of the job. All is on disk when this returns, and nothing when it raises. Raises DiskFull."""
+        packed = [
+            (job, None if not key and value is None else _pack(key), value) for job, key, value in records
+        ]
         if not packed:
             return
         try:
             with self._lock, self._database:
                 self._database.execute("BEGIN IMMEDIATE")
                 for job, key, value in packed:
-                    if value is None:
+                    if key is None:
+                        self._database.execute("DELETE FROM record WHERE job = ?", (job,))
+                    elif value is None:
                         self._database.execute("DELETE FROM record WHERE job = ? AND key = ?", (job, key))
                     else:
                         self._database.execute(

@@ -61,6 +61,10 @@ class BlockShelf:
         self._lock = threading.RLock()
         self._flushing = threading.Lock()
         self._unsynced: dict[Path, None] = {}
+        self._placed = 1
+        """How often blocks were put in their places; 1 for what an earlier use of this store left."""
+        self._flushed = 0
+        """So much of it is durable."""
         self._touched: dict[Digest, None] = {}
         self._guarded: Counter[Digest] = Counter()
         self._crowded_until = 0
@@ -114,16 +118,23 @@ class BlockShelf:
             return set(digests) - self._index.present(digests)
 
     def flush(self) -> None:
-        """Make everything stored so far survive a power cut. Raises DiskFull."""
+        """Make everything stored so far survive a power cut. Threads that come while another one flushes need
+        one more flush between them, not one each. Raises DiskFull."""
+        with self._lock:
+            wanted = self._placed
         with self._flushing:
+            if self._flushed >= wanted:
+                return
             with self._lock:
                 paths, self._unsynced = list(self._unsynced), {}
+                reached = self._placed
             try:
                 self._sync_all(paths)
                 self._sync_all(list(dict.fromkeys(path.parent for path in paths)))
                 if paths:
                     self._disk.sync(self._files)
                 self._disk.sync(self._index.sync_path)
+                self._flushed = reached
             except OSError as error:
                 with self._lock:
                     self._unsynced |= dict.fromkeys(paths)
@@ -133,13 +144,17 @@ class BlockShelf:
 
     def pin(self, owner: bytes, root: Digest) -> None:
         """Keep every block of blob `root`, those still to come too, until `unpin(owner)`."""
-        with self._lock:
-            self._with_room(partial(self._index.pin, owner, root), 1)
+        self.pin_all([(owner, root)])
 
     def unpin(self, owner: bytes) -> None:
+        self.pin_all([(owner, None)])
+
+    def pin_all(self, pins: Sequence[tuple[bytes, Digest | None]]) -> None:
+        """`pin(owner, root)`, or `unpin(owner)` where root is None, for each, in order."""
         with self._lock:
-            self._with_room(partial(self._index.unpin, owner), 1)
-            self._crowded_until = 0
+            self._with_room(partial(self._index.pin_all, pins), 1)
+            if any(root is None for _, root in pins):
+                self._crowded_until = 0
 
     def owners(self) -> tuple[bytes, ...]:
         """Everybody on whose behalf something is pinned."""
@@ -289,6 +304,7 @@ class BlockShelf:
                     self._disk.rename(target, source)
                 raise
             self._unsynced |= dict.fromkeys(target for _, target in moved)
+            self._placed += 1
 
     def _read(self, digest: Digest) -> tuple[BlockData, bytes]:
         with self._lock:

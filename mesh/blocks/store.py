@@ -1,6 +1,6 @@
 """The disk twin: blobs and scenes over a shelf of blocks. Synchronous; the node calls it from threads.
 
-`put`, `put_blob` and `put_tree` are durable when they return, and what `missing` says is whole is durable too;
+`put`, `put_blob`, `put_tree` and `put_pinned` are durable when they return, and what `missing` says is whole is durable too;
 between those, blocks that are fetched one by one are not synced one by one.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -49,6 +49,15 @@ class BlockStore(BlockShelf):
     def put_tree(self, entries: Iterable[TreeEntry]) -> Digest:
         """Store a scene's table of files, durably. Raises BadTree, DiskFull."""
         return self.put_blob((encode_tree(entries),), BlobKind.TREE)[0]
+
+    def put_pinned(self, blocks: Mapping[Digest, bytes], pins: Sequence[tuple[bytes, Digest | None]]) -> None:
+        """Store blocks under their names, durably, many with one sync; pin before that, in order, roots for
+        owners (None lets all go that is pinned for one). Raises DiskFull."""
+        if pins:
+            self.pin_all(pins)
+        if blocks:
+            self._add([self._row(digest, data) for digest, data in blocks.items()])
+            self.flush()
 
     def save(self, part: Part, block: BlockData) -> tuple[Part, ...]:
         """Check and store a block from a peer; answers which parts under it are missing here.

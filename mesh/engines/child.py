@@ -1,6 +1,7 @@
 """The renderer process: `python -m mesh.engines.child`. Speaks the session protocol on its pipes.
 
-One thread reads requests, so that a unit can be stopped while it renders; the main thread renders.
+One thread reads requests, so that a unit can be stopped while it renders; the main thread renders; a third
+sends the answers, those of many short units together.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ import sys
 import threading
 import time
 import traceback
+from collections import deque
 from pathlib import Path
 from typing import BinaryIO
 
 from mesh.engines.adapter import EngineSession, UnitStopped, opener
 from mesh.engines.protocol import (
+    PAYLOAD_MAX,
     Close,
     Done,
     Failed,
@@ -35,6 +38,9 @@ from mesh.wire.base import Message
 
 PROGRESS_SECONDS = 0.2
 """The least time between two reports of progress."""
+
+GATHER_SECONDS = 0.002
+"""The least time between two writes of answers."""
 
 
 class Attempt:
@@ -63,19 +69,37 @@ class Child:
     def __init__(self, requests: BinaryIO, answers: BinaryIO) -> None:
         self._requests = requests
         self._answers = answers
-        self._say_lock = threading.Lock()
+        self._to_say: deque[bytes] = deque()
+        self._news = threading.Event()
+        self._writing = threading.Lock()
         self._todo: queue.SimpleQueue[Open | Close | Attempt] = queue.SimpleQueue()
         self._attempts: dict[int, Attempt] = {}
         self._sessions: dict[int, EngineSession] = {}
 
     def say(self, message: Message) -> None:
-        data = frame(message)
-        with self._say_lock:
+        self._to_say.append(frame(message))
+        self._news.set()
+
+    def flush(self) -> None:
+        """Write what was said."""
+        with self._writing:
+            data = b"".join(self._to_say.popleft() for _ in range(len(self._to_say)))
             self._answers.write(data)
             self._answers.flush()
 
+    def _write(self) -> None:
+        try:
+            while True:
+                self._news.wait()
+                self._news.clear()
+                self.flush()
+                time.sleep(GATHER_SECONDS)
+        except BrokenPipeError:
+            os._exit(0)  # the node is gone
+
     def run(self) -> None:
         threading.Thread(target=self._read, name="requests", daemon=True).start()
+        threading.Thread(target=self._write, name="answers", daemon=True).start()
         while True:
             task = self._todo.get()
             if isinstance(task, Open):
@@ -125,7 +149,8 @@ class Child:
         began = time.monotonic()
         try:
             unit, payload = session.render(request.unit, attempt)
-            Path(request.target).write_bytes(payload)
+            if len(payload) > PAYLOAD_MAX:
+                Path(request.target).write_bytes(payload)
         except UnitStopped:
             self.say(Stopped(number))
         except MeshError as error:
@@ -135,7 +160,8 @@ class Child:
         except MemoryError:
             self.say(Failed(number, "the renderer ran out of memory"))
         else:
-            self.say(Done(number, unit, time.monotonic() - began))
+            seconds = time.monotonic() - began
+            self.say(Done(number, unit, seconds, payload if len(payload) <= PAYLOAD_MAX else None))
 
 
 def main() -> None:
@@ -143,11 +169,13 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     os.nice(10)
+    child = Child(sys.stdin.buffer, answers)
     try:
-        Child(sys.stdin.buffer, answers).run()
+        child.run()
     except BaseException:  # noqa: BLE001 - the process ends; an orderly end would wait for the reader
         traceback.print_exc()
         sys.stderr.flush()
+        child.flush()
         os._exit(1)
 
 

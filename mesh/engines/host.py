@@ -1,7 +1,7 @@
 """The node's end of the session protocol: one renderer process, started when work comes, outlived by none.
 
-A crash, hang or memory overrun of the renderer costs the attempts it held, never the node: they are
-answered with EngineFailed carrying the last lines of its log, and the next unit starts a fresh process.
+A crash, hang or memory overrun of the renderer costs the unit it was rendering, never the node: that is
+answered with EngineFailed carrying the last lines of its log. What waited behind it goes to a fresh process.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,11 +59,11 @@ class EngineProgress:
 
 @dataclass(frozen=True, slots=True)
 class EngineDone:
-    """The payload of `unit` is in the file `payload`; whoever gets this owns the file."""
+    """`payload` is that of `unit`: where it is short, its bytes, else a file, which whoever gets this owns."""
 
     attempt: Attempt
     unit: Unit
-    payload: Path
+    payload: Path | bytes
     seconds: float
 
 
@@ -91,8 +91,12 @@ class _Task:
     """A unit asked for and not yet answered."""
 
     attempt: Attempt
+    unit: Unit
+    scene: _SceneKey
     session: int
     target: Path
+    limit: int
+    """The unit's stop, lowered by Shorten."""
     stopping: bool = False
 
 
@@ -111,15 +115,18 @@ class EngineHost:
         self,
         spool: Path,
         threads: int,
-        tell: Callable[[EngineNews], None],
+        tell: Callable[[Sequence[EngineNews]], None],
         environment: Mapping[str, str] | None = None,
     ) -> None:
+        """`tell` gets what the renderer said at one time, in order."""
         self._spool = spool
         self._threads = threads
         self._tell = tell
         self._environment = {**os.environ, **(environment or {})}
         self._tasks: dict[Attempt, _Task] = {}
         self._sessions: dict[_SceneKey, int] = {}
+        self._latest: tuple[_SceneKey, int] | None = None
+        self._news: list[EngineNews] = []
         self._next_session = 1
         self._outgoing: deque[bytes] = deque()
         self._wake = trio.Event()
@@ -133,10 +140,20 @@ class EngineHost:
 
     def render(self, attempt: Attempt, manifest: Manifest, unit: Unit, scene_dir: Path) -> None:
         """Ask for a unit. Answered by EngineDone or EngineFailed, unless `stop` comes first."""
-        session = self._session(_SceneKey(scene_dir, manifest))
+        latest = self._latest
+        if latest is not None and latest[0].manifest is manifest and latest[0].scene_dir == scene_dir:
+            scene = latest[0]
+        else:
+            scene = _SceneKey(scene_dir, manifest)
         target = self._spool / f"{os.getpid()}-{attempt}.pixels"
-        self._tasks[attempt] = _Task(attempt, session, target)
-        self._say(RenderUnit(session, attempt, unit, str(target)))
+        self._ask(_Task(attempt, unit, scene, 0, target, unit.stop))
+
+    def _ask(self, task: _Task) -> None:
+        task.session = self._session(task.scene)
+        self._tasks[task.attempt] = task
+        self._say(RenderUnit(task.session, task.attempt, task.unit, str(task.target)))
+        if task.limit < task.unit.stop:
+            self._say(Shorten(task.attempt, task.limit))
 
     def stop(self, attempt: Attempt) -> None:
         """Give an attempt up; nothing more will be heard of it."""
@@ -146,11 +163,17 @@ class EngineHost:
             self._say(Stop(attempt))
 
     def shorten(self, attempt: Attempt, stop: int) -> None:
-        if attempt in self._tasks:
+        task = self._tasks.get(attempt)
+        if task is not None:
+            task.limit = min(task.limit, stop)
             self._say(Shorten(attempt, stop))
 
     def _session(self, key: _SceneKey) -> int:
         """The open session for `key`, newest last; opens it, and closes the oldest, where need be."""
+        if self._latest is not None and self._latest[0] is key:
+            return self._latest[
+                1
+            ]  # a key holds all frames of a job: hashing it for each unit would take long
         session = self._sessions.pop(key, None)
         if session is None:
             session = self._next_session
@@ -170,6 +193,7 @@ class EngineHost:
                 )
             )
         self._sessions[key] = session
+        self._latest = (key, session)
         return session
 
     def _say(self, message: Message) -> None:
@@ -220,17 +244,19 @@ class EngineHost:
             async for data in stream:
                 for message in unframer.feed(bytes(data)):
                     self._answer(message)
+                self._tell_news()
         except (trio.BrokenResourceError, BadMessage):
             return
 
     async def _write(self, stream: trio.abc.SendStream) -> None:
         while True:
             while self._outgoing:
+                data = b"".join(self._outgoing)
+                self._outgoing.clear()
                 try:
-                    await stream.send_all(self._outgoing[0])
+                    await stream.send_all(data)
                 except trio.BrokenResourceError:
                     return
-                self._outgoing.popleft()
             self._wake = trio.Event()
             await self._wake.wait()
 
@@ -257,28 +283,29 @@ class EngineHost:
             case Progress(attempt=number, fraction=fraction):
                 task = self._tasks.get(Attempt(number))
                 if task is not None and not task.stopping:
-                    self._tell(EngineProgress(task.attempt, fraction))
-            case Done(attempt=number, unit=unit, seconds=seconds):
+                    self._news.append(EngineProgress(task.attempt, fraction))
+            case Done(attempt=number, unit=unit, seconds=seconds, payload=payload):
                 task = self._tasks.pop(Attempt(number), None)
                 if task is None:
                     return
-                if task.stopping:
+                if not task.stopping:
+                    at = task.target if payload is None else payload
+                    self._news.append(EngineDone(task.attempt, unit, at, seconds))
+                elif payload is None:
                     task.target.unlink(missing_ok=True)
-                else:
-                    self._tell(EngineDone(task.attempt, unit, task.target, seconds))
             case Failed(attempt=number, reason=reason, retryable=retryable):
                 self._fail(Attempt(number), reason, retryable)
             case Stopped(attempt=number):
                 self._tasks.pop(Attempt(number), None)
             case Refused(session=session, reason=reason):
                 self._sessions = {k: s for k, s in self._sessions.items() if s != session}
+                self._latest = None
                 for attempt in [a for a, task in self._tasks.items() if task.session == session]:
                     self._fail(attempt, reason, retryable=False)
             case Opened(session=session, warnings=warnings):
                 first = next((a for a, task in self._tasks.items() if task.session == session), None)
                 if first is not None:
-                    for sentence in warnings:
-                        self._tell(EngineWarned(first, sentence))
+                    self._news.extend(EngineWarned(first, sentence) for sentence in warnings)
             case _:
                 raise BadMessage(f"a renderer does not say {type(message).__name__}")
 
@@ -289,15 +316,28 @@ class EngineHost:
         task.target.unlink(missing_ok=True)
         if not task.stopping:
             log = self._log.decode("utf-8", "replace")
-            self._tell(EngineFailed(attempt, reason, log, retryable))
+            self._news.append(EngineFailed(attempt, reason, log, retryable))
+
+    def _tell_news(self) -> None:
+        news, self._news = self._news, []
+        if news:
+            self._tell(news)
 
     def _bury(self, returncode: int) -> None:
-        """The process is gone: its scenes are closed, and what it held has failed."""
+        """The process is gone: its scenes are closed, the unit it rendered has failed, and the next process
+        gets the others."""
         self._sessions.clear()
+        self._latest = None
         self._outgoing.clear()
         if returncode < 0:
             how = f"was ended by {signal.Signals(-returncode).name}"
         else:
             how = f"ended with status {returncode}"
-        for attempt in list(self._tasks):
-            self._fail(attempt, f"the renderer {how}", retryable=True)
+        rendered = next(iter(self._tasks), None)
+        if rendered is not None:
+            self._fail(rendered, f"the renderer {how}", retryable=True)
+        waiting, self._tasks = self._tasks, {}
+        for task in waiting.values():
+            if not task.stopping:
+                self._ask(task)
+        self._tell_news()

@@ -21,6 +21,9 @@ from mesh.wire.codec import BadMessage, decode_record, encode_record
 MAX_FRAME = 16 << 20
 """Bytes in one framed message; pixels travel as files, so nothing comes near it."""
 
+PAYLOAD_MAX = 4096
+"""Bytes of a payload that is not worth a file."""
+
 _PREFIX = struct.Struct(">IB")
 
 Text = Annotated[str, AtMost(4096)]
@@ -93,11 +96,13 @@ class Progress(Message):
 
 @dataclass(frozen=True, slots=True)
 class Done(Message):
-    """The payload is at the target asked for; `unit` is shorter than asked for after a `Shorten`."""
+    """The payload is at the target asked for, or, where it is short, here; `unit` is shorter than asked for
+    after a `Shorten`."""
 
     attempt: int
     unit: Unit
     seconds: float
+    payload: Annotated[bytes, AtMost(PAYLOAD_MAX)] | None = None
 
 
 @dataclass(frozen=True, slots=True)

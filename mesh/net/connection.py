@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -82,7 +82,8 @@ class Outgoing:
 Take = Callable[["Connection"], list[Outgoing]]
 """Gives what to put into the next frame; nothing means wait."""
 
-OnMessage = Callable[[NodeId, Message], Awaitable[None]]
+OnMessages = Callable[[NodeId, Sequence[Message]], Awaitable[None]]
+"""Takes the messages of one frame, in order."""
 
 
 class Connection:
@@ -117,14 +118,14 @@ class Connection:
         """Close now."""
         self._scope.cancel()
 
-    async def run(self, take: Take, on_message: OnMessage) -> list[Message]:
-        """Returns what possibly never arrived. Only `on_message`'s own errors come out of it."""
+    async def run(self, take: Take, on_messages: OnMessages) -> list[Message]:
+        """Returns what possibly never arrived. Only `on_messages`'s own errors come out of it."""
         self._used = trio.current_time()
         with self._scope:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._until_broken, nursery, self._write, take)
                 nursery.start_soon(self._until_broken, nursery, self._confirm)
-                await self._until_broken(nursery, self._read, on_message)
+                await self._until_broken(nursery, self._read, on_messages)
         return list(self._unconfirmed)
 
     async def _until_broken(
@@ -136,7 +137,7 @@ class Connection:
             logger.debug("%s connection to %s ended: %s", self.kind, short(self.peer), error)
         nursery.cancel_scope.cancel()
 
-    async def _read(self, on_message: OnMessage) -> None:
+    async def _read(self, on_messages: OnMessages) -> None:
         while True:
             data = await self._websocket.receive()
             self._used = trio.current_time()
@@ -148,8 +149,7 @@ class Connection:
                 )
                 await self._websocket.close(BAD_DATA)
                 return
-            for message in messages:
-                await on_message(self.peer, message)
+            await on_messages(self.peer, messages)
 
     async def _write(self, take: Take) -> None:
         while True:

@@ -16,7 +16,7 @@ import trio
 
 from mesh.identity.identity import Identity
 from mesh.model.ids import NodeId, short
-from mesh.net.connection import Connection, Kind, OnMessage, Outgoing, Timing
+from mesh.net.connection import Connection, Kind, OnMessages, Outgoing, Timing
 from mesh.net.endpoint import Endpoint
 from mesh.net.lane import Lane
 from mesh.net.tls import accepted, check_peer, connected
@@ -45,7 +45,7 @@ class Links:
     def __init__(
         self,
         identity: Identity,
-        on_message: OnMessage,
+        on_messages: OnMessages,
         on_send_failed: Callable[[NodeId, Message], Awaitable[None]],
         resolve: Callable[[NodeId], Address | None],
         bulk: Collection[type[Message]],
@@ -54,10 +54,10 @@ class Links:
         timing: Timing | None = None,
     ) -> None:
         """`resolve` knows where a node listens; `bulk` are the types that travel on bulk connections;
-        `refuses` names nodes whose certificate no longer counts. While `on_message` waits, nothing more is
+        `refuses` names nodes whose certificate no longer counts. While `on_messages` waits, nothing more is
         read from that connection."""
         self._me = identity.node_id
-        self._on_message = on_message
+        self._on_messages = on_messages
         self._on_send_failed = on_send_failed
         self._resolve = resolve
         self._bulk = frozenset(bulk)
@@ -177,7 +177,7 @@ class Links:
             lane.dialling = False
         lane.add(connection)
         try:
-            self._fail(lane.peer, await connection.run(lane.take, self._on_message))
+            self._fail(lane.peer, await connection.run(lane.take, self._on_messages))
         finally:
             lane.remove(connection)
 

@@ -37,6 +37,7 @@ from mesh.wire.effects import (
     SendFailed,
     SetTimer,
     TimerFired,
+    Together,
     Token,
 )
 from mesh.wire.gossip import GOSSIP_MESSAGES, Ack, MeshKeyNews, Nack, Ping, PingRequest
@@ -85,6 +86,8 @@ _ROOM_OF_EVENT: dict[type[object], Room] = {
             RenderDone,
             RenderFailed,
             Compared,
+            BlobReady,
+            BlobFailed,
             sched.Start,
             sched.Restore,
             sched.SubmitJob,
@@ -137,11 +140,14 @@ class NodeCore:
     def handle(self, event: object, now: float) -> list[Any]:
         """The effects of `event`, in the order in which they are to be carried out."""
         effects: list[Any] = []
-        self._inbox.append(self._address(event))
-        if isinstance(event, DatagramReceived) and event.old_seal:
-            self._inbox.extend((Room.KEYS, OldSeal(node)) for node in self._senders(event))
+        for one in event.events if isinstance(event, Together) else (event,):
+            self._inbox.append(self._address(one))
+            if isinstance(one, DatagramReceived) and one.old_seal:
+                self._inbox.extend((Room.KEYS, OldSeal(node)) for node in self._senders(one))
         while self._inbox:
             room, inner = self._inbox.popleft()
+            if room is Room.SCHED and self._inbox:
+                inner = self._all_for_scheduler(inner)
             for effect in self._machines[room].handle(inner, now):
                 if isinstance(effect, SetTimer):
                     effects.append(SetTimer(RoomTimer(room, effect.token), effect.at))
@@ -152,6 +158,13 @@ class NodeCore:
                         self._pass_on(effect.event)
                     effects.append(effect)
         return effects
+
+    def _all_for_scheduler(self, first: object) -> object:
+        """`first`, and what comes right after it for the scheduler too."""
+        events = [first]
+        while self._inbox and self._inbox[0][0] is Room.SCHED:
+            events.append(self._inbox.popleft()[1])
+        return Together(tuple(events)) if len(events) > 1 else first
 
     def _senders(self, event: DatagramReceived) -> Iterator[NodeId]:
         """The members that say they sent this datagram."""

@@ -6,7 +6,7 @@ are written in the order in which they came, many at a time.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,17 +18,21 @@ from mesh.blocks.records import RecordStore
 from mesh.blocks.store import BlockStore
 from mesh.blocks.tree import TreeEntry
 from mesh.model.ids import Digest, JobId
+from mesh.node.gathering import Gathering, NotStored, Outcome
 from mesh.render.pixels import same_piece
 from mesh.sched.events import DiskDamaged
 from mesh.wire.blocks import BlockData, BlockMissing, BlockRequest
 from mesh.wire.codec import encode_record
-from mesh.wire.effects import Compare, Compared, Persist
+from mesh.wire.effects import BlobFailed, BlobReady, Compare, Compared, KeepBlob, Persist
 
 THREADS = 4
 """Disk operations under way at once."""
 
 SERVING = 64
 """Block requests of peers that wait at once; more are answered as missing, and asked of others."""
+
+GATHER_SECONDS = 0.02
+"""Records are gathered for so long before they are written: a commit costs the same for many."""
 
 READ_CHUNK = 1 << 20
 
@@ -51,7 +55,9 @@ class NodeDisk:
         self._complain = complain
         self._limiter = trio.CapacityLimiter(THREADS)
         self._nursery: trio.Nursery | None = None
-        self._to_write: list[Persist] = []
+        self.gathering = Gathering(store, self._limiter, answer, complain)
+        self._to_write: dict[tuple[JobId, tuple[str, ...]], object | None] = {}
+        """Records by their keys, in the order in which they came: of one key, the last is all that counts."""
         self._news = trio.Event()
         self._serving = 0
 
@@ -59,6 +65,7 @@ class NodeDisk:
         """Serve until cancelled; what was asked for before is written all the same."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
+            nursery.start_soon(self.gathering.run)
             task_status.started()
             try:
                 await self._write_records()
@@ -68,14 +75,18 @@ class NodeDisk:
     # --- records --------------------------------------------------------------------------------------
 
     def persist(self, effect: Persist) -> None:
-        self._to_write.append(effect)
+        if not effect.key:
+            for name in [name for name in self._to_write if name[0] == effect.job]:
+                del self._to_write[name]
+        self._to_write[effect.job, effect.key] = effect.record
         self._news.set()
 
     async def _write_records(self) -> None:
         while True:
             await self._news.wait()
+            await trio.sleep(GATHER_SECONDS)
             self._news = trio.Event()
-            batch, self._to_write = self._to_write, []
+            batch, self._to_write = self._to_write, {}
             try:
                 await trio.to_thread.run_sync(self._write_batch, batch, limiter=self._limiter)
             except DiskFull as error:
@@ -83,13 +94,14 @@ class NodeDisk:
                 self._complain(str(error))
 
     def _write_now(self) -> None:
-        batch, self._to_write = self._to_write, []
+        batch, self._to_write = self._to_write, {}
         with suppress(DiskFull):
             self._write_batch(batch)
 
-    def _write_batch(self, batch: list[Persist]) -> None:
+    def _write_batch(self, batch: Mapping[tuple[JobId, tuple[str, ...]], object | None]) -> None:
         self.records.write(
-            (one.job, one.key, None if one.record is None else encode_record(one.record)) for one in batch
+            (job, key, None if record is None else encode_record(record))
+            for (job, key), record in batch.items()
         )
 
     # --- blocks ---------------------------------------------------------------------------------------
@@ -100,11 +112,13 @@ class NodeDisk:
     def save_block(self, effect: blocks.SaveBlock) -> None:
         self._start(self._save_block, effect)
 
-    def pin(self, job: JobId, root: Digest) -> None:
-        self._start(self._in_thread, lambda: self.store.pin(job, root))
+    def keep_blob(self, effect: KeepBlob) -> None:
+        def event(outcome: Outcome) -> object:
+            if isinstance(outcome, NotStored):
+                return BlobFailed(effect.root, outcome.reason)
+            return BlobReady(effect.root)
 
-    def unpin(self, job: JobId) -> None:
-        self._start(self._in_thread, lambda: self.store.unpin(job))
+        self.gathering.keep(effect.job, effect.root, effect.block, event)
 
     def serve(self, request: BlockRequest, send: Answer) -> None:
         """Answer a peer's request, block by block, as fast as the peer takes them."""
@@ -113,9 +127,6 @@ class NodeDisk:
     def _start(self, task: Callable[..., object], *args: object) -> None:
         assert self._nursery is not None
         self._nursery.start_soon(task, *args)  # type: ignore[arg-type]
-
-    async def _in_thread(self, action: Callable[[], None]) -> None:
-        await trio.to_thread.run_sync(action, limiter=self._limiter)
 
     async def _ask_local(self, effect: blocks.AskLocal) -> None:
         try:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import trio
@@ -22,6 +23,7 @@ from mesh.errors import MeshError
 from mesh.model.ids import Digest, JobId
 from mesh.model.units import Unit
 from mesh.node.disk import NodeDisk
+from mesh.node.gathering import NotStored, Outcome
 from mesh.wire.effects import (
     Attempt,
     Render,
@@ -31,6 +33,7 @@ from mesh.wire.effects import (
     RenderProgress,
     Shorten,
     StopRender,
+    Together,
 )
 
 
@@ -68,8 +71,9 @@ class Rendering:
         self._rendered = rendered
         self._running: dict[Attempt, _Running] = {}
         self._unpacking: dict[Digest, trio.Lock] = {}
+        self._unpacked: dict[Digest, Path] = {}
         self._nursery: trio.Nursery | None = None
-        self.host = EngineHost(spool / "pixels", threads, self._hear, environment)
+        self.host = EngineHost(spool / "pixels", threads, self._hear_all, environment)
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled. Whatever an earlier life left in the spool is removed first."""
@@ -86,7 +90,11 @@ class Rendering:
         buckets = manifest.grid.count
         running = _Running(effect.job, effect.unit, manifest.scene_root, effect.unit.stop, buckets)
         self._running[effect.attempt] = running
-        self._start(self._render, effect, running)
+        folder = self._unpacked.get(running.scene)
+        if folder is None:
+            self._start(self._unpack_and_render, effect, running)
+        else:
+            self._render(effect, running, folder)
 
     def stop(self, effect: StopRender) -> None:
         running = self._running.pop(effect.attempt, None)
@@ -104,6 +112,7 @@ class Rendering:
         """Remove the unpacked files of all other scenes."""
         for root in [root for root in self._unpacking if root not in needed]:
             del self._unpacking[root]
+            self._unpacked.pop(root, None)
             folder = self._folder(root)
             self._start(trio.to_thread.run_sync, shutil.rmtree, folder, True)
 
@@ -114,7 +123,7 @@ class Rendering:
         assert self._nursery is not None
         self._nursery.start_soon(task, *args)  # type: ignore[arg-type]
 
-    async def _render(self, effect: Render, running: _Running) -> None:
+    async def _unpack_and_render(self, effect: Render, running: _Running) -> None:
         folder = self._folder(running.scene)
         try:
             async with self._unpacking.setdefault(running.scene, trio.Lock()):
@@ -123,32 +132,60 @@ class Rendering:
             if self._running.pop(effect.attempt, None) is not None:
                 self._answer(RenderFailed(running.job, running.unit, effect.attempt, str(error)))
             return
+        if running.scene in self._unpacking:
+            self._unpacked[running.scene] = folder
+        self._render(effect, running, folder)
+
+    def _render(self, effect: Render, running: _Running, folder: Path) -> None:
         if self._running.get(effect.attempt) is running:
             running.started = True
             self.host.render(effect.attempt, effect.manifest, effect.unit, folder)
             if running.limit < effect.unit.stop:
                 self.host.shorten(effect.attempt, running.limit)
 
-    def _hear(self, news: EngineNews) -> None:
+    def _hear_all(self, news: Sequence[EngineNews]) -> None:
+        events = [event for each in news if (event := self._hear(each)) is not None]
+        if events:
+            self._answer(Together(tuple(events)))
+
+    def _hear(self, news: EngineNews) -> RenderProgress | RenderEnded | None:
+        """What to tell the machines at once."""
         running = self._running.get(news.attempt)
         if running is None:
-            if isinstance(news, EngineDone):
-                news.payload.unlink(missing_ok=True)
-            return
+            if isinstance(news, EngineDone) and isinstance(news.payload, Path):
+                _remove(news.payload)
+            return None
         match news:
             case EngineProgress(attempt=attempt, fraction=fraction):
-                self._answer(RenderProgress(running.job, running.unit, attempt, fraction))
+                return RenderProgress(running.job, running.unit, attempt, fraction)
             case EngineWarned(sentence=sentence):
                 self._warn(running.job, sentence)
-            case EngineDone():
-                self._answer(RenderEnded(running.job, news.unit, news.attempt))
-                self._start(self._store, news, running)
+            case EngineDone(payload=bytes(payload)):
+                self._disk.gathering.put(running.job, payload, partial(self._stored, news, running))
+                return RenderEnded(running.job, news.unit, news.attempt, len(payload))
+            case EngineDone(payload=Path() as payload):
+                self._start(self._store, news, payload, running)
+                return RenderEnded(running.job, news.unit, news.attempt, _size_of(payload))
             case EngineFailed():
                 self._start(self._report, news, running)
+        return None
 
-    async def _store(self, news: EngineDone, running: _Running) -> None:
+    def _stored(self, news: EngineDone, running: _Running, outcome: Outcome) -> RenderDone | RenderFailed:
+        """What became of a short payload, for the machines; those whose unit was given up ignore it."""
+        self._running.pop(news.attempt, None)
+        if isinstance(outcome, NotStored):
+            reason = f"its pixels could not be stored: {outcome.reason}"
+            return RenderFailed(running.job, running.unit, news.attempt, reason)
+        assert isinstance(news.payload, bytes)
+        self._rendered(news.unit.size, running.of_frame)
+        size = len(news.payload)
+        return RenderDone(
+            running.job, news.unit, news.attempt, outcome.root, size, news.seconds, outcome.block
+        )
+
+    async def _store(self, news: EngineDone, payload: Path, running: _Running) -> None:
         try:
-            pixels, size = await self._disk.put_file(news.payload)
+            pixels, size = await self._disk.put_file(payload)
         except (DiskFull, OSError) as error:
             answer: RenderDone | RenderFailed = RenderFailed(
                 running.job, running.unit, news.attempt, f"its pixels could not be stored: {error}"
@@ -157,7 +194,7 @@ class Rendering:
             answer = RenderDone(running.job, news.unit, news.attempt, pixels, size, news.seconds)
             self._rendered(news.unit.size, running.of_frame)
         finally:
-            news.payload.unlink(missing_ok=True)
+            _remove(payload)
         if self._running.pop(news.attempt, None) is not None:
             self._answer(answer)
 
@@ -174,6 +211,17 @@ class Rendering:
             self._answer(
                 RenderFailed(running.job, running.unit, news.attempt, news.reason, log, news.retryable)
             )
+
+
+def _size_of(payload: Path) -> int:
+    try:
+        return payload.stat().st_size
+    except OSError:
+        return 0  # storing it will say what is wrong
+
+
+def _remove(payload: Path) -> None:
+    payload.unlink(missing_ok=True)
 
 
 async def _once(data: bytes) -> AsyncIterator[bytes]:

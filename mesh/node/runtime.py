@@ -68,6 +68,7 @@ from mesh.wire.effects import (
     Compare,
     DatagramReceived,
     Fetch,
+    KeepBlob,
     MessageReceived,
     Notify,
     Persist,
@@ -80,6 +81,7 @@ from mesh.wire.effects import (
     Shorten,
     StopRender,
     TimerFired,
+    Together,
     Unpin,
 )
 
@@ -186,7 +188,7 @@ class Node:
         self.book = InviteBook(identity) if identity.can_issue else None
         self._links = Links(
             identity,
-            self._on_message,
+            self._on_messages,
             self._on_send_failed,
             self._resolve,
             bulk=BLOCK_MESSAGES.values(),
@@ -316,10 +318,12 @@ class Node:
                 self.disk.persist(effect)
             case Compare():
                 self.disk.compare(effect)
+            case KeepBlob():
+                self.disk.keep_blob(effect)
             case Pin(job=job, root=root):
-                self.disk.pin(job, root)
+                self.disk.gathering.pin(job, root)
             case Unpin(job=job):
-                self.disk.unpin(job)
+                self.disk.gathering.unpin(job)
             case blocks.AskLocal():
                 self.disk.ask_local(effect)
             case blocks.SaveBlock():
@@ -369,15 +373,18 @@ class Node:
 
     # --- the network ----------------------------------------------------------------------------------
 
-    async def _on_message(self, sender: NodeId, message: Message) -> None:
-        if isinstance(message, BlockRequest):
+    async def _on_messages(self, sender: NodeId, messages: Sequence[Message]) -> None:
+        async def answer(data: BlockData | BlockMissing) -> None:
+            await self._links.send_when_room(sender, data)
 
-            async def answer(data: BlockData | BlockMissing) -> None:
-                await self._links.send_when_room(sender, data)
-
-            self.disk.serve(message, answer)
-        else:
-            self.feed(MessageReceived(sender, message))
+        received: list[MessageReceived] = []
+        for message in messages:
+            if isinstance(message, BlockRequest):
+                self.disk.serve(message, answer)
+            else:
+                received.append(MessageReceived(sender, message))
+        if received:
+            self.feed(Together(tuple(received)))
         await trio.lowlevel.checkpoint()
 
     async def _on_send_failed(self, to: NodeId, message: Message) -> None:

@@ -11,6 +11,7 @@ Only engines whose pixels are the same to the bit on every machine are audited.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from mesh.model.ids import Digest, JobId, NodeId
@@ -122,10 +123,10 @@ class Audits:
 
     # --- rendering again ----------------------------------------------------------------------------
 
-    def start(self, *, idle: bool) -> None:
-        """Begins the next check where a slot is free: before other work, for audits are few."""
+    def start(self, room: Callable[[], bool]) -> None:
+        """Begins the next check where there is room for it: before other work, for audits are few."""
         core = self._core
-        while idle and self._waiting:
+        while self._waiting and room():
             check = self._waiting.popleft()
             job = core.jobs.get(check.job)
             if job is None or job.cancelled or job.paused or not core.i_can_render(job):

@@ -41,6 +41,8 @@ class Books:
         self._core = core
         self.on_audit: Callable[[Job, NodeId, AuditFact], None] = lambda _job, _auditor, _fact: None
         """What is to follow from an audit, once it is in the facts."""
+        self._unwritten: dict[JobId, int] = {}
+        """The first entry of this node's log that is not on disk, by job."""
 
     def open(self, record: JobRecord, job_id: JobId) -> Job:
         """Starts a job's books; the caller has made sure that it is new."""
@@ -74,14 +76,32 @@ class Books:
     def append(self, job: Job, entry: Entry) -> None:
         """A new entry of this node's own log."""
         core = self._core
-        run = job.logs.append((core.me, core.boot), entry)
+        name = (core.me, core.boot)
+        run = job.logs.append(name, entry)
+        self._unwritten.setdefault(job.id, run.first)
         self._enter(job, run)
         self._mark(job, run, for_keepers=True)
+
+    def write_logs(self) -> None:
+        """Puts this node's new entries on disk: those of one event in one record."""
+        core = self._core
+        name = (core.me, core.boot)
+        for job_id, first in self._unwritten.items():
+            job = core.jobs.get(job_id)
+            if job is not None:
+                for run in job.logs.run(name, first, job.logs.height(name)):
+                    self._write_run(job, run)
+        self._unwritten.clear()
+
+    def _write_run(self, job: Job, run: LogRun) -> None:
+        key = ("log", run.author.hex(), f"{run.boot:016x}", f"{run.first:012d}")
+        self._core.persist(job.id, key, run)
 
     def join(self, job: Job, run: LogRun, sender: NodeId) -> bool:
         """Entries from another node. False where a gap kept them out."""
         fresh, gap = job.logs.join(run)
         if fresh is not None:
+            self._write_run(job, fresh)
             self._enter(job, fresh)
             self._mark(job, fresh, for_keepers=sender not in job.keepers)
         return not gap
@@ -132,8 +152,6 @@ class Books:
 
     def _enter(self, job: Job, run: LogRun) -> None:
         core = self._core
-        key = ("log", run.author.hex(), f"{run.boot:016x}", f"{run.first:012d}")
-        core.persist(job.id, key, run)
         core.touch(job)
         for entry in run.entries:
             news = job.facts.learn(run.author, entry, run.boot)

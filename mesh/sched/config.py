@@ -42,6 +42,8 @@ class SchedConfig:
     """A request not answered for so long is given up."""
     prefetch_seconds: float = 0.03
     """Ask for the next work so long before the current unit ends, or three steal round trips if longer."""
+    engine_ahead_seconds: float = 0.02
+    """The engine has the next unit so long before the current one ends, so that it never waits."""
     grain_factor: float = 20.0
     """No unit is cut into pieces that take less than this many steals."""
     steal_cost_seconds: float = 0.003
@@ -64,7 +66,7 @@ class SchedConfig:
     keep_seconds: float = 10.0
     """A node asked to keep a copy must have it within this time."""
     keep_at_once: int = 8
-    """Requests for copies that are out at one time, per node."""
+    """Requests that make others fetch copies and are out at one time, per node."""
     recopy_seconds: float = 10.0
     """A holder must be gone for so long before its copies are made again."""
     scene_copies: int = 2

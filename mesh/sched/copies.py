@@ -16,7 +16,7 @@ from mesh.sched.core import Core
 from mesh.sched.job import Copy, Job
 from mesh.sched.life import UnitState
 from mesh.sched.peers import rendezvous
-from mesh.wire.effects import Fetch, Pin, RenderDone
+from mesh.wire.effects import Fetch, KeepBlob, Pin, RenderDone
 from mesh.wire.sched import (
     CopyRecord,
     Entry,
@@ -38,9 +38,13 @@ class Making:
     """A second copy that is to be made, or being made."""
 
     size: int
+    block: bytes = b""
+    """All of the pixels' blob, where it is so small that it travels with the request."""
     units: list[StoredRecord] = field(default_factory=list)
     """Not in the ledger until the copy is there; empty where a lost copy is replaced."""
     asked: NodeId | None = None
+    until: float = 0.0
+    """When whoever was asked is late."""
     tried: dict[NodeId, None] = field(default_factory=dict)
 
 
@@ -60,7 +64,7 @@ class Copies:
         self._queue: dict[CopyKey, None] = {}
         """Copies that wait for one of the few places for requests."""
         self._out = 0
-        self._keeping: dict[CopyKey, Keeping] = {}
+        self._keeping: dict[Digest, dict[JobId, Keeping]] = {}
 
     # --- the renderer's side ------------------------------------------------------------------------
 
@@ -70,16 +74,16 @@ class Copies:
         record = StoredRecord(done.unit, done.pixels, done.size, done.seconds)
         core.persist(job.id, ("stored", _unit_key(record)), record)
         core.out.append(Pin(job.id, done.pixels))
-        self.copy_then_publish(job, record)
+        self.copy_then_publish(job, record, done.block)
 
-    def copy_then_publish(self, job: Job, record: StoredRecord) -> None:
+    def copy_then_publish(self, job: Job, record: StoredRecord, block: bytes = b"") -> None:
         key = (job.id, record.pixels)
         if record.pixels in job.copies and self._has_other(job, record.pixels):
             # The very same pixels are held by two already, as black buckets are.
             self._publish(job, record, self._live_others(job, record.pixels))
             return
         job.copies.setdefault(record.pixels, Copy(record.size, set()))
-        making = self._making.setdefault(key, Making(record.size))
+        making = self._making.setdefault(key, Making(record.size, block))
         making.units.append(record)
         if making.asked is None:
             self._enqueue(key)
@@ -105,6 +109,16 @@ class Copies:
             self.pump()
         else:
             self._enqueue(key)
+
+    def look_for_late(self, job: Job) -> None:
+        """Gives up on those who have not answered in time."""
+        core = self._core
+        for (job_id, pixels), making in list(self._making.items()):
+            if job_id == job.id and making.asked is not None and making.until <= core.now:
+                self.on_late(job, pixels, making.asked)
+        waits = [making.until for key, making in self._making.items() if key[0] == job.id and making.asked]
+        if waits:
+            core.wake(("keep", job.id), min(waits))
 
     def on_late(self, job: Job, pixels: Digest, asked: NodeId) -> None:
         """The node asked has not answered in time, or cannot be reached."""
@@ -132,7 +146,8 @@ class Copies:
 
     def _free(self, making: Making) -> None:
         making.asked = None
-        self._out -= 1
+        if not making.block:
+            self._out -= 1
 
     def pump(self) -> None:
         """Asks for copies while there are places."""
@@ -152,12 +167,13 @@ class Copies:
                 continue
             making.asked = target
             making.tried[target] = None
-            self._out += 1
+            if not making.block:
+                self._out += 1
             holders = (core.me, *self._live_others(job, key[1]))[:8]
             entry = not making.units
-            core.send(target, KeepPixels(job.id, key[1], making.size, holders, entry))
-            wait = core.config.keep_seconds + making.size / 1e6
-            core.wake(("keep", job.id, key[1], target), core.now + wait)
+            core.send(target, KeepPixels(job.id, key[1], making.size, holders, entry, making.block))
+            making.until = core.now + core.config.keep_seconds + making.size / 1e6
+            core.wake(("keep", job.id), making.until)
 
     def _target(self, job: Job, pixels: Digest, making: Making) -> NodeId | None:
         """The submitter, or whom all agree on for these pixels; None when enough were tried."""
@@ -179,16 +195,18 @@ class Copies:
             job.copies[request.pixels].others.update(node for node in request.holders if node != core.me)
             core.send(sender, PixelsKept(job.id, request.pixels, kept=True))
             return
-        self._keeping[job.id, request.pixels] = Keeping(request, sender)
+        self._keeping.setdefault(request.pixels, {})[job.id] = Keeping(request, sender)
+        if request.block:
+            core.out.append(KeepBlob(job.id, request.pixels, request.block))
+            return
         core.out.append(Pin(job.id, request.pixels))
         core.out.append(Fetch(request.pixels, request.holders))
 
     def on_blob(self, root: Digest, here: bool) -> None:
         """A blob that was asked for is here, or could not be had."""
         core = self._core
-        for key in [key for key in self._keeping if key[1] == root]:
-            keeping = self._keeping.pop(key)
-            job = core.jobs.get(key[0])
+        for job_id, keeping in self._keeping.pop(root, {}).items():
+            job = core.jobs.get(job_id)
             if job is None:
                 continue
             request = keeping.request
@@ -228,10 +246,10 @@ class Copies:
             making = self._making.pop(key)
             self._queue.pop(key, None)
             if making.asked is not None:
-                self._out -= 1
+                self._free(making)
             self._discard(job, making.units)
-        for key in [key for key in self._keeping if key[0] == job.id]:
-            del self._keeping[key]
+        for keepings in self._keeping.values():
+            keepings.pop(job.id, None)
 
     def _discard(self, job: Job, records: list[StoredRecord]) -> None:
         for record in records:

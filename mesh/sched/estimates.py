@@ -42,7 +42,7 @@ def untouched_from(run: Run, threads: int) -> int:
 
 
 def seconds_left(job: Job, run: Run, node: NodeId, now: float) -> float:
-    """Until the unit is rendered; infinite while nobody knows."""
+    """Until the unit is rendered, once it is begun; infinite while nobody knows."""
     size = run.stop - run.start
     share = job.facts.shares.get(node)
     if run.fraction > 0:
@@ -51,7 +51,7 @@ def seconds_left(job: Job, run: Run, node: NodeId, now: float) -> float:
         pace = share.seconds / share.buckets
     else:
         return math.inf
-    return max(0.0, run.began + pace * size - now)
+    return pace * size if run.queued else max(0.0, run.began + pace * size - now)
 
 
 def spare_of(job: Job, threads: int, now: float) -> int:

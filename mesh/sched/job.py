@@ -43,7 +43,7 @@ class Claim:
 
 @dataclass(slots=True)
 class Run:
-    """A unit that this node's engine is rendering."""
+    """A unit that this node's engine has: it renders one after the other."""
 
     job: JobId
     attempt: Attempt
@@ -58,6 +58,8 @@ class Run:
     """Of the unit as it was begun."""
     ended: bool = False
     """The engine is done with it, and the disk is not."""
+    queued: bool = False
+    """The engine has it, and renders another unit before it."""
 
 
 @dataclass(slots=True)

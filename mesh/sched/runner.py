@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from itertools import islice
 
 from mesh.sched.books import Books
 from mesh.sched.core import Core
@@ -29,7 +31,12 @@ _SAY_PROGRESS = 1.0
 """Seconds between two statements of progress to the keepers."""
 
 _MOST_STORING = 16
-"""Units whose pixels are on their way to the disk at one time."""
+_MOST_STORING_BYTES = 16 << 20
+"""Units whose pixels are on their way to the disk at one time, and their bytes: more of them only where they
+are small."""
+
+_MOST_AHEAD = 128
+"""Units that the engine has and has not begun."""
 
 
 class Runner:
@@ -41,6 +48,10 @@ class Runner:
         self._books = books
         self._sharing = sharing
         self._stored = stored
+        self._engine: dict[Attempt, Run] = {}
+        """What the engine has, in the order in which it renders it."""
+        self._storing: dict[Attempt, int] = {}
+        """Bytes of pixels that are on their way to the disk."""
 
     # --- questions ----------------------------------------------------------------------------------
 
@@ -58,10 +69,18 @@ class Runner:
 
     def idle(self) -> bool:
         """Whether a slot is free, and the disk keeps up with what was rendered."""
-        runs = [run.ended for job in self._core.jobs.values() for run in job.runs.values()]
-        storing = sum(runs)
-        busy = len(runs) - storing + self._core.auditing
-        return busy < self._core.capacity.units and storing < _MOST_STORING
+        busy = len(self._engine) + self._core.auditing
+        return busy < self._core.capacity.units and self._disk_keeps_up()
+
+    def room_for_one(self) -> bool:
+        """Whether something else may be given to the engine, to be rendered when a slot is free."""
+        if self.idle():
+            return True
+        ahead = self._core.config.engine_ahead_seconds
+        return not self._core.auditing and self._disk_keeps_up() and self._busy_for() <= ahead
+
+    def _disk_keeps_up(self) -> bool:
+        return len(self._storing) < _MOST_STORING or sum(self._storing.values()) < _MOST_STORING_BYTES
 
     def wanted(self) -> tuple[list[Job], bool]:
         """The jobs whose work would be welcome here, best first, and whether there is other work to do."""
@@ -75,27 +94,61 @@ class Runner:
 
     def slot_within(self, seconds: float) -> bool:
         """Whether a slot is free, or will be soon."""
-        core = self._core
-        if core.capacity.units <= 0:
+        if self._core.capacity.units <= 0:
             return False
-        if self.idle():
-            return True
-        runs = [(job, run) for job in core.jobs.values() for run in job.runs.values() if not run.ended]
-        return any(seconds_left(job, run, core.me, core.now) <= seconds for job, run in runs)
+        return self.idle() or self._busy_for() <= seconds
+
+    def _busy_for(self) -> float:
+        """Seconds until the engine has nothing to do in one of its slots; infinite while nobody knows."""
+        core = self._core
+        begun, queued = [math.inf], 0.0
+        for run in self._engine.values():
+            left = seconds_left(core.jobs[run.job], run, core.me, core.now)
+            if run.queued:
+                queued += left / core.capacity.units
+            else:
+                begun.append(left)
+        return min(begun) + queued
 
     # --- starting -----------------------------------------------------------------------------------
 
     def fill(self) -> None:
-        """Starts units while slots are free and there is work here."""
+        """Starts units while slots are free and there is work here, and gives the engine so much more that
+        it does not wait for this node when it has rendered a unit."""
         while self.idle():
-            for job in self._sharing.ranked():
-                if job.holdings.owned and self.ready(job):
-                    span = self._next(job)
-                    if span is not None:
-                        self._start(job, span)
-                        break
-            else:
+            if self._start_best() is None:
                 return
+        if not self._engine or self._core.auditing or not self._disk_keeps_up():
+            return
+        ahead = self._core.config.engine_ahead_seconds
+        left = self._busy_for()
+        while left <= ahead and len(self._engine) < self._core.capacity.units + _MOST_AHEAD:
+            run = self._start_best()
+            if run is None:
+                break
+            left += seconds_left(self._core.jobs[run.job], run, self._core.me, self._core.now)
+        self._plan_ahead(left)
+
+    def _start_best(self) -> Run | None:
+        """Starts the next unit of the most deserving job that has any here."""
+        for job in self._sharing.ranked():
+            if job.holdings.owned and self.ready(job):
+                span = self._next(job)
+                if span is not None:
+                    return self._start(job, span)
+        return None
+
+    def _plan_ahead(self, left: float) -> None:
+        """Has this node look again shortly before the engine ends, also where that reports no progress: for
+        the next unit, or for somebody who has one."""
+        core = self._core
+        if left >= 3600 or core.waiting_for(("ahead",)):
+            return
+        ranked = self._sharing.ranked()
+        content = bool(ranked) and bool(ranked[0].holdings.owned)
+        ahead = core.config.engine_ahead_seconds if content else 0.9 * core.ahead()
+        if left > ahead:
+            core.wake(("ahead",), core.now + left - ahead)
 
     def _next(self, job: Job) -> Interval | None:
         """The first piece of a frame that is owned and may be tried here."""
@@ -115,28 +168,37 @@ class Runner:
             return False
         return any(node not in tried for node in self._core.other_able(job))
 
-    def _start(self, job: Job, span: Interval) -> None:
+    def _start(self, job: Job, span: Interval) -> Run:
         core = self._core
         attempt = core.next_attempt()
         job.holdings.move([span], UnitState.OWNED, UnitState.RUNNING)
-        run = Run(job.id, attempt, span[0], span[1], span[1], core.now, core.now)
-        job.runs[attempt] = run
+        queued = len(self._engine) >= core.capacity.units
+        run = Run(job.id, attempt, span[0], span[1], span[1], core.now, core.now, queued=queued)
+        job.runs[attempt] = self._engine[attempt] = run
         job.worked_at = core.now
         unit = job.layout.unit(*span)
         core.out.append(Render(job.id, job.manifest, unit, attempt))
         core.notify(UnitStarted(job.id, unit))
         core.story.tell(core.now, job.id, [span], "started here")
-        core.wake(("stall", job.id, attempt), core.now + core.config.progress_seconds)
-        self._plan_next(job, run)
+        core.wake(("stall", job.id), core.now + core.config.progress_seconds)
         core.claims_changed(job)
+        return run
 
-    def _plan_next(self, job: Job, run: Run) -> None:
-        """Wakes the thief shortly before the unit ends, also where the engine reports no progress."""
+    def _leave_engine(self, attempt: Attempt) -> None:
+        """The engine is done with a unit, in whatever way, and begins the next that it has."""
         core = self._core
-        left = seconds_left(job, run, core.me, core.now)
-        content = job.holdings.owned and self._sharing.ranked()[0] is job
-        if left < 3600 and not content:
-            core.wake(("ahead", run.attempt), core.now + max(0.0, left - 0.9 * core.ahead()))
+        if self._engine.pop(attempt, None) is None:
+            return
+        for run in islice(self._engine.values(), core.capacity.units):
+            if run.queued:
+                run.queued = False
+                run.began = run.moved = core.now
+
+    def _drop(self, job: Job, attempt: Attempt) -> Run | None:
+        """Forgets a unit; the caller sees to its positions."""
+        self._leave_engine(attempt)
+        self._storing.pop(attempt, None)
+        return job.runs.pop(attempt, None)
 
     # --- what the engine says -----------------------------------------------------------------------
 
@@ -157,11 +219,13 @@ class Runner:
         run = job.runs.get(event.attempt)
         if run is not None:
             run.ended = True
+            self._leave_engine(event.attempt)
+            self._storing[event.attempt] = event.size
             self._core.touch(job)
 
     def on_done(self, job: Job, event: RenderDone) -> None:
         core = self._core
-        run = job.runs.pop(event.attempt, None)
+        run = self._drop(job, event.attempt)
         if run is None:
             return
         start, stop = job.layout.span(event.unit)
@@ -175,24 +239,24 @@ class Runner:
         self._stored(job, event)
 
     def on_failed(self, job: Job, event: RenderFailed) -> None:
-        run = job.runs.pop(event.attempt, None)
+        run = self._drop(job, event.attempt)
         if run is not None:
             self._fail(job, run, event.reason, event)
 
-    def on_stall(self, job: Job, attempt: Attempt) -> None:
+    def on_stall(self, job: Job) -> None:
         """No progress for too long is a failure; otherwise look again later."""
         core = self._core
-        run = job.runs.get(attempt)
-        if run is None:
-            return
         limit = core.config.progress_seconds
-        if core.now - run.moved < limit:
-            core.wake(("stall", job.id, attempt), run.moved + limit)
-            return
-        del job.runs[attempt]
-        unit = job.layout.unit(run.start, run.begun_stop)
-        core.out.append(StopRender(job.id, unit, attempt))
-        self._fail(job, run, f"no progress for {limit:.0f} s", None)
+        for run in list(job.runs.values()):
+            if run.queued or core.now - run.moved < limit:
+                continue
+            self._drop(job, run.attempt)
+            unit = job.layout.unit(run.start, run.begun_stop)
+            core.out.append(StopRender(job.id, unit, run.attempt))
+            self._fail(job, run, f"no progress for {limit:.0f} s", None)
+        moved = [core.now if run.queued else run.moved for run in job.runs.values()]
+        if moved:
+            core.wake(("stall", job.id), min(moved) + limit)
 
     def _fail(self, job: Job, run: Run, reason: str, event: RenderFailed | None) -> None:
         core = self._core
@@ -245,7 +309,7 @@ class Runner:
             self._stop(job, run, target)
 
     def _stop(self, job: Job, run: Run, target: UnitState) -> None:
-        del job.runs[run.attempt]
+        self._drop(job, run.attempt)
         job.holdings.move([(run.start, run.stop)], UnitState.RUNNING, target)
         unit = job.layout.unit(run.start, run.begun_stop)
         stop: Effect = StopRender(job.id, unit, run.attempt)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from typing import assert_never
 
-from mesh.model.ids import Boot, Digest, JobId, NodeId
+from mesh.model.ids import Boot, JobId, NodeId
 from mesh.sched import events as ev
 from mesh.sched.audits import Audits
 from mesh.sched.books import Books
@@ -49,6 +49,7 @@ from mesh.wire.effects import (
     RenderProgress,
     SendFailed,
     TimerFired,
+    Together,
 )
 from mesh.wire.sched import (
     MAX_SPAN_NUMBERS,
@@ -128,12 +129,14 @@ class Scheduler:
         )
         self.views = Views(core)
 
-    def handle(self, event: SchedEvent, now: float) -> list[Effect]:
+    def handle(self, event: SchedEvent | Together, now: float) -> list[Effect]:
         """What to do about `event`. Raises only for mistakes in our own code."""
         core = self._core
         core.now = max(core.now, now)
-        self._dispatch(event)
+        for one in event.events if isinstance(event, Together) else (event,):
+            self._dispatch(one)
         self._settle()
+        self._books.write_logs()
         effects, core.out = core.out, []
         return effects
 
@@ -342,7 +345,7 @@ class Scheduler:
             case ("roll",):
                 self._spread.roll_call()
                 core.wake(alarm, core.now + core.config.roll_call_seconds * core.rng.uniform(0.75, 1.25))
-            case ("park",) | ("ahead", _):
+            case ("park",) | ("ahead",):
                 pass  # settling is all that is wanted
             case ("serve",):
                 self._lender.serve_parked()
@@ -391,12 +394,12 @@ class Scheduler:
                     self._replication.compare(job, NodeId(node))
             case ("loan", _, bytes(thief), int(request)):
                 self._lender.on_grant_failed(job, NodeId(thief), request)
-            case ("stall", _, int(attempt)):
-                self._runner.on_stall(job, Attempt(attempt))
+            case ("stall", _):
+                self._runner.on_stall(job)
             case ("audit", _, int(attempt)):
                 self._audits.on_stall(job, Attempt(attempt))
-            case ("keep", _, bytes(pixels), bytes(asked)):
-                self._copies.on_late(job, Digest(pixels), NodeId(asked))
+            case ("keep", _):
+                self._copies.look_for_late(job)
             case ("publish", _):
                 self._copies.publish_restored(job)
             case ("scene", _) | ("durable", _):
@@ -421,7 +424,7 @@ class Scheduler:
                     stirred[job_id] = None
         if not core.jobs:
             return
-        self._audits.start(idle=self._runner.idle())
+        self._audits.start(self._runner.room_for_one)
         self._runner.fill()
         if stirred and self._lender.has_parked:
             self._lender.serve_parked()

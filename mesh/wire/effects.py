@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import NewType
+from typing import Any, NewType
 
 from mesh.model.ids import Digest, JobId, NodeId
 from mesh.model.manifest import Manifest
@@ -70,17 +70,19 @@ class RenderProgress:
 
 @dataclass(frozen=True, slots=True)
 class RenderEnded:
-    """The engine is free again; the unit's pixels are on their way to the disk. RenderDone, or RenderFailed
-    where the disk will not have them, follows."""
+    """The engine is free for what it was given next; the unit's pixels, `size` bytes, are on their way to the
+    disk. RenderDone, or RenderFailed where the disk will not have them, follows."""
 
     job: JobId
     unit: Unit
     attempt: Attempt
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class RenderDone:
-    """The unit's pixels are on this node's disk as the blob `pixels` (`size` bytes), fsynced."""
+    """The unit's pixels are on this node's disk as the blob `pixels` (`size` bytes), fsynced. Where the blob
+    is nothing but its root, `block` is that root, to be sent along with whatever asks for a copy."""
 
     job: JobId
     unit: Unit
@@ -88,6 +90,7 @@ class RenderDone:
     pixels: Digest
     size: int
     seconds: float
+    block: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,14 @@ class Compared:
     equal: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Several events that are there at once, in order. A machine takes them in one by one, and looks at what
+    follows from them once."""
+
+    events: tuple[Any, ...]
+
+
 Event = (
     TimerFired
     | DatagramReceived
@@ -140,6 +151,7 @@ Event = (
     | BlobReady
     | BlobFailed
     | Compared
+    | Together
 )
 
 
@@ -188,9 +200,19 @@ class Fetch:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepBlob:
+    """Store the blob `root`, all of which is said to be in its root block, durably; keep it on behalf of
+    `job`. Answered by BlobReady, or by BlobFailed where the bytes are not what they should be."""
+
+    job: JobId
+    root: Digest
+    block: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Render:
-    """Start rendering on this node's engine; the scene is here. Answered by RenderProgress (several)
-    and RenderDone or RenderFailed, unless StopRender comes first."""
+    """Render on this node's engine, after what it was given before; the scene is here. Answered by
+    RenderProgress (several) and RenderDone or RenderFailed, unless StopRender comes first."""
 
     job: JobId
     manifest: Manifest
@@ -263,6 +285,7 @@ Effect = (
     | SetTimer
     | Notify
     | Fetch
+    | KeepBlob
     | Render
     | Shorten
     | StopRender

@@ -24,6 +24,8 @@ MAX_RUN = 512
 MAX_RUNS = 512
 MAX_CLAIMS = 512
 MAX_HEIGHTS = 4096
+MAX_BLOCK = 8192
+"""Bytes of a block that travels with what asks to keep it."""
 
 Counter = Annotated[int, Range(0, 2**62)]
 Position = Annotated[int, Range(0, 2**48)]
@@ -384,7 +386,8 @@ class Convicted(Message):
 
 @dataclass(frozen=True, slots=True)
 class KeepPixels(Message):
-    """Fetch these pixels from `holders` and keep them as a second copy; answered by PixelsKept."""
+    """Keep these pixels as a second copy: what `block` holds, or else what `holders` have. Answered by
+    PixelsKept."""
 
     job: JobId
     pixels: Digest
@@ -392,6 +395,8 @@ class KeepPixels(Message):
     holders: Annotated[tuple[NodeId, ...], AtMost(8)]
     entry: bool
     """Write a HolderFact when they are kept: the result is in the ledger already."""
+    block: Annotated[bytes, AtMost(MAX_BLOCK)] = b""
+    """The root of the pixels' blob, where that is all of it: saves asking for a few bytes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Disks and engines of simulated render nodes: what Fetch, Render, Persist and their kin do.
 
 Pixels are a hash of what was rendered, so that a result can be held against the frame rendered alone. A
-disk outlives its node's lives; a kill may tear off the last records written. Engines render buckets in
-ascending order and say how far they are.
+disk outlives its node's lives; a kill may tear off the last records written. Engines render one unit after
+the other, its buckets in ascending order, and say how far they are.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from mesh.wire.effects import (
     Compared,
     Effect,
     Fetch,
+    KeepBlob,
     Persist,
     Pin,
     Render,
@@ -38,6 +39,8 @@ from tools.sim.host import Host
 from tools.sim.simulation import Simulation
 
 PIXEL_BYTES = 100_000
+SMALL_BYTES = 100
+"""Of every other unit's pixels, which travel with the request to keep them."""
 STORE_SECONDS = 0.005
 """From the end of rendering until the pixels are durable."""
 
@@ -46,6 +49,10 @@ def pixels_of(job: JobId, unit: Unit) -> Digest:
     """What rendering `unit` gives, on whatever node."""
     text = f"{job.hex()} {unit.frame} {unit.start} {unit.stop}"
     return Digest(hashlib.blake2b(text.encode(), digest_size=32).digest())
+
+
+def is_small(pixels: Digest) -> bool:
+    return pixels[0] % 2 == 0
 
 
 @dataclass(slots=True)
@@ -62,6 +69,7 @@ class Rendering:
     effect: Render
     stop: int
     began: float
+    """When it came to be rendered, or will."""
     done: int = 0
     """Buckets."""
 
@@ -89,7 +97,8 @@ class FarmWorld:
     """Seconds each host has spent rendering."""
     spent: dict[JobId, float] = field(default_factory=dict)
     """Seconds all hosts have spent on each job."""
-    _running: dict[tuple[int, Attempt], Rendering] = field(default_factory=dict)
+    _engines: dict[int, dict[Attempt, Rendering]] = field(default_factory=dict)
+    """What each host's engine has, in its order; it renders the first."""
     _written: dict[int, list[tuple[JobId, tuple[str, ...]]]] = field(default_factory=dict)
 
     def disk(self, host: Host) -> Disk:
@@ -105,24 +114,30 @@ class FarmWorld:
 
     def killed(self, simulation: Simulation, host: Host) -> None:  # noqa: ARG002  # the World's signature
         index = host.place.index
-        for key in [key for key in self._running if key[0] == index]:
-            del self._running[key]
+        self._engines.pop(index, None)
         if self.torn and self.rng.random() < self.torn:
             for written in self._written.get(index, [])[-self.rng.randrange(1, 6) :]:
                 self.disk(host).records.pop(written, None)
 
     def perform(self, simulation: Simulation, host: Host, effect: Effect) -> None:
+        disk = self.disk(host)
         match effect:
             case Fetch():
                 self._fetch(simulation, host, effect)
+            case KeepBlob(_, root):
+                if disk.full:
+                    simulation.deliver(host, BlobFailed(root, "the disk is full"), STORE_SECONDS)
+                else:
+                    disk.blobs[root] = None
+                    simulation.deliver(host, BlobReady(root), STORE_SECONDS)
             case Render():
                 self._render(simulation, host, effect)
             case Shorten(_, unit, attempt, stop):
-                rendering = self._running.get((host.place.index, attempt))
+                rendering = self._engine(host).get(attempt)
                 if rendering is not None:
                     rendering.stop = min(rendering.stop, max(stop, unit.start + rendering.done))
             case StopRender():
-                self._running.pop((host.place.index, effect.attempt), None)
+                self._leave(simulation, host, effect.attempt)
             case Persist():
                 self._persist(host, effect)
             case Compare():
@@ -182,10 +197,26 @@ class FarmWorld:
 
     # --- engines ------------------------------------------------------------------------------------
 
+    def _engine(self, host: Host) -> dict[Attempt, Rendering]:
+        return self._engines.setdefault(host.place.index, {})
+
     def _render(self, simulation: Simulation, host: Host, effect: Render) -> None:
+        engine = self._engine(host)
+        engine[effect.attempt] = rendering = Rendering(effect, effect.unit.stop, simulation.now)
+        if len(engine) == 1:
+            self._begin(simulation, host, rendering)
+
+    def _leave(self, simulation: Simulation, host: Host, attempt: Attempt) -> None:
+        """One unit less; if it was the one being rendered, the next is begun."""
+        engine = self._engine(host)
+        was_first = bool(engine) and next(iter(engine)) == attempt
+        if engine.pop(attempt, None) is not None and was_first and engine:
+            self._begin(simulation, host, next(iter(engine.values())))
+
+    def _begin(self, simulation: Simulation, host: Host, rendering: Rendering) -> None:
+        effect = rendering.effect
         self.started.append((simulation.now, host.place.index, effect.unit))
-        rendering = Rendering(effect, effect.unit.stop, simulation.now)
-        self._running[host.place.index, effect.attempt] = rendering
+        rendering.began = simulation.now
         reason = self.fails(host.place.index, effect.unit)
         if reason is not None:
             failed = RenderFailed(effect.job, effect.unit, effect.attempt, reason)
@@ -225,18 +256,19 @@ class FarmWorld:
             failed = RenderFailed(effect.job, unit, effect.attempt, "the disk is full")
             self._end(simulation, host, rendering, failed)
             return
-        simulation.deliver(host, RenderEnded(effect.job, unit, effect.attempt))
         pixels = pixels_of(effect.job, unit)
         if self.lies(host.place.index, unit):
             pixels = Digest(bytes(reversed(pixels)))
+        size, block = (SMALL_BYTES, b"root") if is_small(pixels) else (PIXEL_BYTES, b"")
+        simulation.deliver(host, RenderEnded(effect.job, unit, effect.attempt, size))
         self.disk(host).blobs[pixels] = None
         seconds = simulation.now - rendering.began
-        done = RenderDone(effect.job, unit, effect.attempt, pixels, PIXEL_BYTES, seconds)
-        del self._running[host.place.index, effect.attempt]
+        done = RenderDone(effect.job, unit, effect.attempt, pixels, size, seconds, block)
+        self._leave(simulation, host, effect.attempt)
         simulation.deliver(host, done, STORE_SECONDS)
 
     def _end(self, simulation: Simulation, host: Host, rendering: Rendering, event: object) -> None:
-        del self._running[host.place.index, rendering.effect.attempt]
+        self._leave(simulation, host, rendering.effect.attempt)
         simulation.deliver(host, event)
 
     def _after(
@@ -248,10 +280,10 @@ class FarmWorld:
         action: Callable[[], None],
     ) -> None:
         """Does it if the rendering is still wanted then, and waits while its host is stopped."""
-        key = (host.place.index, rendering.effect.attempt)
+        attempt = rendering.effect.attempt
 
         def later() -> None:
-            if self._running.get(key) is not rendering:
+            if self._engine(host).get(attempt) is not rendering:
                 return
             if host.paused:
                 simulation.at(simulation.now + 0.5, later)
