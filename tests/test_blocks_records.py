@@ -59,6 +59,14 @@ def test_a_forgotten_job_is_gone_and_others_are_not(tmp_path: Path) -> None:
         assert store.jobs() == (JOBS[0], JOBS[2])
 
 
+def test_one_batch_may_delete_all_of_a_job_and_write_it_anew(tmp_path: Path) -> None:
+    with RecordStore(tmp_path / "records.sqlite") as store:
+        store.write([(job, ("a", str(n)), b"x") for job in JOBS for n in range(3)])
+        store.write([(JOBS[1], ("a", "0"), b"y"), (JOBS[1], (), None), (JOBS[1], ("b",), b"z")])
+        assert list(store.read(JOBS[1])) == [(("b",), b"z")]
+        assert store.jobs() == tuple(JOBS)
+
+
 @pytest.mark.parametrize("key", [(), ("a\0b",)])
 def test_a_key_that_could_not_be_read_back_is_our_bug(tmp_path: Path, key: Key) -> None:
     with RecordStore(tmp_path / "records.sqlite") as store, pytest.raises(ValueError, match="cannot be"):

@@ -506,3 +506,48 @@ class StoreModel(RuleBasedStateMachine):
 
 TestStoreModel = StoreModel.TestCase
 TestStoreModel.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+
+
+class CountingDisk(Disk):
+    def __init__(self) -> None:
+        self.syncs = 0
+
+    def sync(self, path: Path) -> None:
+        self.syncs += 1
+        super().sync(path)
+
+
+def test_what_is_durable_already_is_not_synced_again(tmp_path: Path) -> None:
+    disk = CountingDisk()
+    with BlockStore(tmp_path, ROOMY, disk) as store:
+        root, _ = store.put_blob([b"few bytes"])
+        assert disk.syncs == 1
+        store.flush()
+        assert store.missing(root) == ()
+        assert disk.syncs == 1
+        store.put_pinned({digest_of(b"x"): b"x"}, [(b"owner", digest_of(b"x"))])
+        assert disk.syncs == 2
+
+
+def test_a_store_that_was_not_closed_syncs_what_it_finds_before_it_calls_that_durable(tmp_path: Path) -> None:
+    with BlockStore(tmp_path, ROOMY) as store:
+        root, _ = store.put_blob([b"few bytes"])
+    disk = CountingDisk()
+    with BlockStore(tmp_path, ROOMY, disk) as store:
+        assert store.missing(root) == ()
+        assert disk.syncs == 1
+
+
+def test_a_sync_that_failed_is_made_up_for(tmp_path: Path) -> None:
+    class FailingOnce(CountingDisk):
+        def sync(self, path: Path) -> None:
+            super().sync(path)
+            if self.syncs == 1:
+                raise OSError(errno.ENOSPC, "full")
+
+    disk = FailingOnce()
+    with BlockStore(tmp_path, ROOMY, disk) as store:
+        with pytest.raises(DiskFull):
+            store.put_blob([b"few bytes"])
+        store.flush()
+        assert disk.syncs == 2

@@ -94,7 +94,7 @@ def test_the_process_stays_open_between_units(tmp_path: Path) -> None:
     with_host(tmp_path, body)
 
 
-def test_a_killed_renderer_costs_its_units_and_the_next_one_finds_a_fresh_process(tmp_path: Path) -> None:
+def test_a_killed_renderer_costs_its_unit_and_the_next_one_finds_a_fresh_process(tmp_path: Path) -> None:
     async def body(host: EngineHost, listener: Listener) -> None:
         host.render(Attempt(1), sleeping_job(), Unit(1, 0, 8), tmp_path)
         assert isinstance(await listener.next(), EngineDone)
@@ -108,6 +108,29 @@ def test_a_killed_renderer_costs_its_units_and_the_next_one_finds_a_fresh_proces
 
         host.render(Attempt(3), sleeping_job(), Unit(2, 0, 8), tmp_path)
         assert isinstance(await listener.next(), EngineDone)
+
+    with_host(tmp_path, body)
+
+
+def test_units_that_waited_behind_a_crash_are_rendered_by_the_next_process(tmp_path: Path) -> None:
+    async def body(host: EngineHost, listener: Listener) -> None:
+        host.render(Attempt(1), sleeping_job(), Unit(1, 0, 8), tmp_path)
+        assert isinstance(await listener.next(), EngineDone)
+        assert host.pid is not None
+        host.render(Attempt(2), sleeping_job(milliseconds=60_000), Unit(2, 0, 8), tmp_path)
+        for attempt in (3, 4, 5):
+            host.render(Attempt(attempt), sleeping_job(), Unit(attempt - 2, 0, 8), tmp_path)
+        host.shorten(Attempt(4), 3)
+        host.stop(Attempt(5))
+        os.kill(host.pid, signal.SIGKILL)
+        answers = [await listener.next() for _ in range(3)]
+        assert [(type(answer), answer.attempt) for answer in answers] == [
+            (EngineFailed, 2),
+            (EngineDone, 3),
+            (EngineDone, 4),
+        ]
+        assert isinstance(answers[2], EngineDone)
+        assert answers[2].unit == Unit(2, 0, 3)
 
     with_host(tmp_path, body)
 

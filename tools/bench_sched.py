@@ -28,6 +28,7 @@ UNIT_SECONDS = 0.05
 WORKERS = 2
 EMPTY_UNITS = 4000
 LOOK_SECONDS = 0.005
+LOOK_MOST_SECONDS = 0.2
 PEERS = ("dask", "ray")
 
 
@@ -85,7 +86,7 @@ def _run_job(client: Client, file: SceneFile, frames: int, milliseconds: int) ->
         # A snapshot costs the node a millisecond or two: looking all the time would be what is measured.
         done = mine.frames_done / mine.frames_total
         left = seconds * (1 - done) / done if done else seconds
-        time.sleep(max(LOOK_SECONDS, left / 2))
+        time.sleep(min(max(LOOK_SECONDS, left / 2), LOOK_MOST_SECONDS))
 
 
 def _peer_python() -> str:

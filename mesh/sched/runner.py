@@ -35,6 +35,9 @@ _MOST_STORING_BYTES = 16 << 20
 """Units whose pixels are on their way to the disk at one time, and their bytes: more of them only where they
 are small."""
 
+_SLACK = 0.001
+"""Seconds by which a look ahead may come early, as it does where times are rounded."""
+
 _MOST_AHEAD = 128
 """Units that the engine has and has not begun."""
 
@@ -122,7 +125,7 @@ class Runner:
             return
         ahead = self._core.config.engine_ahead_seconds
         left = self._busy_for()
-        while left <= ahead and len(self._engine) < self._core.capacity.units + _MOST_AHEAD:
+        while left < ahead + _SLACK and len(self._engine) < self._core.capacity.units + _MOST_AHEAD:
             run = self._start_best()
             if run is None:
                 break
@@ -147,7 +150,7 @@ class Runner:
         ranked = self._sharing.ranked()
         content = bool(ranked) and bool(ranked[0].holdings.owned)
         ahead = core.config.engine_ahead_seconds if content else 0.9 * core.ahead()
-        if left > ahead:
+        if left >= ahead + _SLACK:
             core.wake(("ahead",), core.now + left - ahead)
 
     def _next(self, job: Job) -> Interval | None:
