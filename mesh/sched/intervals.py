@@ -111,6 +111,8 @@ class IntervalSet:
         """The parts of the interval that are here."""
         low = bisect_right(self._stops, start)
         high = bisect_left(self._starts, stop)
+        if low >= high:
+            return []
         return [
             (max(a, start), min(b, stop))
             for a, b in zip(self._starts[low:high], self._stops[low:high], strict=True)

@@ -94,7 +94,9 @@ class Holdings:
         """Whatever of `spans` is OWNED or LENT moves to `target`: ABSENT or PUBLISHED."""
         for start, stop in list(spans):
             for state in (UnitState.OWNED, UnitState.LENT):
-                self.move(self._sets[state].within(start, stop), state, target)
+                held = self._sets[state].within(start, stop)
+                if held:
+                    self.move(held, state, target)
 
     def claimed(self) -> IntervalSet:
         """What this node vouches for: everything it holds, in every state."""
