@@ -56,10 +56,10 @@ class Replication:
     # --- sending news -------------------------------------------------------------------------------
 
     def plan_flush(self, job: Job) -> None:
-        """Has news sent: at once after a quiet time, else gathered."""
+        """Has news sent: at once after a quiet time, or when this node has nothing left to do; else gathered."""
         if job.fresh or job.fresh_watch or job.claims_dirty or job.fresh_claims:
             quiet = job.flushed_at + self._core.config.flush_seconds
-            if quiet <= self._core.now:
+            if quiet <= self._core.now or (job.claims_dirty and not job.holdings):
                 self.flush(job)
             else:
                 self._core.wake(("flush", job.id), quiet)

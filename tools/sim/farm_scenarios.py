@@ -44,6 +44,7 @@ def calm(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
     of = manifest(frames=4 * nodes, buckets=16)
     job = made.submit(0, of)
     made.run_until_done(job, LIMIT)
+    made.simulation.run(made.simulation.now + 1.0)  # until the submitter has heard of it too
     seconds = made.finished[0, job] - 1.0
     made.check_results(job, of)
     assert made.world.rendered == 64 * nodes, "something was rendered twice"
