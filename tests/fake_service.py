@@ -146,6 +146,8 @@ class FakeService:
     entries: dict[JobId, list[ResultEntry]] = field(default_factory=dict)
     acts: list[tuple[JobId, JobAction]] = field(default_factory=list)
     changes: list[tuple[JobId, JobChange]] = field(default_factory=list)
+    waiting: str = ""
+    """Why every job submitted from now on waits."""
     failing: frozenset[int] = frozenset()
     split: frozenset[int] = frozenset()
     false: dict[int, tuple[Digest, ...]] = field(default_factory=dict)
@@ -269,6 +271,7 @@ class FakeService:
                 ShareStatus(self.shown.me, "render1", total - failed, (total - failed) * count, 12.5, 0),
             ),
             failures=failures,
+            waiting=self.waiting,
             width=settings.width,
             height=settings.height,
             samples=settings.samples,

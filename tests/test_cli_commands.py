@@ -340,6 +340,15 @@ def test_how_a_job_is_to_be_treated_goes_with_it(mesh: Mesh, node: FakeService) 
     )
 
 
+def test_a_job_that_will_not_start_says_so_when_it_is_left_to_the_mesh(mesh: Mesh, node: FakeService) -> None:
+    node.waiting = "no node that is here may render it"
+    outcome = mesh("submit", "triangle.gltf", "--detach")
+    assert outcome.code == ExitCode.DONE
+    assert outcome.err == "Note: no node that is here may render it.\n"
+    assert "Fetch its frames with" in outcome.out
+    assert "waits: no node that is here may render it." in mesh("jobs").out
+
+
 def test_a_job_is_edited_while_it_runs(mesh: Mesh, node: FakeService) -> None:
     mesh("submit", "triangle.gltf", "--detach")
     outcome = mesh("edit", "triangle", "--priority", "4", "--on", "any", "--tags", "")

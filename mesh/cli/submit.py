@@ -216,6 +216,7 @@ def _detached(prepared: Prepared, output: str | None, as_json: bool) -> ExitCode
         raise NoNodeToDetach() from error
     with client:
         receipt = send(client, prepared)
+        waiting = client.job(receipt.job.hex()).status.waiting
     name = short(receipt.job)
     where = f" -o {output}" if output else ""
     if as_json:
@@ -223,6 +224,8 @@ def _detached(prepared: Prepared, output: str | None, as_json: bool) -> ExitCode
             {"event": "submitted", "job": receipt.job, "short": name, "durable_on": receipt.durable_on}
         )
         return ExitCode.DONE
+    if waiting:
+        click.echo(f"Note: {waiting}.", err=True)
     safe = f", safe on {' and '.join(receipt.durable_on)} too" if receipt.durable_on else ""
     click.echo(
         f"{prepared.name} is submitted as {name}{safe}. Fetch its frames with: mesh collect {name}{where}"

@@ -89,7 +89,8 @@ class Audits:
             if author != core.me and job.facts.verdicts.counts(author, fact.pixels):
                 self._consider(job, author, fact.pixels, fact.unit)
         for (renderer, pixels), ballot in job.facts.verdicts.disputes():
-            if core.me not in (renderer, *ballot.equal):
+            # Nothing of a convicted node counts anyway.
+            if job.facts.verdicts.counts(renderer, pixels) and core.me not in (renderer, *ballot.equal):
                 self._plan(Check(job.id, renderer, pixels, ballot.piece), urgent=True)
 
     def _consider(self, job: Job, author: NodeId, pixels: Digest, unit: Unit) -> None:
@@ -211,7 +212,8 @@ class Audits:
         core, verdicts = self._core, job.facts.verdicts
         core.touch(job)
         ballot = verdicts.ballots.get((fact.renderer, fact.pixels))
-        if not fact.equal and ballot is not None and ballot.disputed:
+        settled = {auditor, fact.renderer} & verdicts.convicted
+        if not fact.equal and ballot is not None and ballot.disputed and not settled:
             core.notify(AuditDiffers(job.id, fact.renderer, auditor, fact.unit))
         for node in sorted(verdicts.convicted):
             evidence = verdicts.evidence(node)

@@ -83,8 +83,6 @@ class SchedConfig:
     """So much of all work is done twice, to see whether results are true; 0 for none."""
 
     # sharing
-    usage_seconds: float = 10.0
-    """Usage of the mesh by a job is averaged over this time."""
     job_share: float = 0.75
     """A job holds at most this part of the nodes unless it is alone."""
     first_frames: int = 0
