@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from functools import cache
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +13,8 @@ from mesh.gossip.claims import Known, open_record
 from mesh.gossip.states import Fact
 from mesh.gossip.table import NEAR, Table
 from mesh.wire.effects import SendDatagram
-from tests.gossip_lab import handle, keys_of, lab, record_of
+from mesh.wire.gossip import Ping
+from tests.gossip_lab import accusation, handle, keys_of, lab, record_of
 from tools.sim.host import place
 
 PEERS = 12
@@ -56,6 +58,30 @@ def test_neighbours_are_the_nearest_living_whoever_comes_and_goes(history: list[
         assert [None if one is None else one.handle for one in found] == [
             None if number is None else handle(number) for number in expected
         ]
+
+
+def test_a_neighbour_is_probed_every_other_time() -> None:
+    bench = lab(peers=40, start=True)
+    bench.until(20.5)
+    nearest = by_sorting(set(range(1, 41)), 1)
+    assert nearest is not None
+    probes = [m for m in bench.datagrams() if isinstance(m, Ping) and m.target]
+    assert sum(ping.target == handle(nearest) for ping in probes) >= len({m.probe for m in probes}) // 2
+
+
+@pytest.mark.parametrize("step", [1, -2, NEAR + 1])
+def test_the_neighbours_of_the_accused_look_for_themselves_at_once(step: int) -> None:
+    # Given a node that probes nobody of its own accord, and two others.
+    bench = lab(peers=40)
+    accused = by_sorting(set(range(1, 41)), step)
+    accuser = by_sorting(set(range(1, 41)), NEAR + 2)
+    assert accused is not None
+    assert accuser is not None
+
+    bench.hear(accusation(accuser, accused), source=accuser)
+
+    probed = {m.target for m in bench.datagrams(to=accused) if isinstance(m, Ping)}
+    assert probed == ({handle(accused)} if abs(step) <= NEAR else set())
 
 
 def test_one_rumour_reaches_every_neighbour_within_its_rounds() -> None:

@@ -140,8 +140,10 @@ def test_where_nobody_at_all_answers_we_blame_ourselves_for_a_while() -> None:
 
 @pytest.mark.parametrize("late", [0.5, 60.0])
 def test_a_verdict_that_comes_late_is_no_verdict(late: float) -> None:
-    bench, ping, number = probing()
+    bench, ping, number = probing(config=ONE_CHANCE)
     bench.until(bench.now + 0.6)
+    for helper in {1, 2, 3, 4, 5} - {number}:
+        bench.hear(Nack(ping.probe, handle(helper)), source=helper)
     bench.now += 0.4 + late
     bench.until(bench.now)
     bench.hear(ack(ping, number), source=number)

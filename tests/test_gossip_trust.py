@@ -18,6 +18,9 @@ from tools.sim.gossip import gossip_mesh
 from tools.sim.gossip_scenarios import Watch
 from tools.sim.host import place
 
+BYSTANDER = replace(GossipConfig(), neighbours=False)
+"""Leaves it to others to look after the accused."""
+
 LEAST = 3.0
 LONGEST = 6 * LEAST
 
@@ -45,7 +48,7 @@ def test_an_older_claim_is_never_believed_again(boot: int, incarnation: int) -> 
 
 
 def test_one_accuser_has_nobody_declared_dead_however_long_it_lasts() -> None:
-    bench = lab(peers=6)
+    bench = lab(peers=6, config=BYSTANDER)
     for _ in range(40):
         bench.hear(accusation(2, 1), source=2)
         bench.until(bench.now + 5.0)
@@ -111,7 +114,7 @@ def test_three_accusers_make_a_death_after_the_least_suspicion_and_no_earlier() 
 
 
 def test_two_accusers_take_longer_than_three() -> None:
-    bench = lab(peers=6)
+    bench = lab(peers=6, config=BYSTANDER)
     bench.hear(accusation(2, 1), accusation(3, 1))
     bench.until(LEAST + 2.0)
     assert bench.state(1) is NodeState.SUSPECT

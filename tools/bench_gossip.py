@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from mesh.gossip.config import PLAIN_SWIM, GossipConfig
+from mesh.gossip.formulas import sync_interval
 from tools import real_gossip, serf_peer
 from tools.bench_report import Case, cost
 from tools.real_gossip import Figures
@@ -46,23 +47,39 @@ def run() -> list[Case]:
 
 
 def _spread() -> list[Case]:
-    figures = spread(SEED, 1000, 0.25, OURS)
+    """The worst of several seeds."""
+    runs = [spread(seed, 1000, 0.25, OURS) for seed in range(SEED, SEED + 8)]
     return [
-        cost("update to 99.9 % of 1,000 nodes at 25 % loss", figures.nearly_all, 2.0, _TARGET, "s"),
-        cost("the same to all, with push-pull", figures.all, 180.0, "push-pull interval", "s"),
+        cost(
+            "update to 99.9 % of 1,000 nodes at 25 % loss, worst of 8",
+            max(run.nearly_all for run in runs),
+            2.0,
+            _TARGET,
+            "s",
+        ),
+        cost(
+            "the same to all, with push-pull, worst of 8",
+            max(run.all for run in runs),
+            sync_interval(OURS.sync_interval, 1000),
+            "push-pull interval",
+            "s",
+        ),
     ]
 
 
 def _crashes() -> list[Case]:
+    """Over all survivors of all seeds."""
     return [
         cost(
-            f"a crash known everywhere, {nodes} nodes, p99",
-            percentile(crash_known(SEED, nodes, 1, OURS), 0.99),
+            f"a crash known, {nodes} nodes, p99 of {crashes} crashes at all survivors",
+            percentile(
+                [t for seed in range(SEED, SEED + crashes) for t in crash_known(seed, nodes, 1, OURS)], 0.99
+            ),
             target,
             _TARGET,
             "s",
         )
-        for nodes, target in ((100, 12.0), (1000, 16.0))
+        for nodes, crashes, target in ((100, 50, 12.0), (1000, 10, 16.0))
     ]
 
 

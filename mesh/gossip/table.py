@@ -117,15 +117,23 @@ class Table:
     def neighbour(self, step: int) -> Known | None:
         """The live member `step` places after us (1 to NEAR) or before us (-1 to -NEAR) in the order of
         handles, in which all nodes stand in a circle. None where there are not that many."""
+        near = self._neighbours()
+        if abs(step) > len(self._ring):
+            return None
+        return self._known[near[step - 1 if step > 0 else len(near) // 2 - step - 1]]
+
+    def is_near(self, handle: Handle) -> bool:
+        """Whether it is one of our neighbours, and so we one of its."""
+        return handle in self._neighbours()
+
+    def _neighbours(self) -> list[Handle]:
         if self._near is None:
             order = sorted(self._ring)
             place, circle = bisect_left(order, self.me), range(min(NEAR, len(order)))
             after = [order[(place + each) % len(order)] for each in circle]
             before = [order[(place - 1 - each) % len(order)] for each in circle]
             self._near = [*after, *before]
-        if abs(step) > len(self._ring):
-            return None
-        return self._known[self._near[step - 1 if step > 0 else len(self._near) // 2 - step - 1]]
+        return self._near
 
     def _moved(self, handle: Handle) -> None:
         """`handle` came or went: that may concern our neighbourhood."""

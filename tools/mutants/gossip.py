@@ -300,4 +300,11 @@ MUTANTS = (
         "return self.lan",
         f"{_STORIES} -k wan",
     ),
+    _mutant(
+        "neighbours-look-away",
+        "gossip/detector",
+        "and self._table.is_near(accusation.target)",
+        "and False",
+        _NEIGHBOURS,
+    ),
 )

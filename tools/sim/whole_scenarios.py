@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from mesh.model.ids import JobId
 from tools.sim.farm import manifest
 from tools.sim.log import Log
 from tools.sim.whole import Whole, whole
@@ -13,13 +14,12 @@ Figures = dict[str, float]
 LIMIT = 600.0
 
 
-def _start(mesh: Whole) -> None:
-    """Everybody boots within a second; afterwards all know all."""
+def _start(mesh: Whole, count: int) -> None:
+    """The first `count` nodes boot within a second; afterwards all know all."""
     rng = mesh.simulation.rng("start")
-    for host in mesh.hosts:
-        mesh.simulation.at(rng.uniform(0, 1), partial(mesh.simulation.boot, host.place.index))
+    for index in range(count):
+        mesh.simulation.at(rng.uniform(0, 1), partial(mesh.simulation.boot, index))
     mesh.simulation.run(1.0)
-    count = len(mesh.hosts)
     mesh.run_until(
         lambda: all(len(mesh.core(index).membership.alive()) == count for index in mesh.running()),
         60.0,
@@ -30,7 +30,7 @@ def _start(mesh: Whole) -> None:
 def calm(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
     """Nodes find each other and render a job; nothing goes wrong."""
     mesh = whole(seed, nodes, log=log, check_every=check_every)
-    _start(mesh)
+    _start(mesh, nodes)
     of = manifest(frames=2 * nodes, buckets=8)
     began = mesh.simulation.now
     job = mesh.submit(0, of)
@@ -44,7 +44,7 @@ def chaos(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
     """Kills, rebirths and partitions while a job renders, the submitter not spared: no frame is lost."""
     mesh = whole(seed, nodes, bucket_seconds=0.5, log=log, check_every=check_every)
     mesh.simulation.network.loss = 0.02
-    _start(mesh)
+    _start(mesh, nodes)
     rng = mesh.simulation.rng("story")
     of = manifest(frames=6 * nodes, buckets=8)
     job = mesh.submit(0, of)
@@ -84,7 +84,29 @@ def chaos(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
     return {"seconds": seconds, "redone": mesh.world.rendered / total - 1.0}
 
 
+def newcomer(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
+    """A node that appears while a job renders takes part in it within three seconds."""
+    mesh = whole(seed, nodes, log=log, check_every=check_every)
+    began: dict[int, float] = {}
+
+    def half_a_second(host: int, _job: JobId, _frame: int) -> float:
+        began.setdefault(host, mesh.simulation.now)
+        return 0.5
+
+    mesh.world.bucket_seconds = half_a_second
+    last = nodes - 1
+    _start(mesh, last)
+    mesh.submit(0, manifest(frames=8 * nodes, buckets=8))
+    mesh.simulation.run(mesh.simulation.now + 10.0)
+    assert len(began) == last, "somebody does not render"
+    at = mesh.simulation.now
+    mesh.simulation.boot(last)
+    mesh.run_until(lambda: last in began, 3.0, "the newcomer does not render")
+    return {"seconds": began[last] - at}
+
+
 STORIES: dict[str, tuple[int, Callable[[int, int, Log | None, int], Figures]]] = {
     "mesh-calm": (12, calm),
+    "mesh-newcomer": (12, newcomer),
     "mesh-chaos": (50, chaos),
 }
