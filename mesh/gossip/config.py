@@ -94,7 +94,7 @@ class GossipConfig:
     """Seconds over which troubles are counted, and of calm after which a member is released."""
     quarantine_episodes: int = 2
     """Separate suspicions by a quorum within the window that lead to quarantine."""
-    quarantine_accusers: int = 4
+    quarantine_accusers: int = 3
     """Distinct accusers within the window that it takes, or half the mesh where that is fewer."""
     max_members: int = 20_000
     max_rumours: int = 4096
