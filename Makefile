@@ -30,8 +30,9 @@ format: $(READY) ## what ruff can mend by itself
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-soak: $(READY)   ## many seeds simulated, every planted bug, real nodes under full load: SEEDS=200 MINUTES=30
-	$(PYTHON) -m tools.simulate all --seeds 1-$(or $(SEEDS),200)
+soak: $(READY)   ## many seeds simulated, every planted bug, real nodes under full load: SEEDS=10000 MINUTES=30
+	$(PYTHON) -m tools.seeds --last $(or $(SEEDS),10000)
+	$(PYTHON) -m tools.simulate all --seeds 1-20
 	$(PYTHON) -m tools.mutants.run
 	$(PYTHON) -m tools.soak --minutes $(or $(MINUTES),30)
 
@@ -39,5 +40,5 @@ bench: $(READY)  ## one benchmark beside its peers: make bench NAME=startup
 	$(PYTHON) -m tools.bench $(or $(NAME),startup)
 
 clean:           ## the environment and every cache inside this folder
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output gallery
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output gallery .soak.json
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

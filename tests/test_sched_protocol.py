@@ -411,6 +411,17 @@ def test_without_anybody_to_hold_it_a_result_is_published_and_copied_later() -> 
     assert keep.entry
 
 
+def test_a_copy_that_nobody_would_keep_is_offered_again_later() -> None:
+    bench = Bench()
+    job = bench.submit(manifest(frames=2, buckets=1))
+    bench.peer(A)
+    bench.wait(2.0)
+    (keep,) = sent(bench.finish(bench.render()), KeepPixels)
+    bench.hear(A, PixelsKept(job, keep.pixels, kept=False))  # its disk is full
+    assert not sent(bench.wait(5.0), KeepPixels)
+    assert [again.pixels for again in sent(bench.wait(6.0), KeepPixels, to=A)] == [keep.pixels]
+
+
 def test_when_the_other_holder_is_gone_for_long_another_copy_is_made() -> None:
     bench = Bench()
     job = bench.submit(manifest(frames=1, buckets=4))

@@ -66,6 +66,11 @@ class Copies:
         self._out = 0
         self._keeping: dict[Digest, dict[JobId, Keeping]] = {}
 
+    @property
+    def busy(self) -> bool:
+        """Whether copies are being made for or by this node."""
+        return bool(self._making or self._keeping)
+
     # --- the renderer's side ------------------------------------------------------------------------
 
     def on_stored(self, job: Job, done: RenderDone) -> None:
@@ -164,6 +169,8 @@ class Copies:
                 del self._making[key]
                 for record in making.units:
                     self._publish(job, record, self._live_others(job, key[1]))
+                if core.peers:  # who could not keep it now may be able to later
+                    core.wake(("copies",), core.now + core.config.recopy_seconds)
                 continue
             making.asked = target
             making.tried[target] = None

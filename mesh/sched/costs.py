@@ -21,7 +21,7 @@ class Costs:
         base = self._config.steal_cost_seconds
         self.latest = max(base, (1 - _WEIGHT) * self.latest + _WEIGHT * seconds)
         if victim is not None:
-            before = self._by_site.get(victim.site, base)
+            before = self._by_site.get(victim.site, seconds)
             self._by_site[victim.site] = max(base, (1 - _WEIGHT) * before + _WEIGHT * seconds)
 
     def between(self, site: str, other: str) -> float:

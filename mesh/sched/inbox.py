@@ -97,7 +97,7 @@ class Inbox:
                 self._replication.on_vector(job, sender, message)
             case msg.JobSummary():
                 self._replication.on_summary(job, message)
-                self._market.hear(message.hints)
+                self._market.hear(sender, message.hints)
                 job.hinted_at = core.now
             case msg.GrantTaken():
                 self._lender.on_taken(job, sender, message.request)

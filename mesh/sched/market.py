@@ -40,11 +40,13 @@ class Market:
 
     # --- hearsay ------------------------------------------------------------------------------------
 
-    def hear(self, hints: Iterable[Hint]) -> None:
+    def hear(self, sender: NodeId, hints: Iterable[Hint]) -> None:
+        """What `sender` said; it was on the way for a while."""
+        at = self._core.now - self._core.cost(sender)
         for hint in hints:
             if hint.node != self._core.me:
                 self._heard.pop(hint.node, None)
-                self._heard[hint.node] = hint, self._core.now
+                self._heard[hint.node] = hint, at
         while len(self._heard) > _HEARSAY:
             del self._heard[next(iter(self._heard))]
 
@@ -145,7 +147,7 @@ class Market:
             for node, claim in job.claims.items():
                 info = core.peers.get(node) if claim.spare else None
                 if info is not None:
-                    left = self._left(job, claim.spare, core.now - claim.at, claim.speed)
+                    left = self._left(job, claim.spare, core.now - claim.at + core.cost(node), claim.speed)
                     job.rich.setdefault(info.site, []).append((node, left))
         return job.rich
 

@@ -154,6 +154,16 @@ class Scheduler:
             assert sum(loan.spans.size for loan in job.loans) >= job.holdings.lent.size, "LENT to nobody"
         assert not any(loan for job in self._core.jobs.values() for loan in job.loans if not loan.spans)
 
+    def check_quiet(self) -> None:
+        """That nothing is under way any more; raises AssertionError. For simulations, some time after all
+        jobs were done: what is left then would stay for ever."""
+        for job in self._core.jobs.values():
+            assert not job.holdings, "something is still held"
+            assert not (job.runs or job.loans or job.heirs or job.unpublished), "something is still under way"
+            known = sum(map(self._core.alive, job.claims))
+            assert known == len(job.claims), "a node that is gone still has a claim"
+        assert not self._copies.busy, "copies are still being made"
+
     # --- events -------------------------------------------------------------------------------------
 
     def _dispatch(self, event: SchedEvent) -> None:

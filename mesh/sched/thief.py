@@ -140,12 +140,12 @@ class Thief:
         if deny.boot != self._core.boot:
             return
         if deny.request == self._lifeline and self._asking is None:
-            self._market.hear(deny.hints)
+            self._market.hear(sender, deny.hints)
             self._parked_until = 0.0  # a keeper where this node waits knows of work elsewhere
         if self._asking is None or self._asking.request != deny.request:
             return
         self._market.forget(sender)
-        self._market.hear(deny.hints)
+        self._market.hear(sender, deny.hints)
         self._refused(self._asking)
 
     def on_timeout(self, request: int) -> None:

@@ -59,7 +59,7 @@ MUTANTS = (
     _mutant(
         "head-tells-its-teller", "dealing", "Part(node_of(keys[0]),", "Part(node_of(keys[-1]),", _DEALING
     ),
-    _mutant("hints-unheard", "inbox", "self._market.hear(message.hints)", "pass", _DEALING),
+    _mutant("hints-unheard", "inbox", "self._market.hear(sender, message.hints)", "pass", _DEALING),
     _mutant("parked-thief-not-introduced", "lender", "if hint is not None:", "if False:", _DEALING),
     _mutant("distance-ignored", "market", "grain_of(pace, cost,", "grain_of(pace, 0.0,", _DEALING),
     _mutant(
@@ -76,6 +76,7 @@ MUTANTS = (
         "        self._publish(job, record, ())",
     ),
     _mutant("copy-never-made-again", "scheduler", "self._copies.on_holder_gone(NodeId(node))", "pass"),
+    _mutant("refused-copy-given-up", "copies", 'core.wake(("copies",)', '(lambda *_: None)(("copies",)'),
     _mutant("lonely-results-stay-lonely", "scheduler", "self._copies.make_again(job)", "pass"),
     _mutant("unpublished-lost-at-restart", "restoring", "self._take_up(job, record)", "pass"),
     _mutant("results-lost-at-restart", "restoring", "self._books.restore(job, run)", "pass"),

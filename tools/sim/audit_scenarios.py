@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from mesh.model.units import Unit
 from mesh.sched.events import AuditDiffers, EngineBuild, NodeConvicted, SelfConvicted
-from tools.sim.farm import Farm, farm, manifest
-from tools.sim.farm_scenarios import LIMIT, Figures
+from tools.sim.farm import LIMIT, Farm, farm, manifest
+from tools.sim.farm_scenarios import Figures
 from tools.sim.log import Log
 
 ENGINE = EngineBuild("builtin", "1")

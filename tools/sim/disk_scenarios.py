@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mesh.sched.events import PixelsLost
-from tools.sim.farm import farm, manifest
-from tools.sim.farm_scenarios import LIMIT, Figures, settle
+from tools.sim.farm import LIMIT, farm, manifest, settle
+from tools.sim.farm_scenarios import Figures
 from tools.sim.log import Log
 
 

@@ -39,6 +39,8 @@ from tools.sim.log import Log
 from tools.sim.simulation import Simulation
 
 ENGINE = EngineBuild("sleep", "1")
+LIMIT = 300.0
+"""Seconds after which a job that is not done counts as lost."""
 
 
 def manifest(
@@ -320,3 +322,15 @@ def farm(
 
     simulation.on_notify.append(watch)
     return made
+
+
+def settle(made: Farm, job: JobId, seconds: float = 30.0) -> None:
+    """After the end: ledgers agree, and every result is held twice where two nodes run."""
+    made.simulation.run(made.simulation.now + seconds)
+    running = [host.place.index for host in made.hosts if host.running]
+    keepers = [index for index in running if made.scheduler(index).views.keeps(job)]
+    assert keepers, "nobody keeps the ledger"
+    sums = {made.scheduler(index).views.ledger_sum(job) for index in keepers}
+    assert len(sums) == 1, f"ledgers differ after healing: {sums}"
+    if len(running) > 1:
+        assert min(made.copies_of(keepers[0], job)) >= 2, "a result has one copy left"

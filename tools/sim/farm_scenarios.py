@@ -13,28 +13,16 @@ from mesh.model.policy import JobPolicy
 from mesh.sched.config import SchedConfig
 from mesh.sched.events import ActOnJob, PeerDown, RetryJob, Woke, WorkReassigned
 from mesh.wire.sched import EditName
-from tools.sim.farm import Farm, farm, manifest
+from tools.sim.farm import LIMIT, Farm, farm, manifest, settle
+from tools.sim.farm_storm import storm
 from tools.sim.log import Log
 
 Figures = dict[str, float]
-LIMIT = 300.0
 
 
 def _begin(farm_: Farm) -> None:
     farm_.start_all()
     farm_.simulation.run(1.0)
-
-
-def settle(farm_: Farm, job: JobId, seconds: float = 30.0) -> None:
-    """After the end: ledgers agree, and every result is held twice where two nodes run."""
-    farm_.simulation.run(farm_.simulation.now + seconds)
-    running = [host.place.index for host in farm_.hosts if host.running]
-    keepers = [index for index in running if farm_.scheduler(index).views.keeps(job)]
-    assert keepers, "nobody keeps the ledger"
-    sums = {farm_.scheduler(index).views.ledger_sum(job) for index in keepers}
-    assert len(sums) == 1, f"ledgers differ after healing: {sums}"
-    if len(running) > 1:
-        assert min(farm_.copies_of(keepers[0], job)) >= 2, "a result has one copy left"
 
 
 def calm(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
@@ -488,5 +476,6 @@ STORIES: dict[str, tuple[int, Callable[[int, int, Log | None, int], Figures]]] =
     "farm-capped": (8, capped),
     "farm-tagged": (5, tagged),
     "farm-churn": (7, churn),
+    "farm-storm": (6, storm),
 }
 """By name: the number of nodes by default, and the story."""

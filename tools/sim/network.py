@@ -33,6 +33,9 @@ class Network:
     site_delay: float = 0.0
     """One-way delay added between nodes of different sites."""
     sites: dict[int, str] = field(default_factory=dict)
+    doubt: float = 0.0
+    """Share of messages on connections that arrive although their sender is told that they did not: the
+    connection breaks with the news of it."""
     bandwidth: float | None = None
     """Bytes per second of one connection; None for no limit."""
     _sides: dict[int, int] = field(default_factory=dict)

@@ -305,6 +305,9 @@ class Simulation:
             if source.life == connection.lives[0] and source.running:
                 self.deliver(source, SendFailed(target.place.node, arrival.message), TIMED_OUT)
             return
+        if self.network.doubt and self.network.rng.random() < self.network.doubt:
+            connection.broken = True
+            self.deliver(source, SendFailed(target.place.node, arrival.message), TIMED_OUT)
         event = MessageReceived(source.place.node, arrival.message)
         if target.paused or target.busy_until > self.now or target.inbox or target.late_timers:
             self._wait(target, event)
