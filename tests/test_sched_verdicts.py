@@ -156,10 +156,10 @@ OF = replace(manifest(frames=2, buckets=4, engine=ENGINE))
 class Auditor(Bench):
     """A node that keeps the ledger of its own job, which A, B and C render; its dice always say yes."""
 
-    def __init__(self, of: Manifest = OF) -> None:
+    def __init__(self, of: Manifest = OF, engine: EngineBuild = ENGINE) -> None:
         super().__init__(units=0)
         for node in (A, B, C):
-            self.tell(PeerUp(PeerInfo(node, Boot(1), engines=(ENGINE,), rtt=0.001)))
+            self.tell(PeerUp(PeerInfo(node, Boot(1), engines=(engine,), rtt=0.001)))
         self.job = self.submit(of)
         self.machine._core.rng.random = lambda: 0.0  # type: ignore[method-assign]
         self.lengths: dict[NodeId, int] = {}
@@ -169,8 +169,13 @@ class Auditor(Bench):
         run = LogRun(author, Boot(1), first, (entry,))
         return list(self.hear(author, LedgerDelta(self.job, (run,), ())))
 
-    def can_render(self) -> None:
-        self.tell(SetCapacity(1, (ENGINE,)))
+    def give_away(self, engine: EngineBuild = ENGINE) -> Auditor:
+        """Frame 1 is lent to A, frame 2 to B, so that this node, which may render, has nothing else to do."""
+        for number, node in enumerate((A, B), start=1):
+            request = StealRequest(number, Boot(1), (Want(self.job, 0.0),), parked=False, idle=True)
+            assert sent(self.hear(node, request), StealGrant, node)
+        self.tell(SetCapacity(1, (engine,)))
+        return self
 
 
 def renders(effects: list[object]) -> list[Render]:
@@ -179,13 +184,7 @@ def renders(effects: list[object]) -> list[Render]:
 
 @pytest.fixture
 def auditor() -> Auditor:
-    """Frame 1 is lent to A, frame 2 to B, so that this node has nothing else to do."""
-    bench = Auditor()
-    for number, node in enumerate((A, B), start=1):
-        request = StealRequest(number, Boot(1), (Want(bench.job, 0.0),), parked=False, idle=True)
-        assert sent(bench.hear(node, request), StealGrant, node)
-    bench.can_render()
-    return bench
+    return Auditor().give_away()
 
 
 def test_a_piece_of_another_s_result_is_rendered_again_compared_and_told(auditor: Auditor) -> None:
@@ -220,11 +219,8 @@ def test_pixels_that_cannot_be_had_are_not_held_against_anybody(auditor: Auditor
 
 def test_engines_that_are_not_exact_are_not_audited() -> None:
     build = EngineBuild("sleep", "1")
-    bench = Auditor(manifest(frames=2, buckets=4, engine=build))
-    bench.tell(SetCapacity(1, (build,)))
-    (mine,) = [render for render in bench.effects if isinstance(render, Render)]
-    assert not renders(bench.says(A, result(2, PIXELS)))
-    assert mine.unit.size == 4
+    bench = Auditor(manifest(frames=2, buckets=4, engine=build), build).give_away(build)
+    assert not renders(bench.says(A, result(1, PIXELS)))
 
 
 def test_who_is_accused_by_one_is_looked_at_by_others_in_the_same_place(auditor: Auditor) -> None:

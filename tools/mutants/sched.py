@@ -9,6 +9,9 @@ _DEALING = "tests/test_sched_dealing.py"
 _PROTOCOL = "tests/test_sched_protocol.py"
 _FAIRNESS = "tests/test_sched_fairness.py"
 _VERDICTS = "tests/test_sched_verdicts.py -k 'not story'"
+_SCRUB = "tests/test_sched_scrub.py -k 'not story'"
+_CONSTRAINTS = "tests/test_sched_constraints.py"
+_LIMITS = "tests/test_sched_limits.py"
 _TELLING = "tests/test_sched_telling.py"
 _RIGHTS = "tests/test_node_rights.py"
 
@@ -88,6 +91,24 @@ MUTANTS = (
         "job.ended:\n                continue",
     ),
     _mutant("after-is-ignored", "sharing", "return not unfinished(self._core, job)", "return True"),
+    _mutant(
+        "lost-pixels-kept-quiet",
+        "scrub",
+        "self._books.append(job, Entry(holder",
+        "(lambda *_: None)(job, Entry(holder",
+        _SCRUB,
+    ),
+    _mutant("result-without-holder-counts", "facts", " and self._holders.anybody(author, fact)", "", _SCRUB),
+    _mutant("word-of-an-earlier-life", "holders", "said[author][0] <= boot", "True", _SCRUB),
+    _mutant("limit-ignored", "runner", "job.startable()", "job.holdings.owned", _CONSTRAINTS),
+    _mutant("barred-node-renders-on", "ends", "            self._step_aside(job)\n", "", _CONSTRAINTS),
+    _mutant(
+        "quota-ignored",
+        "quotas",
+        "return node in self._nodes.get(user_of(job.manifest), ())",
+        "return True",
+        _LIMITS,
+    ),
     _mutant("one-voice-convicts", "verdicts", "QUORUM = 2", "QUORUM = 1", _VERDICTS),
     _mutant(
         "who-votes-twice-counts-twice", "verdicts", "if auditor == fact.renderer:", "if False:", _VERDICTS
