@@ -19,6 +19,7 @@ import pytest
 from mesh.control.client import Client
 from mesh.control.errors import RefusedByNode
 from mesh.control.service import JobAction, SceneFile, SubmitRequest
+from mesh.control.terms import JobChange
 from mesh.errors import ExitCode
 from mesh.model.manifest import EngineName, RenderSettings
 from mesh.model.status import JobState, JobStatus, MeshStatus, NodeState
@@ -237,6 +238,59 @@ def test_a_mesh_renders_the_bytes_that_one_node_renders(
         done = submit_scene(nodes[names[-1]].home, scene, tmp_path / "frames")
     assert done.returncode == 0, done.stderr
     assert bytes_in(tmp_path / "frames") == expected
+
+
+_LIAR = """
+import os, sys
+if os.environ["MESH_HOME"].endswith("mallory") and "mesh.engines.child" in sys.orig_argv:
+    from mesh.render import pixels
+    honest = pixels.encode
+    def encode(payload):
+        for bucket in payload.buckets:
+            bucket[0, 0, 0] += 1.0
+        return honest(payload)
+    pixels.encode = encode
+"""
+"""Makes the renderer of one node add some light to a pixel of every bucket."""
+
+
+def test_a_node_that_renders_falsely_is_found_out_and_its_work_done_again(
+    alone: tuple[Path, dict[str, bytes]], tmp_path: Path
+) -> None:
+    scene, expected = alone
+    names = ("ada", "grace", "linus", "mallory")
+    # given four nodes that look at each other's results, of which one renders falsely
+    for name in names:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mesh.toml").write_text("[jobs]\naudit_percent = 100\n")
+    (tmp_path / "sitecustomize.py").write_text(_LIAR)
+    path = {"PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])}
+    options = dict.fromkeys(names, ("--threads", "1"))
+    with running_mesh(tmp_path, names, options, path) as nodes, nodes["ada"].connect() as client:
+        # and which alone has rendered most of a job
+        submit_scene(nodes["ada"].home, scene, tmp_path / "unused", "--paused", "--detach", frames="1-4")
+        client.change("spin", JobChange(exclude=names[:3], frames="1-3"))
+        job = client.act("spin", JobAction.RESUME).job
+        wait_for(client, lambda status: job_in(status, job).frames_done == 3)  # type: ignore[union-attr]
+        # when the others may look at it
+        client.change("spin", JobChange(include=names[:3], frames=""))
+        # then they agree that it is false, and render it again
+        status = wait_for(
+            client,
+            lambda status: (
+                (one := job_in(status, job)) is not None
+                and one.distrusted == ("mallory",)
+                and one.state is JobState.DONE
+            ),
+        )
+        assert "node-convicted" in [event.kind for event in status.events]
+        with nodes["mallory"].connect() as liar:
+            wait_for(liar, lambda status: any(event.kind == "self-convicted" for event in status.events))
+        collected = mesh_command(nodes["grace"].home, "collect", "spin", "-o", str(tmp_path / "frames"))
+    assert collected.returncode == 0, collected.stderr
+    assert {
+        name: data for name, data in bytes_in(tmp_path / "frames").items() if name in expected
+    } == expected
 
 
 def test_frames_can_be_collected_from_another_node(

@@ -81,10 +81,10 @@ class Audits:
         self._pardon(job)
         if job.cancelled or job.manifest.engine not in EXACT or core.config.audit_share <= 0:
             return
-        first = self._seen.get(job.id, 0)
-        self._seen[job.id] = len(job.facts.results)
         if not core.keeps(job) or job.scene is not SceneState.HERE or not core.i_can_render(job):
             return
+        first = self._seen.get(job.id, 0)
+        self._seen[job.id] = len(job.facts.results)
         for author, fact in job.facts.results[first:]:
             if author != core.me and job.facts.verdicts.counts(author, fact.pixels):
                 self._consider(job, author, fact.pixels, fact.unit)
