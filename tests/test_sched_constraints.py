@@ -11,8 +11,8 @@ from mesh.model.policy import JobPolicy
 from mesh.model.units import Unit
 from mesh.node.waiting import waiting_for
 from mesh.sched.constraints import Obstacle
-from mesh.sched.events import ActOnJob, PeerInfo, PeerUp, SetCapacity
-from mesh.wire.effects import Render, RenderFailed, StopRender
+from mesh.sched.events import ActOnJob, PeerChanged, PeerInfo, PeerUp, SetCapacity
+from mesh.wire.effects import Notify, Render, RenderFailed, Send, StopRender
 from mesh.wire.sched import (
     EditName,
     Entry,
@@ -41,6 +41,7 @@ def desk() -> Bench:
     [
         (JobPolicy(), FIT, None),
         (JobPolicy(), replace(FIT, engines=()), Obstacle.ENGINE),
+        (JobPolicy(), replace(FIT, quarantined=True), Obstacle.QUARANTINED),
         (JobPolicy(on=(A,)), FIT, None),
         (JobPolicy(on=(B,)), FIT, Obstacle.NODES),
         (JobPolicy(tags=("gpu", "fast")), FIT, None),
@@ -67,6 +68,21 @@ def asks(bench: Bench, job: object) -> list[StealGrant]:
     """What A gets where it asks for work."""
     request = StealRequest(1, Boot(1), (Want(job, 0.0),), parked=False, idle=True)  # type: ignore[arg-type]
     return sent(bench.hear(A, request), StealGrant, A)
+
+
+def test_a_node_in_quarantine_keeps_what_it_has_and_gets_nothing_new() -> None:
+    # Given a node that has work of ours.
+    bench = desk()
+    bench.tell(PeerUp(FIT))
+    job = bench.submit(manifest(frames=8))
+    assert len(asks(bench, job)) == 1
+
+    # When it comes into quarantine, nothing is taken from it; but it gets no more until its release.
+    effects = bench.tell(PeerChanged(replace(FIT, quarantined=True)))
+    assert not [effect for effect in effects if isinstance(effect, Notify | Send)]
+    assert asks(bench, job) == []
+    bench.tell(PeerChanged(FIT))
+    assert len(asks(bench, job)) == 1
 
 
 def test_a_node_excluded_gets_no_work_until_it_is_included() -> None:

@@ -17,6 +17,11 @@ def test_a_node_that_appears_during_a_job_takes_part_within_three_seconds(seed: 
     assert play("mesh-newcomer", seed, nodes=6)["seconds"] <= 3.0
 
 
+@pytest.mark.parametrize("seed", range(1, 4))
+def test_a_node_in_quarantine_gets_no_new_work_until_it_was_calm(seed: int) -> None:
+    play("mesh-quarantine", seed, nodes=6, check_every=20)
+
+
 @pytest.mark.parametrize("seed", range(1, 7))
 def test_no_frame_is_lost_to_kills_rebirths_and_partitions(seed: int) -> None:
     play("mesh-chaos", seed, nodes=8, check_every=5)

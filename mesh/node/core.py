@@ -205,6 +205,7 @@ class NodeCore:
             member.rtt,
             meta.memory << 20,
             meta.exclusive,
+            member.quarantined,
         )
 
     def _pass_on(self, news: object) -> None:
@@ -212,7 +213,11 @@ class NodeCore:
         match news:
             case gossip.MemberUp(node=node):
                 self._inbox.append((Room.SCHED, sched.PeerUp(self._peer(node))))
-            case gossip.MemberChanged(node=node):
+            case (
+                gossip.MemberChanged(node=node)
+                | gossip.MemberQuarantined(node=node)
+                | gossip.MemberReleased(node=node)
+            ):
                 self._inbox.append((Room.SCHED, sched.PeerChanged(self._peer(node))))
             case gossip.MemberDown(node=node):
                 self._inbox.append((Room.SCHED, sched.PeerDown(node)))

@@ -69,6 +69,8 @@ def _reason(view: JobView, one: Obstacle, count: int, node_name: Names) -> str:
         case Obstacle.ENGINE:
             verb = "has" if singular else "have"
             return f"{count} {verb} not the engine {manifest.engine.value} {manifest.engine_build}"
+        case Obstacle.QUARANTINED:
+            return f"{count} {'is' if singular else 'are'} in quarantine, for coming and going"
         case Obstacle.NODES:
             names = " and ".join(map(node_name, view.on))
             return f"{count} {'is' if singular else 'are'} not {names}"

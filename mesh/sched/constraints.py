@@ -15,6 +15,8 @@ class Obstacle(Enum):
 
     ENGINE = "engine"
     """It has not the exact build of the job's engine, or renders nothing at all."""
+    QUARANTINED = "quarantined"
+    """It comes and goes, as gossip has it."""
     NODES = "nodes"
     """The job names other nodes."""
     TAGS = "tags"
@@ -53,6 +55,8 @@ def obstacle(job: Job, peer: PeerInfo) -> Obstacle | None:
     manifest = job.manifest
     if EngineBuild(manifest.engine.value, manifest.engine_build) not in peer.engines:
         return Obstacle.ENGINE
+    if peer.quarantined:
+        return Obstacle.QUARANTINED
     nodes, tags = nodes_of(job), tags_of(job)
     if nodes and peer.node not in nodes:
         return Obstacle.NODES

@@ -42,6 +42,8 @@ class PeerInfo:
     """0 where unknown."""
     exclusive: bool = False
     """Works only for jobs that ask for it, by name or by tags."""
+    quarantined: bool = False
+    """It comes and goes: it keeps what it has, and gets nothing new."""
 
 
 @dataclass(frozen=True, slots=True)

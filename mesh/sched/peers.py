@@ -49,7 +49,7 @@ class Peers:
 
     def put(self, peer: PeerInfo) -> None:
         known = self._infos.get(peer.node)
-        if known is None or _abilities(known) != _abilities(peer):
+        if known is None or abilities(known) != abilities(peer):
             self.version += 1
         if known is None:
             self._places[peer.node] = len(self._order)
@@ -90,5 +90,5 @@ class Peers:
         return rng.sample(self._order, count)
 
 
-def _abilities(peer: PeerInfo) -> tuple[object, ...]:
-    return peer.engines, peer.tags, peer.memory_bytes, peer.exclusive
+def abilities(peer: PeerInfo) -> tuple[object, ...]:
+    return peer.engines, peer.tags, peer.memory_bytes, peer.exclusive, peer.quarantined

@@ -23,7 +23,7 @@ from mesh.sched.job import Job
 from mesh.sched.lender import Lender
 from mesh.sched.life import UnitState
 from mesh.sched.market import Market
-from mesh.sched.peers import Peers
+from mesh.sched.peers import Peers, abilities
 from mesh.sched.replication import Replication
 from mesh.sched.rescue import Rescue
 from mesh.sched.restoring import Restoring
@@ -298,7 +298,7 @@ class Scheduler:
             self._peer_up(peer)
         elif peer.boot == known.boot:
             core.peers.put(peer)
-            if (peer.engines, peer.tags) != (known.engines, known.tags):
+            if abilities(peer) != abilities(known):
                 for job in core.jobs.values():
                     core.touch(job)
         elif peer.boot > known.boot:

@@ -120,6 +120,13 @@ MUTANTS = (
         "                pass\n        elif",
         _VERDICTS,
     ),
+    _mutant(
+        "quarantine-ignored",
+        "constraints",
+        "if peer.quarantined:",
+        "if False:",
+        "tests/test_sched_constraints.py tests/test_sim_whole.py -k quarantine",
+    ),
     _mutant("liar-goes-on", "constraints", "if peer.node in job.distrusted:", "if False:", _VERDICTS),
     _mutant("audit-of-anything", "audits", "job.manifest.engine not in EXACT or ", "", _VERDICTS),
     _mutant(

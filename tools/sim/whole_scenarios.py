@@ -105,8 +105,47 @@ def newcomer(seed: int, nodes: int, log: Log | None, check_every: int) -> Figure
     return {"seconds": began[last] - at}
 
 
+def quarantine(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
+    """A node that hears nothing every other while gets no new work, finishes what it has, and is given work
+    again once it was calm."""
+    mesh = whole(seed, nodes, bucket_seconds=0.5, log=log, check_every=check_every)
+    simulation, ill = mesh.simulation, nodes - 1
+    _start(mesh, nodes)
+    began: list[tuple[float, int, JobId]] = []
+
+    def half_a_second(host: int, job: JobId, _frame: int) -> float:
+        began.append((simulation.now, host, job))
+        return 0.5
+
+    def views_of_it() -> list[bool]:
+        node = mesh.hosts[ill].place.node
+        views = [mesh.core(index).membership.view(node) for index in mesh.running() if index != ill]
+        return [view is not None and view.quarantined for view in views]
+
+    def renders_of_it(job: JobId) -> int:
+        return sum(host == ill and which == job for _, host, which in began)
+
+    mesh.world.bucket_seconds = half_a_second
+    for start in (0, 40):
+        at = simulation.now + start
+        simulation.at(at, lambda: simulation.network.ingress_loss.update({ill: 1.0}))
+        simulation.at(at + 20.0, simulation.network.ingress_loss.clear)
+    mesh.run_until(lambda: all(views_of_it()), 80.0, "it does not come into quarantine")
+    simulation.network.ingress_loss.clear()
+    during = manifest(frames=2 * nodes, buckets=8)
+    first = mesh.submit(0, during)
+    mesh.run_until(lambda: bool(mesh.done_on(first)), LIMIT, "the job is not done")
+    assert renders_of_it(first) == 0, "it was given work in quarantine"
+    mesh.run_until(lambda: not any(views_of_it()), 120.0, "it is never released")
+    second = mesh.submit(0, manifest(frames=3 * nodes, buckets=8))
+    mesh.run_until(lambda: bool(mesh.done_on(second)), LIMIT, "the job is not done")
+    assert renders_of_it(second) > 0, "it was given no work after its release"
+    return {"released": simulation.now}
+
+
 STORIES: dict[str, tuple[int, Callable[[int, int, Log | None, int], Figures]]] = {
     "mesh-calm": (12, calm),
     "mesh-newcomer": (12, newcomer),
+    "mesh-quarantine": (8, quarantine),
     "mesh-chaos": (50, chaos),
 }
