@@ -332,11 +332,13 @@ def measured_shares(made: Farm, jobs: list[JobId], since: float, until: float) -
     return [100 * each / sum(spent) for each in spent]
 
 
-def shares(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
-    """Several jobs of several priorities and categories, one node slower: each gets what it is due."""
+def shares(seed: int, nodes: int, log: Log | None, check_every: int, stale: float = 0.05) -> Figures:
+    """Several jobs of several priorities and categories: each gets what it is due, also where nodes hear of
+    each other's work only every `stale` seconds."""
     worst = 0.0
     for cast, expected in ORACLES:
-        made = farm(seed, nodes, log=log, check_every=check_every)
+        config = SchedConfig(flush_seconds=stale)
+        made = farm(seed, nodes, config=config, log=log, check_every=check_every)
         _begin(made)
         jobs = []
         for number, (name, priority, category) in enumerate(cast):
