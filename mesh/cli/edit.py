@@ -17,7 +17,9 @@ from mesh.model.status import JobStatus
 )
 @click.option("--category", metavar="NAME", help="Categories with work get equal parts of the mesh.")
 @click.option("--tags", type=TAGS, help="Only nodes that carry all of these; '' for any.")
-@click.option("--on", type=NODES, help="Only these nodes; `local` is this one, `any` any.")
+@click.option(
+    "--on", type=NODES, metavar=NODES.name, help="Only these nodes; `local` is this one, `any` any."
+)
 @click.option(
     "--frames", metavar="SET|all", help="Begin nothing but these for now, such as 1-50; the rest waits."
 )
@@ -31,7 +33,7 @@ def edit(
 ) -> None:
     """Change a job's priority, category, tags, nodes or frames while it runs.
 
-    Nodes that may take part no longer stop at once, and what they had not finished goes to others. Pixels
+    Nodes that may no longer take part stop at once, and what they had not finished goes to others. Pixels
     never change. JOB is an id, the beginning of one, or a name.
 
     \b

@@ -78,7 +78,11 @@ def terms_options(command: Command) -> Command:
         ),
         click.option("--memory", type=Memory(), default=0, help="Only nodes with so much, such as 16GB."),
         click.option(
-            "--on", type=NODES, default=(), help="Only these nodes; `local` is this one. Default: any."
+            "--on",
+            type=NODES,
+            metavar=NODES.name,
+            default=(),
+            help="Only these nodes; `local` is this one. Default: any.",
         ),
         click.option("--tags", type=TAGS, default=(), help="Only nodes that carry all of these."),
         click.option(
