@@ -25,6 +25,7 @@ from mesh.engines.builtin_light import (
 )
 from mesh.engines.builtin_materials import pack_materials
 from mesh.engines.builtin_notes import Names, frame_facts, seen_names
+from mesh.engines.builtin_outline import outline
 from mesh.engines.builtin_shutter import Moment, moments
 from mesh.model.manifest import RenderSettings
 from mesh.model.units import Grid, Rect, Unit
@@ -74,8 +75,10 @@ class BuiltinRenderer:
         self._environment = read_environment(scene_dir, self._scene, settings)
         self._materials = pack_materials(self._scene.materials, self._scene.images)
         self._keeper = GeometryKeeper(self._scene)
-        start = self._keeper.place(self._scene.at(0.0))
+        first = self._scene.at(0.0)
+        start = self._keeper.place(first)
         self._box = start.low, start.high
+        self._outline = None if first.cameras else outline(self._scene, first)
         self._filter = make_filter()
         self._columns = columns_of(settings.layers)
         self._shot: Shot | None = None
@@ -114,7 +117,7 @@ class BuiltinRenderer:
                 else self._scene.at((frame - 1 + moment.offset) / settings.fps)
             )
             placed = self._keeper.place(at, apart=settings.shutter > 0.0)
-            pose = choose_pose(at, self._box, settings, frame + moment.offset)
+            pose = choose_pose(at, self._box, settings, frame + moment.offset, self._outline)
             names = Names.of(at, self._scene.materials)
             named.append(names)
             if not worlds:
@@ -143,7 +146,7 @@ class BuiltinRenderer:
             )
             worlds.append((moment, world))
         camera = choose_camera(snapshot, settings)
-        pose = choose_pose(snapshot, self._box, settings, frame)
+        pose = choose_pose(snapshot, self._box, settings, frame, self._outline)
         facts = frame_facts(frame, settings, camera.name if camera else "", pose)
         return Shot(frame, tuple(worlds), facts, tuple(named))
 

@@ -20,7 +20,11 @@ from mesh.render.sky import sky_map
 from mesh.scenes.description import Camera, Light, LightKind, Scene, Snapshot
 from mesh.scenes.exact import sin_cos
 
+Points = NDArray[np.float64]
+"""(n, 3), in the world."""
+
 SKY = "sky"
+_CIRCLE = 32
 _FILM_HEIGHT = 0.024
 """Of 35 mm film, in metres: what f-stops are commonly understood of."""
 
@@ -107,12 +111,15 @@ def _punctual(light: Light, disc: float) -> tuple[list[float], float]:
     return record, bright * 4.0 * math.pi
 
 
-def choose_pose(snapshot: Snapshot, box: Box, settings: RenderSettings, frame: float) -> Pose:
-    """The camera the settings name, the first, or one that frames `box`; turned around it for a turntable.
+def choose_pose(
+    snapshot: Snapshot, box: Box, settings: RenderSettings, frame: float, points: Points | None = None
+) -> Pose:
+    """The camera the settings name, the first, or one that frames `points` (the corners of `box` where None); turned
+    around the box for a turntable.
 
     The box is of one moment, the same for all frames: a camera that framed each frame anew would jitter.
     """
-    pose = _pose(snapshot, box, settings)
+    pose = _pose(snapshot, box, settings, _corners(box) if points is None else points)
     if settings.turntable:
         centre = tuple((a + b) / 2.0 for a, b in zip(*box, strict=True))
         pose = turned(
@@ -144,9 +151,30 @@ def choose_camera(snapshot: Snapshot, settings: RenderSettings) -> Camera | None
     return None
 
 
-def _pose(snapshot: Snapshot, box: Box, settings: RenderSettings) -> Pose:
+def _pose(snapshot: Snapshot, box: Box, settings: RenderSettings, points: Points) -> Pose:
     camera = choose_camera(snapshot, settings)
-    return framed(*box, settings.width / settings.height) if camera is None else _camera_pose(camera)
+    if camera is not None:
+        return _camera_pose(camera)
+    if settings.turntable:
+        points = _around(box, points)
+    return framed(points, settings.width / settings.height)
+
+
+def _corners(box: Box) -> Points:
+    low, high = box
+    return np.array(
+        [(x, y, z) for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])]
+    )
+
+
+def _around(box: Box, points: Points) -> Points:
+    """The cylinder in which the points turn, so that a turntable shows all of it all the time."""
+    low, high = box
+    x, z = (low[0] + high[0]) / 2.0, (low[2] + high[2]) / 2.0
+    away = (points[:, 0] - x) * (points[:, 0] - x) + (points[:, 2] - z) * (points[:, 2] - z)
+    radius = math.sqrt(float(away.max()))
+    turns = [sin_cos(math.tau * step / _CIRCLE) for step in range(_CIRCLE)]
+    return np.array([(x + radius * c, y, z + radius * s) for s, c in turns for y in (low[1], high[1])])
 
 
 def _camera_pose(camera: Camera) -> Pose:

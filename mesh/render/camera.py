@@ -109,21 +109,32 @@ def pose_of(matrix: Sequence[Sequence[float]], **optics: float | None) -> Pose:
     return Pose((rows[0][3], rows[1][3], rows[2][3]), axes[0], axes[1], axes[2], **optics)  # type: ignore[arg-type]
 
 
-def framed(low: Vector, high: Vector, aspect: float, yfov: float = 0.6) -> Pose:
-    """A camera that shows the whole box from the front, a little from the right and above."""
+def framed(points: NDArray[np.float64], aspect: float, yfov: float = 0.6) -> Pose:
+    """The nearest camera that shows all points (n, 3) from the front, a little from the right and above, in the middle of
+    the film and with some room around them.
+
+    Across the film the camera's place must lie between max(x + k z) - k d and min(x - k z) + k d, for points (x, y, z)
+    in its axes, its distance d and the film's half width k; so d is least where both meet.
+    """
     back = _unit((0.45, 0.30, 1.0))
     right = _unit(_cross((0.0, 1.0, 0.0), back))
     up = _cross(back, right)
-    centre = tuple((a + b) / 2.0 for a, b in zip(low, high, strict=True))
     tangent = float(_half_tangent(f32(yfov))) / 1.12
-    distance = 0.0
-    for corner in range(8):
-        d = tuple((high if corner >> k & 1 else low)[k] - centre[k] for k in range(3))
-        x, y, z = abs(_dot(d, right)), abs(_dot(d, up)), _dot(d, back)
-        distance = max(distance, z + x / (tangent * aspect), z + y / tangent)
-    distance = distance or 1.0
-    origin = (centre[0] + back[0] * distance, centre[1] + back[1] * distance, centre[2] + back[2] * distance)
-    return Pose(origin, right, up, back, yfov)
+    place, distance = [], -math.inf
+    for axis, k in ((right, tangent * aspect), (up, tangent)):
+        across, near = _along(points, axis), _along(points, back) * k
+        ahead, behind = float((near + across).max()), float((near - across).max())
+        place.append((ahead - behind) / 2.0)
+        distance = max(distance, (ahead + behind) / (2.0 * k))
+    if distance <= float(_along(points, back).max()):
+        distance += 1.0  # a single point has no size to go by
+    origin = tuple(place[0] * right[i] + place[1] * up[i] + distance * back[i] for i in range(3))
+    return Pose((origin[0], origin[1], origin[2]), right, up, back, yfov)
+
+
+def _along(points: NDArray[np.float64], axis: Vector) -> NDArray[np.float64]:
+    """Elementwise, since a matrix product rounds differently on every processor."""
+    return points[:, 0] * axis[0] + points[:, 1] * axis[1] + points[:, 2] * axis[2]
 
 
 def turned(pose: Pose, centre: Vector, turns: float) -> Pose:

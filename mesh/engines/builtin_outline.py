@@ -1,0 +1,31 @@
+"""The points by which a scene without a camera is framed: its vertices, or boxes around them where they are many."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mesh.scenes.description import Scene, Snapshot
+
+_MOST = 4_000_000
+"""Vertices that are looked at one by one."""
+
+
+def outline(scene: Scene, snapshot: Snapshot) -> NDArray[np.float64] | None:
+    """Points (n, 3) in the world that hold all of the scene at one moment; None where there is nothing."""
+    shown = [(one.deformed or scene.meshes[one.mesh], one.transform) for one in snapshot.instances]
+    total = sum(len(mesh.positions) for mesh, _ in shown)
+    parts = []
+    for mesh, transform in shown:
+        points = mesh.positions.astype(np.float64)
+        points = points[np.isfinite(points).all(axis=1)]
+        if total > _MOST and len(points) > 8:
+            low, high = points.min(axis=0), points.max(axis=0)
+            points = np.array([[(low, high)[at >> k & 1][k] for k in range(3)] for at in range(8)])
+        x, y, z = points[:, 0], points[:, 1], points[:, 2]
+        # Elementwise, since a matrix product rounds differently on every processor.
+        rows = [row[0] * x + row[1] * y + row[2] * z + row[3] for row in transform.tolist()[:3]]
+        parts.append(np.stack(rows, axis=1))
+    found = np.concatenate(parts) if parts else np.zeros((0, 3))
+    found = found[np.isfinite(found).all(axis=1)]
+    return found if len(found) else None
