@@ -1,8 +1,9 @@
 """Scheduling on two node processes, beside Dask distributed and Ray in the same run.
 
 240 units of 50 ms on two workers: the wall time against the ideal of 6 s. Units that do nothing: how many
-a second. A unit sleeps and hashes, so that scheduling is what is measured; ours also stores each result on
-both nodes before it counts. The peers' interpreter is this one (`pip install -e '.[bench]'`), or the one
+a second, and what CPU time the node processes take for each. How long a steal takes; what a worker that is
+slower costs, and one that is killed. A unit sleeps and hashes, so that scheduling is what is measured; ours also
+stores each result durably on both nodes before it counts. The peers' interpreter is this one (`pip install -e '.[bench]'`), or the one
 that MESH_BENCH_PYTHON names.
 """
 
@@ -13,28 +14,62 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
+
+import psutil
 
 from mesh.control.client import Client
 from mesh.control.service import SceneFile, SubmitRequest
+from mesh.control.terms import JobTerms
+from mesh.engines.sleep import SLOWNESS as SLOWNESS_VARIABLE
 from mesh.model.manifest import EngineName, RenderSettings
 from mesh.model.status import JobState
-from tools.bench_report import Case, rate
-from tools.processes import running_mesh
+from mesh.sched.config import SchedConfig
+from tools.bench_report import Case, cost, rate
+from tools.processes import NodeProcess, running_mesh
+from tools.watched_node import FILE as STEALS
 
 UNITS = 240
 UNIT_SECONDS = 0.05
 WORKERS = 2
 EMPTY_UNITS = 4000
+KILL_UNITS = 120
+MIXED_UNITS = 96
+MIXED_SECONDS = 0.1
+SLOWNESS = 4
+STEAL_UNITS = 300
+STEAL_MILLISECONDS = 10
 LOOK_SECONDS = 0.005
 LOOK_MOST_SECONDS = 0.2
 PEERS = ("dask", "ray")
 
 
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """Figures of two nodes; times in seconds unless said otherwise."""
+
+    efficiency: float
+    throughput: float
+    """Empty units a second."""
+    cpu_ms: float
+    """Of both node processes, renderers not counted, for each empty unit."""
+    killed: float
+    """Makespan where one of the two workers is killed at half time."""
+    mixed: float
+    """Makespan where one worker takes `SLOWNESS` times as long."""
+    steal_ms: float
+    """Median, from asking to being granted."""
+    rtt_ms: float
+
+
 def run() -> list[Case]:
     with tempfile.TemporaryDirectory() as folder:
-        efficiency, throughput = _ours(Path(folder))
+        ours = _ours(Path(folder))
     cases = []
     for peer in PEERS:
         theirs = _theirs(peer)
@@ -42,37 +77,93 @@ def run() -> list[Case]:
             print(f"{peer} is not installed for {_peer_python()}; left out")
             continue
         case = f"{UNITS} x {UNIT_SECONDS * 1000:.0f} ms on {WORKERS} workers"
-        cases.append(rate(case, efficiency, theirs["efficiency"], peer, "of ideal"))
-        cases.append(rate("empty units", throughput, theirs["throughput"], peer, "units/s"))
-    cases.append(rate("efficiency", efficiency, 0.97, "target", "of ideal"))
-    cases.append(rate("empty units", throughput, 2000, "target", "units/s"))
-    return cases
+        cases.append(rate(case, ours.efficiency, theirs["efficiency"], peer, "of ideal"))
+        cases.append(rate("empty units", ours.throughput, theirs["throughput"], peer, "units/s"))
+    half = KILL_UNITS * UNIT_SECONDS / WORKERS
+    killed = 1.05 * 1.5 * half + SchedConfig().lease_seconds
+    mixed = MIXED_UNITS * MIXED_SECONDS / (1 + 1 / SLOWNESS)
+    return [
+        *cases,
+        rate("efficiency", ours.efficiency, 0.97, "target", "of ideal"),
+        rate("empty units", ours.throughput, 2000, "target", "units/s"),
+        cost("node CPU", ours.cpu_ms, 1.0, "target", "ms/unit"),
+        cost("steal p50", ours.steal_ms, ours.rtt_ms + 2.0, "RTT + 2 ms", "ms"),
+        cost(f"one worker {SLOWNESS}x slower", ours.mixed / mixed, 1.05, "target", "of ideal"),
+        cost("a worker killed at half time", ours.killed, killed, "ideal + lease + 5 %", "s"),
+    ]
 
 
-def _ours(folder: Path) -> tuple[float, float]:
-    with running_mesh(folder, ("ada", "grace")) as nodes, nodes["ada"].connect() as client:
-        scene = folder / "nothing"
-        scene.write_bytes(b"nothing to see")
-        stored = client.put_blob(scene, "nothing")
-        file = SceneFile("nothing", stored.blob, stored.size)
-        _run_job(client, file, frames=8, milliseconds=1)  # both nodes start their engines
+def _ours(folder: Path) -> Ours:
+    with (
+        running_mesh(folder / "even", ("ada", "grace")) as nodes,
+        nodes["ada"].connect() as client,
+    ):
+        file = _scene(client, folder)
+        _run_job(client, file, Work(8, 1))  # both nodes start their engines
         ideal = UNITS * UNIT_SECONDS / WORKERS
-        efficiency = ideal / _run_job(client, file, UNITS, int(UNIT_SECONDS * 1000))
-        throughput = EMPTY_UNITS / _run_job(client, file, EMPTY_UNITS, 0)
-    return efficiency, throughput
+        efficiency = ideal / _run_job(client, file, Work(UNITS, int(UNIT_SECONDS * 1000)))
+        before = _cpu_seconds(nodes.values())
+        throughput = EMPTY_UNITS / _run_job(client, file, Work(EMPTY_UNITS, 0))
+        cpu_ms = (_cpu_seconds(nodes.values()) - before) / EMPTY_UNITS * 1000
+        # Two workers would take twice this long.
+        killer = threading.Timer(KILL_UNITS * UNIT_SECONDS / WORKERS / 2, nodes["grace"].kill)
+        killer.start()
+        killed = _run_job(client, file, Work(KILL_UNITS, int(UNIT_SECONDS * 1000)))
+        killer.join()
+    with (
+        running_mesh(
+            folder / "uneven",
+            ("ada", "grace"),
+            environments={"grace": {SLOWNESS_VARIABLE: str(SLOWNESS)}},
+            program="tools.watched_node",
+        ) as nodes,
+        nodes["ada"].connect() as client,
+        nodes["grace"].connect() as thief,
+    ):
+        file = _scene(client, folder)
+        _run_job(client, file, Work(8, 1))
+        mixed = _run_job(client, file, Work(MIXED_UNITS, int(MIXED_SECONDS * 1000), buckets=16))
+        _run_job(client, file, Work(STEAL_UNITS, STEAL_MILLISECONDS, chunk=1))
+        rtt_ms = next(node.rtt_ms for node in thief.nodes() if node.name == "ada")
+        steals = (nodes["grace"].home / STEALS).read_text().split()
+    return Ours(efficiency, throughput, cpu_ms, killed, mixed, median(map(float, steals)), rtt_ms or 0.0)
 
 
-def _run_job(client: Client, file: SceneFile, frames: int, milliseconds: int) -> float:
+def _scene(client: Client, folder: Path) -> SceneFile:
+    scene = folder / "nothing"
+    scene.write_bytes(b"nothing to see")
+    stored = client.put_blob(scene, "nothing")
+    return SceneFile("nothing", stored.blob, stored.size)
+
+
+def _cpu_seconds(nodes: Iterable[NodeProcess]) -> float:
+    """Of the node processes themselves, without the renderers that they started."""
+    times = [psutil.Process(node.process.pid).cpu_times() for node in nodes]
+    return sum(one.user + one.system for one in times)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    frames: int
+    milliseconds: int
+    """Of a frame."""
+    buckets: int = 1
+    chunk: int = 0
+    """Frames that are handed over at once, at most; 0 for as many as suits."""
+
+
+def _run_job(client: Client, file: SceneFile, work: Work) -> float:
     """Seconds from submission until every result is known to be stored."""
-    settings = RenderSettings(width=64, height=64, bucket=64, samples=milliseconds)
+    settings = RenderSettings(width=64 * work.buckets, height=64, bucket=64, samples=work.milliseconds)
     request = SubmitRequest(
-        name=f"{frames} x {milliseconds} ms",
+        name=f"{work.frames} x {work.milliseconds} ms",
         submitter="bench",
         files=(file,),
         entry=file.path,
-        frames=tuple(range(1, frames + 1)),
+        frames=tuple(range(1, work.frames + 1)),
         engine=EngineName.SLEEP,
         settings=settings,
+        terms=JobTerms(chunk=work.chunk),
     )
     began = time.perf_counter()
     job = client.submit(request).job.hex()

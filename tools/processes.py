@@ -60,9 +60,14 @@ class NodeProcess:
 
 
 def start_node(
-    name: str, home: Path, *arguments: str, environment: Mapping[str, str] | None = None
+    name: str,
+    home: Path,
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+    program: str = "mesh.cli",
 ) -> NodeProcess:
-    """Start `mesh join` with a data folder of its own; `arguments` are more of its options."""
+    """Start `mesh join` with a data folder of its own; `arguments` are more of its options, `program` the module
+    that is the `mesh` command."""
     home.mkdir(parents=True, exist_ok=True)
     variables = {**os.environ, **(environment or {}), "MESH_HOME": str(home)}
     with (home / "node.out").open("ab") as log:
@@ -70,7 +75,7 @@ def start_node(
             [
                 sys.executable,
                 "-m",
-                "mesh.cli",
+                program,
                 "join",
                 "--name",
                 name,
@@ -93,16 +98,21 @@ def running_mesh(
     names: tuple[str, ...],
     options: Mapping[str, tuple[str, ...]] | None = None,
     environment: Mapping[str, str] | None = None,
+    environments: Mapping[str, Mapping[str, str]] | None = None,
+    program: str = "mesh.cli",
 ) -> Iterator[dict[str, NodeProcess]]:
-    """A mesh of real nodes on loopback, all of which know each other. The first founds it; `options` are
-    more arguments of `mesh join`, by node."""
+    """A mesh of real nodes on loopback, all of which know each other. The first founds it; `options` are more
+    arguments of `mesh join`, and `environments` more of the environment, by node."""
     options = options or {}
     with ExitStack() as stack:
         nodes: dict[str, NodeProcess] = {}
 
         def start(name: str, *arguments: str) -> NodeProcess:
             more = (*arguments, *LOOPBACK, *options.get(name, ()))
-            node = nodes[name] = start_node(name, folder / name, *more, environment=environment)
+            variables = {**(environment or {}), **(environments or {}).get(name, {})}
+            node = nodes[name] = start_node(
+                name, folder / name, *more, environment=variables, program=program
+            )
             stack.callback(node.end)
             return node
 

@@ -1,17 +1,21 @@
 """An engine that sleeps and hashes: what the scheduler's tests and benchmarks render.
 
-A whole frame takes `settings.samples` milliseconds, a bucket its share of that. The payload is a digest
-of what was asked for, so equal units have equal bytes wherever they are rendered.
+A whole frame takes `settings.samples` milliseconds, a bucket its share of that, times what the environment's
+MESH_SLOWNESS says: a machine can be made to seem slower. The payload is a digest of what was asked for, so equal
+units have equal bytes wherever they are rendered.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 
 from mesh.engines.adapter import UnitControl, UnitStopped
 from mesh.engines.protocol import Open
 from mesh.model.units import Grid, Unit
+
+SLOWNESS = "MESH_SLOWNESS"
 
 
 class SleepSession:
@@ -20,7 +24,7 @@ class SleepSession:
         self.warnings: tuple[str, ...] = ()
         self._seed = settings.seed
         buckets = Grid(settings.width, settings.height, settings.bucket).count
-        self._bucket_seconds = settings.samples / 1000 / buckets
+        self._bucket_seconds = settings.samples / 1000 / buckets * float(os.environ.get(SLOWNESS, "1"))
 
     def render(self, unit: Unit, control: UnitControl) -> tuple[Unit, bytes]:
         digest = hashlib.sha256()
