@@ -13,6 +13,7 @@ import trio
 from mesh.engines.adapter import KERNEL_CACHE
 from mesh.engines.host import EngineDone, EngineFailed, EngineHost, EngineNews, EngineProgress
 from mesh.engines.protocol import Done, Progress, Unframer, frame
+from mesh.engines.sleep import SLOWNESS
 from mesh.model.ids import Digest
 from mesh.model.manifest import EngineName, Manifest, RenderSettings
 from mesh.model.units import Unit
@@ -155,6 +156,18 @@ def test_a_shortened_unit_answers_for_the_buckets_it_kept(tmp_path: Path) -> Non
         answer = await listener.next()
         assert isinstance(answer, EngineDone)
         assert answer.unit == Unit(1, 0, 3)
+
+    with_host(tmp_path, body)
+
+
+def test_a_machine_can_be_made_to_seem_slower(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SLOWNESS, "4")
+
+    async def body(host: EngineHost, listener: Listener) -> None:
+        host.render(Attempt(1), sleeping_job(milliseconds=8), Unit(1, 0, 8), tmp_path)
+        answer = await listener.next()
+        assert isinstance(answer, EngineDone)
+        assert answer.seconds >= 4 * 0.008
 
     with_host(tmp_path, body)
 

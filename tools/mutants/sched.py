@@ -8,6 +8,7 @@ _PARTS = "tests/test_sched_parts.py"
 _DEALING = "tests/test_sched_dealing.py"
 _PROTOCOL = "tests/test_sched_protocol.py"
 _FAIRNESS = "tests/test_sched_fairness.py"
+_AHEAD = "tests/test_sched_ahead.py"
 _VERDICTS = "tests/test_sched_verdicts.py -k 'not story'"
 _SCRUB = "tests/test_sched_scrub.py -k 'not story'"
 _CONSTRAINTS = "tests/test_sched_constraints.py"
@@ -78,6 +79,15 @@ MUTANTS = (
         "        if making.asked is None:\n            self._enqueue(key)",
         "        self._publish(job, record, ())",
     ),
+    _mutant(
+        "copy-said-before-it-is-stored",
+        "copies",
+        "core.out.append(KeepBlob(job.id, request.pixels, request.block))\n",
+        "core.send(sender, PixelsKept(job.id, request.pixels, kept=True))\n",
+        _AHEAD,
+    ),
+    _mutant("engine-waits-for-its-node", "runner", "while left < ahead + _SLACK", "while False", _AHEAD),
+    _mutant("waiting-unit-is-late", "runner", "if run.queued or core.now", "if core.now", _AHEAD),
     _mutant("copy-never-made-again", "scheduler", "self._copies.on_holder_gone(NodeId(node))", "pass"),
     _mutant("refused-copy-given-up", "copies", 'core.wake(("copies",)', '(lambda *_: None)(("copies",)'),
     _mutant("lonely-results-stay-lonely", "scheduler", "self._copies.make_again(job)", "pass"),
