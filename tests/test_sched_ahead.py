@@ -68,8 +68,8 @@ def test_nothing_is_given_early_while_nobody_knows_how_long_a_unit_takes() -> No
 
 
 def test_what_waits_in_the_engine_is_not_late_before_it_is_begun() -> None:
-    bench, given = after_one(seconds=0.015)
-    assert len(given) > 1
+    bench, given = after_one(seconds=0.004)
+    assert len(given) > 2
     # The one being rendered hangs: it alone is stopped, though all were given out at the same time.
     effects = bench.wait(601.0)
     assert [effect.attempt for effect in effects if isinstance(effect, StopRender)] == [given[0].attempt]
