@@ -75,7 +75,7 @@ def test_what_each_step_brings_adds_up_to_the_sample(room: Path) -> None:
 
 
 def test_things_and_lights_are_called_by_their_names(room: Path) -> None:
-    stories = [replay(ask(room, x, 4, sample)) for x in range(6) for sample in range(4)]
+    stories = [replay(ask(room, x, 3, sample)) for x in range(6) for sample in range(4)]
     steps = [step for story in stories for step in story.steps]
 
     assert all(story.steps[0].kind == "camera" for story in stories)
