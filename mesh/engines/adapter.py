@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -10,7 +11,7 @@ from typing import Protocol
 from mesh.engines.protocol import Open
 from mesh.model.manifest import EngineName
 from mesh.model.units import Unit
-from mesh.render.cachekey import kernel_environment
+from mesh.render.cachekey import kernel_environment, prune
 
 KERNEL_CACHE = "MESH_KERNEL_CACHE"
 """The environment variable that names the folder of compiled kernels to renderer processes."""
@@ -52,7 +53,10 @@ def opener(engine: EngineName) -> OpenSession:
     """The adapter of `engine`, loaded only now: adapters pull in heavy libraries."""
     if engine is EngineName.BUILTIN:
         # numba reads its settings when it is first imported, which is on the next line.
-        os.environ.update(kernel_environment(Path(os.environ[KERNEL_CACHE])))
+        base = Path(os.environ[KERNEL_CACHE])
+        environment = kernel_environment(base)
+        prune(base, Path(environment["NUMBA_CACHE_DIR"]), time.time())
+        os.environ.update(environment)
         from mesh.engines.builtin import BuiltinSession
 
         return BuiltinSession

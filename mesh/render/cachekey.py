@@ -7,15 +7,21 @@ machine code depends on, and an edit anywhere in this package starts a new folde
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import platform
+import re
+import shutil
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
 # What a person may set to restrict the instruction set; numba reads them when it is first imported.
 _CPU_SETTINGS = ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_ENABLE_AVX", "NUMBA_OPT")
+
+UNUSED_SECONDS = 30 * 86400.0
+"""After so long a folder that no process has used is removed."""
 
 
 def cache_folder(base: Path, environment: Mapping[str, str] | None = None) -> Path:
@@ -45,3 +51,19 @@ def kernel_environment(base: Path, environment: Mapping[str, str] | None = None)
     each instruction set, which the exactness contract forbids.
     """
     return {"NUMBA_CACHE_DIR": str(cache_folder(base, environment)), "NUMBA_DISABLE_INTEL_SVML": "1"}
+
+
+def prune(base: Path, used: Path, now: float) -> None:
+    """Mark the folder `used` below `base` as used now, and remove those that were not for UNUSED_SECONDS.
+
+    Only what `cache_folder` may have named is removed. A process that still runs on a folder that goes
+    compiles again. `now` is in seconds since the epoch.
+    """
+    # Where the disk refuses, or another process was faster, there is nothing to be done, and no need to.
+    with contextlib.suppress(OSError):
+        used.mkdir(parents=True, exist_ok=True)
+        os.utime(used, (now, now))
+        for folder in base.iterdir():
+            named = re.fullmatch("[0-9a-f]{24}", folder.name) and folder != used
+            if named and now - folder.lstat().st_mtime > UNUSED_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
