@@ -42,6 +42,7 @@ from mesh.render.accel_vector import (
     load_key,
     load_word,
     lowest_bit,
+    meets_boxes,
     store_key,
 )
 from mesh.render.kernel import inlined, kernel
@@ -98,6 +99,11 @@ def _reference(key):
 
 
 @inlined
+def _child(nodes, node, lane):
+    return np.int64(load_word(nodes, node * NODE_FLOATS + CHILD_ROW + lane))
+
+
+@inlined
 def _visit(nodes, node, ray, tmin, tmax, stack, sp, keys):
     """Test a node's boxes; returns the nearest child met and its key, the others stacked above sp.
 
@@ -109,7 +115,7 @@ def _visit(nodes, node, ray, tmin, tmax, stack, sp, keys):
         return _NONE, _NOTHING, sp
     lane = lowest_bit(mask)
     nearest = load_key(keys, lane)
-    child = np.int64(load_word(nodes, node * NODE_FLOATS + CHILD_ROW + lane))
+    child = _child(nodes, node, lane)
     mask &= mask - 1
     if mask == 0:
         return child, nearest, sp
@@ -121,7 +127,7 @@ def _visit(nodes, node, ray, tmin, tmax, stack, sp, keys):
     else:
         store_key(stack, sp, nearest)
         nearest = other
-        child = np.int64(load_word(nodes, node * NODE_FLOATS + CHILD_ROW + lane))
+        child = _child(nodes, node, lane)
     base = sp
     sp += 1
     if mask == 0:
@@ -142,6 +148,22 @@ def _visit(nodes, node, ray, tmin, tmax, stack, sp, keys):
 
 
 @inlined
+def _visit_any(nodes, node, ray, tmin, tmax, stack, sp, _keys):
+    """As `_visit`, in no order, and stacks bare references: what is looked for may be in any of the boxes."""
+    mask = meets_boxes(nodes, node, ray, tmin, tmax)
+    if mask == 0:
+        return _NONE, _NOTHING, sp
+    child = _child(nodes, node, lowest_bit(mask))
+    mask &= mask - 1
+    while mask != 0:
+        store_key(stack, sp, child)
+        sp += 1
+        child = _child(nodes, node, lowest_bit(mask))
+        mask &= mask - 1
+    return child, _NOTHING, sp
+
+
+@inlined
 def _pop(stack, sp, tmax_bits):
     """The topmost stacked child, and its key, that is entered no later than tmax."""
     while sp > 0:
@@ -149,6 +171,14 @@ def _pop(stack, sp, tmax_bits):
         key = load_key(stack, sp)
         if key >> 32 <= tmax_bits:
             return _reference(key), key, sp
+    return _NONE, _NOTHING, sp
+
+
+@inlined
+def _pop_any(stack, sp, _tmax_bits):
+    """As `_pop`: what is looked for may be anywhere before tmax, which does not change."""
+    if sp > 0:
+        return load_key(stack, sp - 1), _NOTHING, sp - 1
     return _NONE, _NOTHING, sp
 
 
@@ -166,6 +196,7 @@ def _row(base, m):
 
 def _traversal(any_hit):
     """The traversal, as the function that stops at any hit or the one that finds the first."""
+    visit, pop = (_visit_any, _pop_any) if any_hit else (_visit, _pop)
 
     def traverse(
         start,
@@ -194,11 +225,14 @@ def _traversal(any_hit):
             return instance, number, t, u, v
         top_ray = slab_ray(ox, oy, oz, dx, dy, dz)
         t_bits = float_bits(t)
+        if any_hit:
+            # The number below tmax, for what is met at tmax itself does not count.
+            t = entry_of((t_bits - 1) << 32)
         top_key, top_sp = start, 0
         top_child = _reference(top_key)
         while top_child != _NONE:
             if top_child >= 0:
-                top_child, top_key, top_sp = _visit(top, top_child, top_ray, tmin, t, top_stack, top_sp, keys)
+                top_child, top_key, top_sp = visit(top, top_child, top_ray, tmin, t, top_stack, top_sp, keys)
             else:
                 candidate = ~top_child
                 instance_entry = entry_of(top_key)
@@ -219,29 +253,28 @@ def _traversal(any_hit):
                 key = child
                 while child != _NONE:
                     if child >= 0:
-                        child, key, sp = _visit(nodes, child, ray, tmin, t, stack, sp, keys)
+                        child, key, sp = visit(nodes, child, ray, tmin, t, stack, sp, keys)
                     else:
                         packet = ~child
                         child = _NONE
                         mask = hit_triangles(packets, packet, sheared, tmin, t, lanes)
-                        if mask != 0:
-                            entry = max(entry_of(key), instance_entry)
+                        if any_hit and mask != 0:
+                            return candidate, packet, t, u, v
+                        entry = max(entry_of(key), instance_entry)
                         while mask != 0:
                             lane = lowest_bit(mask)
                             mask &= mask - 1
                             which = np.int64(load_word(packets, packet * PACKET_FLOATS + NUMBER_ROW + lane))
                             found = max(load_float(lanes, lane), entry)
                             if found < t or (found == t and _precedes(candidate, which, instance, number)):
-                                if any_hit:
-                                    return candidate, which, found, u, v
                                 t, instance, number = found, candidate, which
                                 u, v = load_float(lanes, LANES + lane), load_float(lanes, 2 * LANES + lane)
                                 t_bits = float_bits(t)
                     if child == _NONE:
-                        child, key, sp = _pop(stack, sp, t_bits)
+                        child, key, sp = pop(stack, sp, t_bits)
                 top_child = _NONE
             if top_child == _NONE:
-                top_child, top_key, top_sp = _pop(top_stack, top_sp, t_bits)
+                top_child, top_key, top_sp = pop(top_stack, top_sp, t_bits)
         return instance, number, t, u, v
 
     return traverse

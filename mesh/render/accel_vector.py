@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from mesh.render.accel_layout import LANES, NODE_FLOATS, PACKET_FLOATS, WIDTH
+from mesh.render.accel_layout import CHILD_ROW, LANES, NODE_FLOATS, PACKET_FLOATS, WIDTH
 
 _FLOAT = ir.FloatType()
 _I8, _I32, _I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
@@ -75,45 +75,66 @@ def _mask(builder, lanes):
     return builder.zext(builder.bitcast(lanes, ir.IntType(lanes.type.count)), _I64)
 
 
+def _slabs(builder, base, start, ray_value, low, high):
+    """Where a ray enters and leaves the eight boxes of the node at `start`, within low and high.
+
+    Ize, "Robust BVH Ray Traversal" (JCGT 2013): the far reciprocals come enlarged, and a lane where 0 * inf
+    gives NaN is not restricted by that slab.
+    """
+    fields = [builder.extract_value(ray_value, i) for i in range(12)]
+    origin = [_splat(builder, f) for f in fields[0:3]]
+    near_inverse = [_splat(builder, f) for f in fields[3:6]]
+    far_inverse = [_splat(builder, f) for f in fields[6:9]]
+    nears, fars = [_splat(builder, low)], [_splat(builder, high)]
+    for axis in range(3):
+        near_row = fields[9 + axis]
+        far_row = builder.sub(_index((2 * axis + 3) * WIDTH), near_row)
+        near = _load(builder, base, builder.add(start, near_row))
+        far = _load(builder, base, builder.add(start, far_row))
+        nears.append(builder.fmul(builder.fsub(near, origin[axis]), near_inverse[axis]))
+        fars.append(builder.fmul(builder.fsub(far, origin[axis]), far_inverse[axis]))
+    # NaN plane values (first operands) fall out pairwise: x with the limit, y with a z made free of NaN.
+    entry = _larger(builder, nears[1], nears[0])
+    leave = _smaller(builder, fars[1], fars[0])
+    entry = _larger(builder, _larger(builder, nears[2], nears[0]), entry)
+    leave = _smaller(builder, _smaller(builder, fars[2], fars[0]), leave)
+    return _larger(builder, nears[3], entry), _smaller(builder, fars[3], leave)
+
+
 @intrinsic
-def hit_boxes(_context, nodes, node, ray, tmin, tmax, keys):
+def meets_boxes(_context, nodes, node, ray, tmin, tmax):
     """Which of a node's eight boxes the ray meets within [tmin, tmax], as a bit mask (int64).
 
-    nodes: flat float32 array; node: int64; ray: SlabRay; tmin >= 0 and tmax: float32. keys (8 int64)
-    receives, per box, the entry distance's bits above the child reference: as the distance is not
-    negative, keys order as distances do. Slabs after Ize, "Robust BVH Ray Traversal" (JCGT 2013): the
-    far reciprocals come enlarged, and a lane where 0 * inf gives NaN is not restricted by that slab.
+    nodes: address of float32; node: int64; ray: SlabRay; tmin >= 0 and tmax: float32.
+    """
+    signature = types.int64(types.voidptr, types.int64, ray, types.float32, types.float32)
+
+    def codegen(_context, builder, _signature, args):
+        node_data, node_index, *limited_ray = args
+        start = builder.mul(node_index, _index(NODE_FLOATS))
+        entry, leave = _slabs(builder, _floats(builder, node_data), start, *limited_ray)
+        return _mask(builder, builder.fcmp_ordered("<=", entry, leave))
+
+    return signature, codegen
+
+
+@intrinsic
+def hit_boxes(_context, nodes, node, ray, tmin, tmax, keys):
+    """As `meets_boxes`; keys (address of 8 int64) receives, per box, the entry distance's bits above the
+    child reference: as the distance is not negative, keys order as distances do.
     """
     signature = types.int64(types.voidptr, types.int64, ray, types.float32, types.float32, types.voidptr)
 
-    def codegen(context, builder, signature, args):
-        node_data, node_index, ray_value, low, high, key_data = args
+    def codegen(_context, builder, _signature, args):
+        node_data, node_index, *limited_ray, key_data = args
         base = _floats(builder, node_data)
-        out = _floats(builder, key_data)
         start = builder.mul(node_index, _index(NODE_FLOATS))
-        fields = [builder.extract_value(ray_value, i) for i in range(12)]
-        origin = [_splat(builder, f) for f in fields[0:3]]
-        near_inverse = [_splat(builder, f) for f in fields[3:6]]
-        far_inverse = [_splat(builder, f) for f in fields[6:9]]
-        nears, fars = [_splat(builder, low)], [_splat(builder, high)]
-        for axis in range(3):
-            near_row = fields[9 + axis]
-            far_row = builder.sub(_index((2 * axis + 3) * WIDTH), near_row)
-            near = _load(builder, base, builder.add(start, near_row))
-            far = _load(builder, base, builder.add(start, far_row))
-            nears.append(builder.fmul(builder.fsub(near, origin[axis]), near_inverse[axis]))
-            fars.append(builder.fmul(builder.fsub(far, origin[axis]), far_inverse[axis]))
-        # NaN plane values (first operands) fall out pairwise: x with the limit, y with a z made free of NaN.
-        entry = _larger(builder, nears[1], nears[0])
-        leave = _smaller(builder, fars[1], fars[0])
-        entry = _larger(builder, _larger(builder, nears[2], nears[0]), entry)
-        leave = _smaller(builder, _smaller(builder, fars[2], fars[0]), leave)
-        entry = _larger(builder, nears[3], entry)
-        leave = _smaller(builder, fars[3], leave)
-        children = _load(builder, base, builder.add(start, _index(6 * WIDTH)), _INTS)
+        entry, leave = _slabs(builder, base, start, *limited_ray)
+        children = _load(builder, base, builder.add(start, _index(CHILD_ROW)), _INTS)
         distance = builder.zext(builder.bitcast(entry, _INTS), _LONGS)
         shifted = builder.shl(distance, ir.Constant(_LONGS, [32] * WIDTH))
-        _store(builder, builder.or_(shifted, builder.zext(children, _LONGS)), out, _index(0))
+        keyed = builder.or_(shifted, builder.zext(children, _LONGS))
+        _store(builder, keyed, _floats(builder, key_data), _index(0))
         return _mask(builder, builder.fcmp_ordered("<=", entry, leave))
 
     return signature, codegen
@@ -158,14 +179,14 @@ def hit_triangles(_context, packets, packet, ray, tmin, tmax, out):
         weight_c = sub(mul(bx, ay), mul(by, ax))
         total = add(add(weight_a, weight_b), weight_c)
         depth = add(add(mul(weight_a, az), mul(weight_b, bz)), mul(weight_c, cz))
-        inverse = builder.fdiv(ir.Constant(_LANES, [1.0] * LANES), total)
-        t = mul(mul(depth, scale_z), inverse)
         least = _smaller(builder, _smaller(builder, weight_a, weight_b), weight_c)
         most = _larger(builder, _larger(builder, weight_a, weight_b), weight_c)
         inside = builder.or_(
             builder.fcmp_ordered(">=", least, zeros), builder.fcmp_ordered("<=", most, zeros)
         )
         inside = builder.and_(inside, builder.fcmp_ordered("!=", total, zeros))
+        inverse = builder.fdiv(ir.Constant(_LANES, [1.0] * LANES), total)
+        t = mul(mul(depth, scale_z), inverse)
         within = builder.and_(
             builder.fcmp_ordered(">", t, _splat(builder, low, _LANES)),
             builder.fcmp_ordered("<=", t, _splat(builder, high, _LANES)),
@@ -200,7 +221,7 @@ def float_bits(_context, value):
 
 @intrinsic
 def entry_of(_context, key):
-    """The entry distance (float32) in the high half of a key of `hit_boxes`."""
+    """The float32 whose bit pattern is the high half of an int64."""
 
     def codegen(_context, builder, _signature, args):
         high = builder.trunc(builder.lshr(args[0], _index(32)), _I32)
