@@ -51,7 +51,7 @@ def scene(x: float = 0.0, views: int = 6) -> bytes:
     return glb(document, b"".join(noise(size, n) for n in range(views)))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 3 * MIB), st.integers(0, 2**32), st.lists(st.integers(1, MIB), min_size=1, max_size=20))
 def test_the_blocks_are_the_bytes_and_depend_on_nothing_else(size: int, seed: int, sizes: list[int]) -> None:
     data = noise(size, seed)
@@ -175,7 +175,7 @@ def test_a_broken_glb_is_cut_like_any_other_bytes(head: bytes) -> None:
     assert b"".join(blocks) == data
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 200_000), st.booleans())
 def test_a_block_is_the_same_after_its_form(size: int, is_noise: bool) -> None:
     data = noise(size) if is_noise else bytes(size)

@@ -21,7 +21,7 @@ keys = st.lists(parts, min_size=1, max_size=3).map(tuple)
 changes = st.lists(st.tuples(st.sampled_from(JOBS), keys, st.none() | st.binary(max_size=20)), max_size=30)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(changes, max_size=4))
 def test_the_store_holds_what_a_dict_would(
     tmp_path_factory: pytest.TempPathFactory, batches: list[list[tuple[JobId, Key, bytes | None]]]

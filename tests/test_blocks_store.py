@@ -505,7 +505,7 @@ class StoreModel(RuleBasedStateMachine):
 
 
 TestStoreModel = StoreModel.TestCase
-TestStoreModel.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+TestStoreModel.settings = settings(max_examples=30, stateful_step_count=25)
 
 
 class CountingDisk(Disk):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.engines.builtin_frame import BuiltinRenderer
@@ -57,7 +57,6 @@ def on_film(pose: Pose, point: tuple[float, ...]) -> tuple[float, float]:
     return x / -z / math.tan(pose.yfov / 2.0), y / -z / math.tan(pose.yfov / 2.0)
 
 
-@settings(deadline=None)  # the first call compiles
 @given(
     low=st.tuples(*[st.floats(-50, 50)] * 3),
     size=st.tuples(*[st.floats(0.01, 100)] * 3),

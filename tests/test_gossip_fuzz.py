@@ -69,7 +69,7 @@ steps = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(steps, max_size=25))
 def test_no_sequence_of_events_breaks_an_invariant(script: list[tuple[str, object, int]]) -> None:
     """`Lab.tell` calls `check()` after every event."""
@@ -93,7 +93,7 @@ def test_no_sequence_of_events_breaks_an_invariant(script: list[tuple[str, objec
 
 @pytest.mark.parametrize("kind", list(GOSSIP_MESSAGES.values()))
 def test_every_message_survives_its_encoding(kind: type) -> None:
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     @given(instances(kind))
     def survives(message: object) -> None:
         assert decode_all(encode_all([message]), 1 << 20) == (message,)  # type: ignore[list-item]  # one of ours
@@ -101,7 +101,7 @@ def test_every_message_survives_its_encoding(kind: type) -> None:
     survives()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=400), st.integers(0, 399), st.integers(0, 255))
 def test_the_datagram_decoder_refuses_noise_and_bears_damage(noise: bytes, place: int, value: int) -> None:
     with suppress(BadMessage):

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.engines.builtin_notes import Names, seen_names
@@ -121,7 +121,6 @@ def test_a_matte_says_which_objects_share_a_pixel_and_how() -> None:
     )
 
 
-@settings(deadline=None)  # the first call compiles
 @given(st.lists(st.integers(1, SLOTS), min_size=1, max_size=200), st.randoms(use_true_random=False))
 def test_a_pixel_s_ranks_depend_on_the_counts_alone(samples: list[int], random) -> None:
     rows = []

@@ -34,7 +34,7 @@ def payload(
     names=st.lists(st.text(), max_size=3),
     seed=st.integers(0, 99),
 )
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_a_payload_survives_the_journey(
     width: int,
     height: int,
@@ -65,7 +65,6 @@ def test_infinite_and_missing_values_survive() -> None:
 
 
 @given(cut=st.integers(0, 400), extra=st.binary(max_size=4))
-@settings(deadline=None)
 def test_a_payload_that_is_cut_short_or_goes_on_is_refused(cut: int, extra: bytes) -> None:
     whole = encode(payload(Grid(8, 8, 4), 1, 3))
     damaged = whole[: min(cut, len(whole) - 1)] if not extra else whole + extra
@@ -74,14 +73,12 @@ def test_a_payload_that_is_cut_short_or_goes_on_is_refused(cut: int, extra: byte
 
 
 @given(st.binary(max_size=200))
-@settings(deadline=None)
 def test_noise_is_refused(noise: bytes) -> None:
     with pytest.raises(BadPixels):
         decode(b"MPX2" + noise)
 
 
 @given(place=st.integers(0, 31), value=st.integers(0, 255))
-@settings(deadline=None)
 def test_no_header_makes_it_do_more_than_refuse(place: int, value: int) -> None:
     damaged = bytearray(encode(payload(Grid(8, 8, 4), 1, 3)))
     damaged[place] = value

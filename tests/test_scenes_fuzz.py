@@ -17,9 +17,7 @@ from tests.test_scenes_errors import rich
 
 GLTF = rich()
 WHOLE = GLTF.glb()
-SHARED_FOLDER = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+SHARED_FOLDER = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 leaves = st.one_of(
     st.none(),
