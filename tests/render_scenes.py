@@ -112,8 +112,8 @@ def render(world: World, rect: Rect, layers: tuple[Layer, ...] = ()) -> F32:
     """The rectangle's pixels (height, width, channels of `layers`)."""
     columns = columns_of(layers)
     out = np.zeros((rect.height, rect.width, len(columns)), np.float32)
-    tally, bench = make_tally(rect.width * rect.height), make_bench()
-    add_samples(*world, rect.x0, rect.y0, rect.x1, rect.y1, 0, world.limits.samples, tally, bench)
+    tally, bench = make_tally(rect.width * rect.height, columns), make_bench()
+    add_samples(*world, rect.x0, rect.y0, rect.x1, rect.y1, 0, world.limits.samples, tally, bench, None)
     resolve(tally, columns, bench, out)
     return out
 

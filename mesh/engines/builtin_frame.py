@@ -216,7 +216,7 @@ def expose(
     shot: Shot, rect: Rect, columns: NDArray[np.int64], bench: Bench, out: NDArray[np.float32]
 ) -> None:
     """Fill out float32 (height, width, columns) with the pixels of `rect`."""
-    tally = make_tally(rect.width * rect.height)
+    tally = make_tally(rect.width * rect.height, columns)
     for moment, world in shot.worlds:
-        add_samples(*world, rect.x0, rect.y0, rect.x1, rect.y1, moment.start, moment.stop, tally, bench)
+        add_samples(*world, rect.x0, rect.y0, rect.x1, rect.y1, moment.start, moment.stop, tally, bench, None)
     resolve(tally, columns, bench, out)

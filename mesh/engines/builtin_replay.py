@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from mesh.engines.builtin_frame import BuiltinRenderer, Shot
 from mesh.engines.builtin_notes import Names
 from mesh.engines.protocol import Replay, Step, Story
-from mesh.render.film import Bench, Tally, add_samples, make_bench, make_tally
+from mesh.render.film import Bench, Tally, add_samples, columns_of, make_bench, make_tally
 from mesh.render.geometry import MATERIAL, OBJECT
-from mesh.render.trace import FIRST_NUMBER, Event, Why
+from mesh.render.trace import FIRST_NUMBER, Event, Why, make_log
 from mesh.render.world import World
 from mesh.scenes.description import LightKind, Snapshot
 
@@ -29,6 +29,7 @@ _NUMBERS: dict[Event, tuple[tuple[str, int], ...]] = {
     Event.END: (),
     Event.RESULT: (("radiance", 3), ("clamp", 1), ("direct", 3)),
 }  # fmt: skip
+_COLUMNS = columns_of(())
 _SAME = 0.9999
 """Cosine, and share of a distance, from which on two directions or places are taken to be one."""
 _WHY = {
@@ -50,28 +51,30 @@ def replay(request: Replay) -> Story:
         sample = request.sample if request.sample >= 0 else _brightest(shot, request.x, request.y, taken)
         at = _moment_of(shot, sample)
         moment, world = shot.worlds[at]
-        bench = make_bench(sample)
-        _trace(world, request.x, request.y, sample, sample + 1, bench)
+        log = make_log()
+        _trace(world, request.x, request.y, sample, make_bench(), log)
         snapshot = renderer.scene.at((request.frame - 1 + moment.offset) / request.settings.fps)
         teller = _Teller(world, shot.names[at], snapshot)
-        steps = tuple(map(teller.step, bench.log[1 : 1 + int(bench.log[0, 0])]))
+        steps = tuple(map(teller.step, log[1 : 1 + int(log[0, 0])]))
     finally:
         renderer.close()
     radiance = dict(steps[-1].numbers)["radiance"]
     return Story(request.frame, request.x, request.y, sample, taken, moment.offset, radiance, steps)
 
 
-def _trace(world: World, x: int, y: int, start: int, stop: int, bench: Bench) -> Tally:
-    tally = make_tally(1)
-    add_samples(*world, x, y, x + 1, y + 1, start, stop, tally, bench)
+def _trace(
+    world: World, x: int, y: int, sample: int, bench: Bench, log: NDArray[np.float64] | None = None
+) -> Tally:
+    tally = make_tally(1, _COLUMNS)
+    add_samples(*world, x, y, x + 1, y + 1, sample, sample + 1, tally, bench, log)
     return tally
 
 
 def _taken(shot: Shot, x: int, y: int) -> int:
     """How many samples the film takes of a pixel, which adaptive sampling decides."""
-    bench, tally = make_bench(), make_tally(1)
+    bench, tally = make_bench(), make_tally(1, _COLUMNS)
     for moment, world in shot.worlds:
-        add_samples(*world, x, y, x + 1, y + 1, moment.start, moment.stop, tally, bench)
+        add_samples(*world, x, y, x + 1, y + 1, moment.start, moment.stop, tally, bench, None)
     return int(tally.taken[0, 0])
 
 
@@ -79,7 +82,7 @@ def _brightest(shot: Shot, x: int, y: int, taken: int) -> int:
     """The sample that brings most light, the first of equals."""
     bench, best, most = make_bench(), 0, -1
     for sample in range(taken):
-        sums = _trace(shot.worlds[_moment_of(shot, sample)][1], x, y, sample, sample + 1, bench).sums
+        sums = _trace(shot.worlds[_moment_of(shot, sample)][1], x, y, sample, bench).sums
         light = int(sums[0, 0]) + int(sums[0, 1]) + int(sums[0, 2])
         if light > most:
             best, most = sample, light
