@@ -146,6 +146,7 @@ _tag = _text(
 _host = _text(r"[^\s/]+", "an address of this machine, such as 192.168.1.20, or * for all")
 _interface = _text(r"[^\s/]{1,64}", "names of network interfaces, such as eth0")
 _url = _text(r"wss://[^\s/:]+(:\d{1,5})?(/\S*)?", "a URL such as wss://render.berlin.example:7401")
+_folder = _text(r"([/~\\]|[A-Za-z]:).*|", "a whole path, such as /mnt/large/mesh")
 _size = _quantity("b", 64 * 1024**2, "a size of 64 MiB or more, such as 20 GB")
 _rate = _quantity("bit", 0, "a rate such as 50 Mbit; 0 is no cap")
 read_memory = _quantity("b", 1, "a size such as 16 GB")
@@ -188,6 +189,8 @@ class DiscoveryConfig:
 class CacheConfig:
     limit: int = _setting(20 * 1000**3, _size)
     """Bytes of blocks kept on disk; blocks of running jobs stay even beyond it."""
+    folder: str = _setting("", _folder)
+    """Where those blocks are, such as on a larger disk; in the data folder where none is set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,10 +293,9 @@ class Paths:
         """Folder of keys and certificates."""
         return self.home / "identity"
 
-    @property
-    def blocks(self) -> Path:
+    def blocks(self, cache: CacheConfig) -> Path:
         """Folder of the block store."""
-        return self.home / "blocks"
+        return Path(cache.folder).expanduser() if cache.folder else self.home / "blocks"
 
     @property
     def spool(self) -> Path:

@@ -56,6 +56,13 @@ def test_a_whole_file_is_read(tmp_path: Path) -> None:
     assert (link.site, link.max_rate, link.hours) == ("berlin", 50_000_000, (9 * 60, 19 * 60))
 
 
+def test_blocks_are_in_the_data_folder_or_where_the_settings_say(tmp_path: Path) -> None:
+    paths = Paths(tmp_path, tmp_path)
+    assert paths.blocks(load_config(None).cache) == tmp_path / "blocks"
+    config = load_config(written(tmp_path, "[cache]\nfolder = '/mnt/large/mesh'"))
+    assert paths.blocks(config.cache) == Path("/mnt/large/mesh")
+
+
 def test_flags_go_before_the_file_and_none_is_no_flag(tmp_path: Path) -> None:
     flags = {"listen.port": 0, "name": None, "tags": "a,b"}
     config = load_config(written(tmp_path, EXAMPLE), flags)
@@ -79,6 +86,7 @@ def test_flags_go_before_the_file_and_none_is_no_flag(tmp_path: Path) -> None:
         ("[jobs]\naudit_percent = 200", "jobs.audit_percent", "a number from 0 to 100"),
         ("[jobs]\nkeep_days = true", "jobs.keep_days", "a number from 0.01 to 3650"),
         ("[cache]\nlimit = '20 beans'", "cache.limit", "such as 20 GB"),
+        ("[cache]\nfolder = 'blocks'", "cache.folder", "such as /mnt/large/mesh"),
         ("[cache]\nlimit = '1 kB'", "cache.limit", "64 MiB or more"),
         ("[[link]]\nsite = 'b'", "link[1].url", "Every link needs it"),
         ("[[link]]\nsite = 'b'\nurl = 'http://b'", "link[1].url", "wss://"),

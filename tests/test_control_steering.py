@@ -11,7 +11,7 @@ from mesh.model.ids import JobId, NodeId
 from mesh.model.policy import FrameOrder, JobPolicy
 from mesh.node.errors import UnknownJob, UnknownNode
 from mesh.sched.events import ActOnJob
-from mesh.wire.sched import EditName
+from mesh.wire.jobs import EditName
 
 ME, ADA, JOB = NodeId(b"m" * 32), NodeId(b"a" * 32), JobId(b"j" * 32)
 

@@ -17,7 +17,8 @@ from mesh.node.rights import NodeRights
 from mesh.sched.events import EditRefused, JobRefused
 from mesh.sched.rights import Rights
 from mesh.wire.codec import job_id
-from mesh.wire.sched import Edit, EditName, JobEdits, JobOffer, JobRecord
+from mesh.wire.jobs import Edit, EditName, JobEdits, JobOffer
+from mesh.wire.records import JobRecord
 from tests.test_sched_protocol import Bench, told
 from tools.sim.farm import manifest
 

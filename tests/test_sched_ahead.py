@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from mesh.model.ids import Digest
 from mesh.model.units import Unit
+from mesh.wire.copies import KeepPixels, PixelsKept
 from mesh.wire.effects import (
     BlobFailed,
     BlobReady,
@@ -19,7 +20,7 @@ from mesh.wire.effects import (
     StopRender,
     Together,
 )
-from mesh.wire.sched import KeepPixels, LogRun, PixelsKept
+from mesh.wire.ledger import LogRun
 from tests.test_sched_protocol import ME, A, B, Bench, sent
 from tools.sim.farm import manifest
 

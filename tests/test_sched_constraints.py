@@ -12,19 +12,11 @@ from mesh.model.units import Unit
 from mesh.node.waiting import waiting_for
 from mesh.sched.constraints import Obstacle
 from mesh.sched.events import ActOnJob, PeerChanged, PeerInfo, PeerUp, SetCapacity
+from mesh.wire.copies import PixelsKept
 from mesh.wire.effects import Notify, Render, RenderFailed, Send, StopRender
-from mesh.wire.sched import (
-    EditName,
-    Entry,
-    LedgerDelta,
-    LogRun,
-    Participation,
-    PixelsKept,
-    ResultFact,
-    StealGrant,
-    StealRequest,
-    Want,
-)
+from mesh.wire.jobs import EditName, Participation
+from mesh.wire.ledger import Entry, LedgerDelta, LogRun, ResultFact
+from mesh.wire.stealing import StealGrant, StealRequest, Want
 from tests.test_sched_protocol import ME, A, B, Bench, sent
 from tools.sim.farm import ENGINE, manifest
 

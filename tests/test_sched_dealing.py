@@ -13,23 +13,11 @@ from mesh.model.policy import JobPolicy
 from mesh.sched.config import SchedConfig
 from mesh.sched.dealing import deal, key_of, node_of
 from mesh.sched.events import PeerInfo, PeerUp
+from mesh.wire.copies import KeepPixels, PixelsKept
 from mesh.wire.effects import BlobReady, Effect, RenderDone, Send, SendFailed
-from mesh.wire.sched import (
-    ClaimSet,
-    Edit,
-    EditName,
-    Hint,
-    JobEdits,
-    JobOffer,
-    JobSummary,
-    KeepPixels,
-    LedgerDelta,
-    PixelsKept,
-    StealDeny,
-    StealGrant,
-    StealRequest,
-    Want,
-)
+from mesh.wire.jobs import Edit, EditName, JobEdits, JobOffer
+from mesh.wire.ledger import ClaimSet, Hint, JobSummary, LedgerDelta
+from mesh.wire.stealing import StealDeny, StealGrant, StealRequest, Want
 from tests.test_sched_protocol import ENGINE, ME, Bench, request, sent
 from tools.sim.farm import job_id, manifest
 

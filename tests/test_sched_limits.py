@@ -13,7 +13,7 @@ from mesh.sched.config import SchedConfig
 from mesh.sched.events import JobDropped, Record, Restore, RetryJob, Start
 from mesh.sched.quotas import user_of
 from mesh.wire.effects import Persist, RenderFailed
-from mesh.wire.sched import EndedRecord
+from mesh.wire.records import EndedRecord
 from tests.test_sched_protocol import Bench, told
 from tools.sim.farm import farm, manifest
 

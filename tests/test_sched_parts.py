@@ -21,7 +21,8 @@ from mesh.sched.life import TRANSITIONS, Holdings, IllegalTransition, UnitState
 from mesh.sched.logs import Logs
 from mesh.sched.peers import rendezvous
 from mesh.sched.rules import Portion, Stock, Victim, choose_victim, grain_of, portion
-from mesh.wire.sched import EditName, Entry, FailureFact, HolderFact, LogRun, ResultFact
+from mesh.wire.jobs import EditName
+from mesh.wire.ledger import Entry, FailureFact, HolderFact, LogRun, ResultFact
 from tools.sim.farm import manifest
 
 A, B, C = (NodeId(bytes([letter]) * 32) for letter in b"abc")

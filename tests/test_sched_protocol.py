@@ -33,6 +33,7 @@ from mesh.sched.events import (
 from mesh.sched.rights import Rights
 from mesh.sched.scheduler import SchedEvent, Scheduler
 from mesh.wire.codec import encode, encode_record
+from mesh.wire.copies import KeepPixels, KeepScene, PixelsKept, SceneKept
 from mesh.wire.effects import (
     BlobReady,
     Effect,
@@ -52,22 +53,9 @@ from mesh.wire.effects import (
     TimerFired,
     Unpin,
 )
-from mesh.wire.sched import (
-    Edit,
-    EditName,
-    GrantTaken,
-    JobOffer,
-    KeepPixels,
-    KeepScene,
-    LedgerDelta,
-    PixelsKept,
-    SceneKept,
-    StealDeny,
-    StealGrant,
-    StealRequest,
-    Want,
-    WorkReturned,
-)
+from mesh.wire.jobs import Edit, EditName, JobOffer
+from mesh.wire.ledger import LedgerDelta
+from mesh.wire.stealing import GrantTaken, StealDeny, StealGrant, StealRequest, Want, WorkReturned
 from tools.sim.farm import ENGINE, job_id, manifest
 
 ME, A, B = (NodeId(bytes([letter]) * 32) for letter in b"mab")

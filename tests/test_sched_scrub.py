@@ -13,16 +13,9 @@ from mesh.sched.events import DiskDamaged, PixelsLost
 from mesh.sched.facts import Facts
 from mesh.sched.holders import Holders
 from mesh.sched.layout import Layout
+from mesh.wire.copies import KeepPixels, PixelsKept
 from mesh.wire.effects import BlobFailed, BlobReady, Effect, Fetch, Persist, Render
-from mesh.wire.sched import (
-    Entry,
-    HolderFact,
-    KeepPixels,
-    LedgerDelta,
-    LogRun,
-    PixelsKept,
-    ResultFact,
-)
+from mesh.wire.ledger import Entry, HolderFact, LedgerDelta, LogRun, ResultFact
 from tests.test_sched_protocol import ME, A, B, Bench, sent, told
 from tools.sim.farm import manifest
 from tools.sim.scenarios import play

@@ -7,18 +7,9 @@ from mesh.model.policy import JobPolicy
 from mesh.model.units import Unit
 from mesh.sched.events import PeerDown, WorkReassigned
 from mesh.wire.effects import Fetch, Pin, RenderFailed
-from mesh.wire.sched import (
-    ClaimSet,
-    Edit,
-    EditName,
-    Entry,
-    FailureFact,
-    JobOffer,
-    LedgerDelta,
-    LogRun,
-    StealGrant,
-    WorkTaken,
-)
+from mesh.wire.jobs import Edit, EditName, JobOffer
+from mesh.wire.ledger import ClaimSet, Entry, FailureFact, LedgerDelta, LogRun
+from mesh.wire.stealing import StealGrant, WorkTaken
 from tests.test_sched_protocol import ME, A, B, Bench, sent, told
 from tools.sim.farm import job_id, manifest
 

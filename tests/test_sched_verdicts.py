@@ -17,7 +17,6 @@ from mesh.model.units import Unit
 from mesh.sched.events import (
     ActOnJob,
     AuditDiffers,
-    EngineBuild,
     NodeConvicted,
     PeerInfo,
     PeerUp,
@@ -28,19 +27,10 @@ from mesh.sched.facts import Facts
 from mesh.sched.layout import Layout
 from mesh.sched.verdicts import Verdicts, audit_chance
 from mesh.wire.effects import BlobFailed, BlobReady, Compare, Compared, Fetch, Render, RenderDone
-from mesh.wire.sched import (
-    AuditFact,
-    Convicted,
-    EditName,
-    Entry,
-    LedgerDelta,
-    LogRun,
-    Participation,
-    ResultFact,
-    StealGrant,
-    StealRequest,
-    Want,
-)
+from mesh.wire.gossip import EngineBuild
+from mesh.wire.jobs import EditName, Participation
+from mesh.wire.ledger import AuditFact, Convicted, Entry, LedgerDelta, LogRun, ResultFact
+from mesh.wire.stealing import StealGrant, StealRequest, Want
 from tests.test_sched_protocol import ME, A, B, Bench, sent, told
 from tools.sim.audit_scenarios import ENGINE
 from tools.sim.farm import manifest

@@ -15,7 +15,7 @@ from mesh.cli import main
 from mesh.node import runtime
 from mesh.node.core import NodeCore
 from mesh.wire.effects import MessageReceived, Send, Together
-from mesh.wire.sched import StealGrant, StealRequest
+from mesh.wire.stealing import StealGrant, StealRequest
 
 FILE = "steals.txt"
 

@@ -6,7 +6,7 @@ from mesh.errors import MeshError
 
 
 class DiskFull(MeshError):
-    """The disk under {folder} is full, and nothing in the cache may be evicted. Free {needed} there, or move the cache with the setting `cache.folder`."""
+    """The disk under {folder} is full, and nothing in the cache may be evicted. Free {needed} there, or stop the node, move its blocks to a larger disk, and name their new place as `folder` under `[cache]` in mesh.toml."""
 
 
 class BlockAbsent(MeshError):

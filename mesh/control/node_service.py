@@ -47,7 +47,7 @@ from mesh.node.runtime import KEYRING, Node
 from mesh.sched import events as sched
 from mesh.sched.views import JobView
 from mesh.wire.codec import job_id
-from mesh.wire.sched import EditName
+from mesh.wire.jobs import EditName
 
 
 class NodeService:

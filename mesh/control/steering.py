@@ -10,7 +10,7 @@ from mesh.model.frames import format_frames, parse_frames
 from mesh.model.ids import JobId, NodeId
 from mesh.model.policy import JobPolicy
 from mesh.sched import events as sched
-from mesh.wire.sched import EditName, Participation
+from mesh.wire.jobs import EditName, Participation
 
 MOST_PRIORITY = 1000
 MOST_WORDS = 8

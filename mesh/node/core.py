@@ -197,7 +197,7 @@ class NodeCore:
             member.node,
             member.boot,
             member.name,
-            tuple(sched.EngineBuild(engine.name, engine.build) for engine in meta.engines),
+            meta.engines,
             meta.slots,
             meta.load / 255,
             meta.tags,

@@ -11,7 +11,7 @@ from mesh.model.ids import JobId, NodeId
 from mesh.model.units import Unit
 from mesh.node.journal import Journal
 from mesh.sched import events as sched
-from mesh.wire.sched import Edit, EditName, Participation
+from mesh.wire.jobs import Edit, EditName, Participation
 
 _HOW_DOWN = {
     gossip.DownReason.DEAD: "died: it stopped answering",

@@ -13,19 +13,9 @@ from mesh.sched import events as sched
 from mesh.sched.views import ActivityView
 from mesh.wire.codec import decode_record
 from mesh.wire.gossip import Activity, EngineBuild, Meta
-from mesh.wire.sched import CopyRecord, EditsRecord, EndedRecord, JobRecord, LogRun, StoredRecord
+from mesh.wire.records import RECORDS
 
 MOST_ACTIVITIES = 4
-
-_RECORDS: dict[str, type[object]] = {
-    "job": JobRecord,
-    "edits": EditsRecord,
-    "ended": EndedRecord,
-    "log": LogRun,
-    "stored": StoredRecord,
-    "copy": CopyRecord,
-}
-"""The class of each kind of record, by the first word of its key."""
 
 
 class Presence:
@@ -44,7 +34,7 @@ class Presence:
         config = self._config
         return sched.SetCapacity(
             units=config.slots,
-            engines=tuple(sched.EngineBuild(name.value, build) for name, build in self._engines.items()),
+            engines=tuple(EngineBuild(name.value, build) for name, build in self._engines.items()),
             tags=config.tags,
             site=config.site.path,
             memory_bytes=self._memory,
@@ -91,4 +81,4 @@ def restored(records: RecordStore) -> Iterator[sched.Record]:
     """Everything the scheduler wrote in earlier lives."""
     for job in records.jobs():
         for key, data in records.read(job):
-            yield sched.Record(job, key, decode_record(_RECORDS[key[0]], data))
+            yield sched.Record(job, key, decode_record(RECORDS[key[0]], data))

@@ -15,7 +15,8 @@ from mesh.identity.identity import Identity, verify, verify_issued
 from mesh.model.ids import JobId, NodeId
 from mesh.model.policy import JobPolicy
 from mesh.wire.codec import encode_record, job_id
-from mesh.wire.sched import Edit, EditName, JobRecord
+from mesh.wire.jobs import Edit, EditName
+from mesh.wire.records import JobRecord
 
 _KEY = 32
 _PROOF = _KEY + 64

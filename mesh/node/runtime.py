@@ -142,7 +142,7 @@ class Node:
         self._failed_blobs: dict[Digest, str] = {}
 
         self.disk = NodeDisk(
-            resources.enter_context(BlockStore(paths.blocks, config.cache.limit)),
+            resources.enter_context(BlockStore(paths.blocks(config.cache), config.cache.limit)),
             resources.enter_context(RecordStore(paths.home / "records.sqlite")),
             self.feed,
             lambda sentence: self.journal.say("disk", sentence),

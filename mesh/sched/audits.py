@@ -36,7 +36,8 @@ from mesh.wire.effects import (
     RenderProgress,
     StopRender,
 )
-from mesh.wire.sched import AuditFact, Convicted, EditName, Entry, Participation
+from mesh.wire.jobs import EditName, Participation
+from mesh.wire.ledger import AuditFact, Convicted, Entry
 
 EXACT = frozenset({EngineName.BUILTIN})
 """Engines whose pixels depend on nothing but the manifest."""

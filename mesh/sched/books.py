@@ -24,16 +24,9 @@ from mesh.sched.job import Job
 from mesh.sched.layout import Layout
 from mesh.sched.life import UnitState
 from mesh.wire.effects import Fetch, Pin
-from mesh.wire.sched import (
-    AuditFact,
-    EditName,
-    EditsRecord,
-    Entry,
-    FailureFact,
-    JobRecord,
-    LogRun,
-    Participation,
-)
+from mesh.wire.jobs import EditName, Participation
+from mesh.wire.ledger import AuditFact, Entry, FailureFact, LogRun
+from mesh.wire.records import EditsRecord, JobRecord
 
 
 class Books:

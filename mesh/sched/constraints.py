@@ -5,9 +5,10 @@ from __future__ import annotations
 from enum import Enum
 
 from mesh.model.ids import NodeId
-from mesh.sched.events import EngineBuild, PeerInfo
+from mesh.sched.events import PeerInfo
 from mesh.sched.job import Job
-from mesh.wire.sched import EditName, Participation
+from mesh.wire.gossip import EngineBuild
+from mesh.wire.jobs import EditName, Participation
 
 
 class Obstacle(Enum):

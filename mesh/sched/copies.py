@@ -16,16 +16,10 @@ from mesh.sched.core import Core
 from mesh.sched.job import Copy, Job
 from mesh.sched.life import UnitState
 from mesh.sched.peers import rendezvous
+from mesh.wire.copies import KeepPixels, PixelsKept
 from mesh.wire.effects import Fetch, KeepBlob, Pin, RenderDone
-from mesh.wire.sched import (
-    CopyRecord,
-    Entry,
-    HolderFact,
-    KeepPixels,
-    PixelsKept,
-    ResultFact,
-    StoredRecord,
-)
+from mesh.wire.ledger import Entry, HolderFact, ResultFact
+from mesh.wire.records import CopyRecord, StoredRecord
 
 _TRIES = 3
 

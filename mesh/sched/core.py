@@ -14,7 +14,7 @@ from mesh.sched.peers import Peers
 from mesh.sched.story import Story
 from mesh.wire.base import Message
 from mesh.wire.effects import Attempt, Effect, Notify, Persist, Send, SetTimer
-from mesh.wire.sched import EditName
+from mesh.wire.jobs import EditName
 
 Alarm = tuple[str | bytes | int, ...]
 """Names something that is to happen: a word, then what it is about."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from mesh.model.ids import NodeId
-from mesh.wire.sched import Edit, EditName
+from mesh.wire.jobs import Edit, EditName
 
 MAX_REGISTERS = 1024
 

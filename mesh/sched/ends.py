@@ -12,7 +12,7 @@ from mesh.sched.life import UnitState
 from mesh.sched.replication import Replication
 from mesh.sched.runner import Runner
 from mesh.wire.effects import Unpin
-from mesh.wire.sched import EndedRecord
+from mesh.wire.records import EndedRecord
 
 _MAX_DROPPED = 10_000
 

@@ -11,17 +11,10 @@ from mesh.model.ids import Boot, Digest, JobId, NodeId
 from mesh.model.manifest import Manifest
 from mesh.model.policy import JobPolicy
 from mesh.model.units import Unit
-from mesh.wire.sched import Edit, EditName
+from mesh.wire.gossip import EngineBuild
+from mesh.wire.jobs import Edit, EditName
 
 # --- in ---------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class EngineBuild:
-    """An engine that a node has, by the name and exact build that manifests name."""
-
-    engine: str
-    build: str
 
 
 @dataclass(frozen=True, slots=True)

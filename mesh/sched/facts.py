@@ -16,7 +16,7 @@ from mesh.sched.holders import Holders
 from mesh.sched.intervals import IntervalSet
 from mesh.sched.layout import Layout
 from mesh.sched.verdicts import Verdicts
-from mesh.wire.sched import AuditFact, Entry, FailureFact, HolderFact, ResultFact
+from mesh.wire.ledger import AuditFact, Entry, FailureFact, HolderFact, ResultFact
 
 FIRST_LIFE = Boot(0)
 

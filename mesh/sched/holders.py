@@ -8,7 +8,7 @@ later one.
 from __future__ import annotations
 
 from mesh.model.ids import Boot, Digest, NodeId
-from mesh.wire.sched import HolderFact, ResultFact
+from mesh.wire.ledger import HolderFact, ResultFact
 
 
 class Holders:

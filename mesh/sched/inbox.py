@@ -3,76 +3,60 @@
 from __future__ import annotations
 
 from mesh.model.ids import JobId, NodeId
-from mesh.sched.copies import Copies
 from mesh.sched.core import Core
 from mesh.sched.events import SelfConvicted, WorkReassigned
 from mesh.sched.intervals import from_numbers
 from mesh.sched.job import Job
-from mesh.sched.lender import Lender
-from mesh.sched.market import Market
-from mesh.sched.replication import Replication
-from mesh.sched.scenes import Scenes
-from mesh.sched.spread import Spread
-from mesh.sched.thief import Thief
-from mesh.wire import sched as msg
+from mesh.sched.parts import Parts
 from mesh.wire.base import Message
+from mesh.wire.copies import KeepPixels, KeepScene, PixelsKept, SceneKept
+from mesh.wire.jobs import JobEdits, JobOffer, JobsKnown, JobWanted
+from mesh.wire.ledger import Convicted, JobSummary, LedgerDelta, LedgerPulse, LedgerVector
+from mesh.wire.stealing import GrantTaken, StealDeny, StealGrant, StealRequest, WorkReturned, WorkTaken
 
 
 class Inbox:
-    def __init__(
-        self,
-        core: Core,
-        spread: Spread,
-        replication: Replication,
-        lender: Lender,
-        thief: Thief,
-        scenes: Scenes,
-        copies: Copies,
-        market: Market,
-    ) -> None:
+    def __init__(self, core: Core, parts: Parts) -> None:
         self._core = core
-        self._spread = spread
-        self._replication = replication
-        self._lender = lender
-        self._thief = thief
-        self._scenes = scenes
-        self._copies = copies
-        self._market = market
+        self._parts = parts
 
     def receive(self, sender: NodeId, message: Message) -> None:
         """Messages that are not the scheduler's are ignored; those about unknown jobs ask for the job."""
         core = self._core
         match message:
-            case msg.JobOffer():
-                if message.job not in core.dropped and self._spread.on_offer(sender, message) is not None:
-                    self._thief.stir()
-            case msg.JobsKnown():
-                self._spread.on_known(sender, message)
-            case msg.StealRequest():
-                self._lender.on_request(sender, message)
+            case JobOffer():
+                if (
+                    message.job not in core.dropped
+                    and self._parts.spread.on_offer(sender, message) is not None
+                ):
+                    self._parts.thief.stir()
+            case JobsKnown():
+                self._parts.spread.on_known(sender, message)
+            case StealRequest():
+                self._parts.lender.on_request(sender, message)
                 for want in message.wants:
                     job = core.jobs.get(want.job)
                     if job is not None and job.facts.complete and core.keeps(job):
-                        self._replication.tell_summary(job, sender)
-            case msg.StealDeny():
-                self._thief.on_deny(sender, message)
-            case msg.StealGrant():
-                self._thief.on_grant(core.jobs.get(message.job), sender, message)
+                        self._parts.replication.tell_summary(job, sender)
+            case StealDeny():
+                self._parts.thief.on_deny(sender, message)
+            case StealGrant():
+                self._parts.thief.on_grant(core.jobs.get(message.job), sender, message)
             case (
-                msg.JobEdits()
-                | msg.JobWanted()
-                | msg.LedgerDelta()
-                | msg.LedgerPulse()
-                | msg.LedgerVector()
-                | msg.JobSummary()
-                | msg.GrantTaken()
-                | msg.WorkReturned()
-                | msg.WorkTaken()
-                | msg.Convicted()
-                | msg.KeepPixels()
-                | msg.PixelsKept()
-                | msg.KeepScene()
-                | msg.SceneKept()
+                JobEdits()
+                | JobWanted()
+                | LedgerDelta()
+                | LedgerPulse()
+                | LedgerVector()
+                | JobSummary()
+                | GrantTaken()
+                | WorkReturned()
+                | WorkTaken()
+                | Convicted()
+                | KeepPixels()
+                | PixelsKept()
+                | KeepScene()
+                | SceneKept()
             ):
                 job = self._known(sender, message.job)
                 if job is not None:
@@ -84,37 +68,37 @@ class Inbox:
     def _receive_for(self, job: Job, sender: NodeId, message: Message) -> None:
         core = self._core
         match message:
-            case msg.JobEdits():
-                self._spread.on_edits(job, sender, message.edits)
-                self._thief.stir()
-            case msg.JobWanted():
-                self._spread.on_wanted(sender, job)
-            case msg.LedgerDelta():
-                self._replication.on_delta(job, sender, message)
-            case msg.LedgerPulse():
-                self._replication.on_pulse(job, sender, message)
-            case msg.LedgerVector():
-                self._replication.on_vector(job, sender, message)
-            case msg.JobSummary():
-                self._replication.on_summary(job, message)
-                self._market.hear(sender, message.hints)
+            case JobEdits():
+                self._parts.spread.on_edits(job, sender, message.edits)
+                self._parts.thief.stir()
+            case JobWanted():
+                self._parts.spread.on_wanted(sender, job)
+            case LedgerDelta():
+                self._parts.replication.on_delta(job, sender, message)
+            case LedgerPulse():
+                self._parts.replication.on_pulse(job, sender, message)
+            case LedgerVector():
+                self._parts.replication.on_vector(job, sender, message)
+            case JobSummary():
+                self._parts.replication.on_summary(job, message)
+                self._parts.market.hear(sender, message.hints)
                 job.hinted_at = core.now
-            case msg.GrantTaken():
-                self._lender.on_taken(job, sender, message.request)
-            case msg.WorkReturned():
-                self._lender.on_returned(job, sender, message)
-            case msg.WorkTaken():
+            case GrantTaken():
+                self._parts.lender.on_taken(job, sender, message.request)
+            case WorkReturned():
+                self._parts.lender.on_returned(job, sender, message)
+            case WorkTaken():
                 self._core.notify(WorkReassigned(job.id, message.gone, message.buckets, message.frames))
-            case msg.Convicted():
+            case Convicted():
                 self._core.notify(SelfConvicted(job.id, message.unit, sender))
-            case msg.KeepPixels():
-                self._copies.on_keep(job, sender, message)
-            case msg.PixelsKept():
-                self._copies.on_kept(job, sender, message)
-            case msg.KeepScene():
-                self._scenes.on_keep(job, sender)
-            case msg.SceneKept():
-                self._scenes.on_kept(job, sender, message.kept)
+            case KeepPixels():
+                self._parts.copies.on_keep(job, sender, message)
+            case PixelsKept():
+                self._parts.copies.on_kept(job, sender, message)
+            case KeepScene():
+                self._parts.scenes.on_keep(job, sender)
+            case SceneKept():
+                self._parts.scenes.on_kept(job, sender, message.kept)
             case _:
                 raise AssertionError(f"{message} is not about a job")
 
@@ -123,20 +107,20 @@ class Inbox:
         core = self._core
         job = core.jobs.get(getattr(message, "job", JobId(b"")))
         match message:
-            case msg.StealRequest():
-                self._thief.on_timeout(message.request)
-            case msg.StealGrant() if job is not None:
-                self._lender.on_grant_failed(job, to, message.request)
-            case msg.WorkReturned() if job is not None:
-                self._lender.adopt(job, from_numbers(message.spans, job.layout.total))
-            case msg.JobOffer() if job is not None:
-                self._spread.on_offer_failed(job, to, message)
-            case msg.LedgerDelta() | msg.LedgerVector() if job is not None:
-                self._replication.on_send_failed(job, to)
-            case msg.KeepPixels() if job is not None:
-                self._copies.on_late(job, message.pixels, to)
-            case msg.KeepScene() if job is not None:
-                self._scenes.on_keep_failed(job, to)
+            case StealRequest():
+                self._parts.thief.on_timeout(message.request)
+            case StealGrant() if job is not None:
+                self._parts.lender.on_grant_failed(job, to, message.request)
+            case WorkReturned() if job is not None:
+                self._parts.lender.adopt(job, from_numbers(message.spans, job.layout.total))
+            case JobOffer() if job is not None:
+                self._parts.spread.on_offer_failed(job, to, message)
+            case LedgerDelta() | LedgerVector() if job is not None:
+                self._parts.replication.on_send_failed(job, to)
+            case KeepPixels() if job is not None:
+                self._parts.copies.on_late(job, message.pixels, to)
+            case KeepScene() if job is not None:
+                self._parts.scenes.on_keep_failed(job, to)
             case _:
                 pass  # offers, edits and lists are compared again; answers are asked for again
 
@@ -146,5 +130,5 @@ class Inbox:
             alarm = ("asked", job_id)
             if not self._core.waiting_for(alarm):
                 self._core.wake(alarm, self._core.now + 1.0)
-                self._spread.ask_for(sender, job_id)
+                self._parts.spread.ask_for(sender, job_id)
         return job

@@ -18,7 +18,9 @@ from mesh.sched.layout import Layout
 from mesh.sched.life import Holdings
 from mesh.sched.logs import LogName, Logs
 from mesh.wire.effects import Attempt
-from mesh.wire.sched import Activity, EditName, StoredRecord
+from mesh.wire.jobs import EditName
+from mesh.wire.ledger import Activity
+from mesh.wire.records import StoredRecord
 
 
 class SceneState(Enum):

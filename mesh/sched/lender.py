@@ -19,16 +19,9 @@ from mesh.sched.market import Market
 from mesh.sched.rules import Stock, grain_of, portion
 from mesh.sched.sharing import Sharing
 from mesh.wire.effects import Shorten
-from mesh.wire.sched import (
-    MAX_SPAN_NUMBERS,
-    Hint,
-    StealDeny,
-    StealGrant,
-    StealRequest,
-    Want,
-    WorkReturned,
-    WorkTaken,
-)
+from mesh.wire.fields import MAX_SPAN_NUMBERS
+from mesh.wire.ledger import Hint
+from mesh.wire.stealing import StealDeny, StealGrant, StealRequest, Want, WorkReturned, WorkTaken
 
 _MAX_PARKED = 1024
 _HINTS = 4

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from mesh.model.ids import Boot, NodeId
-from mesh.wire.sched import MAX_RUN, Entry, LogHeight, LogRun
+from mesh.wire.ledger import MAX_RUN, Entry, LogHeight, LogRun
 
 LogName = tuple[NodeId, Boot]
 _MASK = 2**64 - 1

@@ -15,7 +15,7 @@ from mesh.sched.core import Core
 from mesh.sched.estimates import pace_of, speed_of
 from mesh.sched.job import Job
 from mesh.sched.rules import grain_of
-from mesh.wire.sched import Hint
+from mesh.wire.ledger import Hint
 
 _FEW = 64
 """So many claims are looked through whenever somebody asks."""

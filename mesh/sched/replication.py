@@ -12,20 +12,19 @@ from collections.abc import Iterable
 
 from mesh.model.ids import NodeId
 from mesh.sched.books import Books
+from mesh.sched.claims import Claims
 from mesh.sched.core import Core
-from mesh.sched.estimates import spare_of, speed_of
 from mesh.sched.intervals import from_numbers
-from mesh.sched.job import Claim, Job
+from mesh.sched.job import Job
 from mesh.sched.life import UnitState
 from mesh.sched.logs import LogName
 from mesh.sched.market import Market
 from mesh.sched.peers import rendezvous
-from mesh.wire.sched import (
+from mesh.wire.fields import MAX_SPAN_NUMBERS
+from mesh.wire.ledger import (
     MAX_CLAIMS,
     MAX_HEIGHTS,
     MAX_RUNS,
-    MAX_SPAN_NUMBERS,
-    Activity,
     ClaimSet,
     JobSummary,
     LedgerDelta,
@@ -48,10 +47,11 @@ _EVERYBODY = b"\xff" * 33
 
 
 class Replication:
-    def __init__(self, core: Core, books: Books, market: Market) -> None:
+    def __init__(self, core: Core, books: Books, market: Market, claims: Claims) -> None:
         self._core = core
         self._books = books
         self._market = market
+        self._claims = claims
 
     # --- sending news -------------------------------------------------------------------------------
 
@@ -67,7 +67,7 @@ class Replication:
     def flush(self, job: Job) -> None:
         core = self._core
         job.flushed_at = core.now
-        claims = self._news_of_claims(job)
+        claims = self._claims.news(job)
         targets: list[NodeId] = []
         if core.keeps(job):
             targets = core.live_keepers(job)
@@ -102,56 +102,6 @@ class Replication:
             if job.logs.count:
                 self.compare(job, home)
         return home
-
-    def renew(self, job: Job) -> None:
-        """Says again what this node vouches for, for it makes progress."""
-        if job.holdings:
-            self._core.claims_changed(job)
-
-    def _news_of_claims(self, job: Job) -> list[ClaimSet]:
-        core = self._core
-        claims = []
-        if job.claims_dirty:
-            job.claims_dirty = False
-            claims.append(self.my_claims(job))
-        for node in job.fresh_claims:
-            claim = job.claims.get(node)
-            if claim is not None:
-                claims.append(
-                    ClaimSet(
-                        node,
-                        claim.boot,
-                        claim.stamp,
-                        max(0.0, core.now - claim.at),
-                        claim.spans.numbers(MAX_SPAN_NUMBERS),
-                        claim.spare,
-                        claim.speed,
-                        claim.activities,
-                    )
-                )
-        job.fresh_claims.clear()
-        if job.holdings:
-            core.wake(("renew", job.id), core.now + core.config.lease_seconds / 3)
-        return claims
-
-    def my_claims(self, job: Job) -> ClaimSet:
-        core = self._core
-        job.stamp += 1
-        activities = tuple(
-            Activity(job.layout.unit(run.start, run.stop), run.fraction, max(0.0, core.now - run.began))
-            for run in job.runs.values()
-            if run.start < run.stop
-        )
-        return ClaimSet(
-            core.me,
-            core.boot,
-            job.stamp,
-            0.0,
-            job.holdings.claimed().numbers(MAX_SPAN_NUMBERS),
-            spare_of(job, core.capacity.threads, core.now),
-            speed_of(job, core.me, core.now),
-            activities[:16],
-        )
 
     def _runs(self, job: Job, fresh: dict[LogName, int]) -> list[LogRun]:
         return [
@@ -200,30 +150,9 @@ class Replication:
         if not whole:
             self.compare(job, sender)
         for claim in delta.claims:
-            self._hear_claim(job, sender, claim)
+            self._claims.hear(job, sender, claim)
         if core.keeps(job) and sender not in job.keepers:
             self._sum_up(job, sender, delta)
-
-    def _hear_claim(self, job: Job, sender: NodeId, said: ClaimSet) -> None:
-        core = self._core
-        if said.node == core.me:
-            return
-        if said.node in job.distrusted:
-            return
-        peer = core.peers.get(said.node)
-        if peer is not None and peer.boot > said.boot:
-            return  # words of an earlier life
-        known = job.claims.get(said.node)
-        if known is not None and (known.boot, known.stamp) >= (said.boot, said.stamp):
-            return
-        spans = from_numbers(said.spans, job.layout.total)
-        at = core.now - said.age
-        job.claims[said.node] = Claim(
-            said.boot, said.stamp, spans, said.spare, said.speed, said.activities, at
-        )
-        core.touch(job)
-        if (core.keeps(job) and sender not in job.keepers) or job.watchers:
-            job.fresh_claims[said.node] = None
 
     def _sum_up(self, job: Job, worker: NodeId, delta: LedgerDelta) -> None:
         """Tells a worker how the job stands, and what of its claims is done already."""
@@ -288,9 +217,9 @@ class Replication:
             job.watchers[sender] = core.now + core.config.watch_seconds
         if vector.low < vector.high:
             job.fresh_claims.update(dict.fromkeys(job.claims))
-            claims = self._news_of_claims(job)
+            claims = self._claims.news(job)
             if job.holdings:
-                claims.append(self.my_claims(job))
+                claims.append(self._claims.mine(job))
         self._send(job, sender, job.logs.missing(vector.heights, vector.low, vector.high), claims)
         if vector.answer:
             lacking: list[LogHeight] = job.logs.lacking(vector.heights)

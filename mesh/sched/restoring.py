@@ -13,7 +13,8 @@ from mesh.sched.core import Core
 from mesh.sched.events import Record
 from mesh.sched.job import Copy, Job
 from mesh.sched.life import UnitState
-from mesh.wire.sched import CopyRecord, EditsRecord, EndedRecord, JobRecord, LogRun, StoredRecord
+from mesh.wire.ledger import LogRun
+from mesh.wire.records import CopyRecord, EditsRecord, EndedRecord, JobRecord, StoredRecord
 
 
 class Restoring:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mesh.model.ids import JobId, NodeId
-from mesh.wire.sched import Edit, JobRecord
+from mesh.wire.jobs import Edit
+from mesh.wire.records import JobRecord
 
 
 class Rights(Protocol):

@@ -25,7 +25,9 @@ from mesh.wire.effects import (
     RenderProgress,
     StopRender,
 )
-from mesh.wire.sched import MAX_SPAN_NUMBERS, Entry, FailureFact, WorkReturned
+from mesh.wire.fields import MAX_SPAN_NUMBERS
+from mesh.wire.ledger import Entry, FailureFact
+from mesh.wire.stealing import WorkReturned
 
 _SAY_PROGRESS = 1.0
 """Seconds between two statements of progress to the keepers."""

@@ -12,8 +12,9 @@ from mesh.sched.core import Core
 from mesh.sched.events import JobDurable
 from mesh.sched.job import Job, SceneState
 from mesh.sched.peers import rendezvous
+from mesh.wire.copies import KeepScene, SceneKept
 from mesh.wire.effects import Fetch, Pin
-from mesh.wire.sched import Entry, KeepScene, SceneFact, SceneKept
+from mesh.wire.ledger import Entry, SceneFact
 
 _HOLDERS = 16
 _AGAIN_SECONDS = 3.0

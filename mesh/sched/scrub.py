@@ -15,7 +15,7 @@ from mesh.sched.core import Core
 from mesh.sched.events import PixelsLost
 from mesh.sched.job import Job
 from mesh.wire.effects import Fetch
-from mesh.wire.sched import Entry, HolderFact
+from mesh.wire.ledger import Entry, HolderFact
 
 _AT_ONCE = 8
 

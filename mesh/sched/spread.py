@@ -16,16 +16,8 @@ from mesh.sched.events import EditRefused, JobChanged, JobEdited, JobRefused
 from mesh.sched.job import Job
 from mesh.sched.peers import rendezvous
 from mesh.sched.rights import Rights
-from mesh.wire.sched import (
-    Edit,
-    EditName,
-    JobBrief,
-    JobEdits,
-    JobOffer,
-    JobRecord,
-    JobsKnown,
-    JobWanted,
-)
+from mesh.wire.jobs import Edit, EditName, JobBrief, JobEdits, JobOffer, JobsKnown, JobWanted
+from mesh.wire.records import JobRecord
 
 _MAX_BRIEFS = 4096
 _MAX_REFUSED = 256

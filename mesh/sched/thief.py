@@ -19,7 +19,7 @@ from mesh.sched.lender import Lender
 from mesh.sched.market import Market
 from mesh.sched.rules import Victim, choose_victim
 from mesh.sched.runner import Runner
-from mesh.wire.sched import GrantTaken, StealDeny, StealGrant, StealRequest, Want, WorkReturned
+from mesh.wire.stealing import GrantTaken, StealDeny, StealGrant, StealRequest, Want, WorkReturned
 
 _REFUSALS = 2
 _WANTS = 16

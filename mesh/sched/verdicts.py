@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from mesh.model.ids import Digest, NodeId
 from mesh.model.units import Unit
-from mesh.wire.sched import AuditFact
+from mesh.wire.ledger import AuditFact
 
 QUORUM = 2
 

@@ -15,7 +15,7 @@ from mesh.sched.estimates import speed_of
 from mesh.sched.events import JobResult
 from mesh.sched.job import Job
 from mesh.sched.sharing import unfinished
-from mesh.wire.sched import EditName, Participation
+from mesh.wire.jobs import EditName, Participation
 
 _FAILURES = 20
 

@@ -28,14 +28,16 @@ def _story(*names: str) -> str:
 MUTANTS = (
     # Dask's two classics: a steal answered after its time, and a worker that comes back under its name.
     _mutant("stale-steal-reply", "thief", "not (expected or waited) or ", ""),
-    _mutant("reborn-worker-unnoticed", "scheduler", "elif peer.boot > known.boot:", "elif False:"),
+    _mutant("reborn-worker-unnoticed", "presence", "elif peer.boot > known.boot:", "elif False:"),
     _mutant("grant-of-another-life", "thief", "grant.boot != core.boot or ", ""),
     _mutant("request-of-another-life", "lender", "peer.boot > request.boot", "False"),
-    _mutant("lost-grant-is-lost", "inbox", "self._lender.on_grant_failed(job, to, message.request)", "pass"),
+    _mutant(
+        "lost-grant-is-lost", "inbox", "self._parts.lender.on_grant_failed(job, to, message.request)", "pass"
+    ),
     _mutant(
         "unanswered-grant-is-lost",
-        "scheduler",
-        "self._lender.on_grant_failed(job, NodeId(thief), request)",
+        "alarms",
+        "self._parts.lender.on_grant_failed(job, NodeId(thief), request)",
         "pass",
     ),
     _mutant("dead-thief-keeps-its-loot", "lender", "self.adopt_from(job, thief, lent)", "pass"),
@@ -48,11 +50,11 @@ MUTANTS = (
     _mutant("tail-taken-twice", "lender", "            run.stop -= share.tail\n", ""),
     _mutant("engine-not-told-of-the-cut", "lender", "core.out.append(Shorten", "(lambda *_: None)(Shorten"),
     _mutant("whole-unit-after-late-cut", "runner", "min(run.stop, stop))", "stop)"),
-    _mutant("parked-thief-forgotten", "scheduler", "stirred and self._lender.has_parked", "False"),
+    _mutant("parked-thief-forgotten", "scheduler", "stirred and self._parts.lender.has_parked", "False"),
     _mutant(
         "absent-head-not-replaced",
         "inbox",
-        "self._spread.on_offer_failed(job, to, message)",
+        "self._parts.spread.on_offer_failed(job, to, message)",
         "pass",
         _DEALING,
     ),
@@ -63,7 +65,7 @@ MUTANTS = (
     _mutant(
         "head-tells-its-teller", "dealing", "Part(node_of(keys[0]),", "Part(node_of(keys[-1]),", _DEALING
     ),
-    _mutant("hints-unheard", "inbox", "self._market.hear(sender, message.hints)", "pass", _DEALING),
+    _mutant("hints-unheard", "inbox", "self._parts.market.hear(sender, message.hints)", "pass", _DEALING),
     _mutant("parked-thief-not-introduced", "lender", "if hint is not None:", "if False:", _DEALING),
     _mutant("distance-ignored", "market", "grain_of(pace, cost,", "grain_of(pace, 0.0,", _DEALING),
     _mutant(
@@ -88,9 +90,9 @@ MUTANTS = (
     ),
     _mutant("engine-waits-for-its-node", "runner", "while left < ahead + _SLACK", "while False", _AHEAD),
     _mutant("waiting-unit-is-late", "runner", "if run.queued or core.now", "if core.now", _AHEAD),
-    _mutant("copy-never-made-again", "scheduler", "self._copies.on_holder_gone(NodeId(node))", "pass"),
+    _mutant("copy-never-made-again", "alarms", "self._parts.copies.on_holder_gone(NodeId(node))", "pass"),
     _mutant("refused-copy-given-up", "copies", 'core.wake(("copies",)', '(lambda *_: None)(("copies",)'),
-    _mutant("lonely-results-stay-lonely", "scheduler", "self._copies.make_again(job)", "pass"),
+    _mutant("lonely-results-stay-lonely", "alarms", "self._parts.copies.make_again(job)", "pass"),
     _mutant("unpublished-lost-at-restart", "restoring", "self._take_up(job, record)", "pass"),
     _mutant("results-lost-at-restart", "restoring", "self._books.restore(job, run)", "pass"),
     _mutant("cancel-lets-run-on", "ends", "            self._let_go(job)\n", "            pass\n"),
@@ -163,14 +165,14 @@ MUTANTS = (
     ),
     _mutant(
         "sleep-keeps-claims",
-        "scheduler",
-        "job.holdings.release([(0, job.layout.total)])\n            self._rescue",
-        "self._rescue",
+        "presence",
+        "job.holdings.release([(0, job.layout.total)])\n            self._parts.rescue",
+        "self._parts.rescue",
     ),
-    _mutant("sleep-counts-as-no-progress", "scheduler", "self._runner.slept(seconds)", "pass"),
+    _mutant("sleep-counts-as-no-progress", "presence", "self._parts.runner.slept(seconds)", "pass"),
     _mutant(
         "leaving-keeps-work",
-        "scheduler",
+        "presence",
         "core.send(heirs[0], WorkReturned",
         "(lambda *_: None)(heirs[0], WorkReturned",
     ),

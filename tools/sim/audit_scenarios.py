@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mesh.model.units import Unit
-from mesh.sched.events import AuditDiffers, EngineBuild, NodeConvicted, SelfConvicted
+from mesh.sched.events import AuditDiffers, NodeConvicted, SelfConvicted
+from mesh.wire.gossip import EngineBuild
 from tools.sim.farm import LIMIT, Farm, farm, manifest
 from tools.sim.farm_scenarios import Figures
 from tools.sim.log import Log

@@ -17,7 +17,6 @@ from mesh.model.policy import JobPolicy
 from mesh.sched.config import SchedConfig
 from mesh.sched.dealing import node_of
 from mesh.sched.events import (
-    EngineBuild,
     JobFinished,
     JobResult,
     PeerDown,
@@ -33,6 +32,7 @@ from mesh.sched.layout import Layout
 from mesh.sched.peers import Peers
 from mesh.sched.scheduler import Scheduler
 from mesh.wire.base import Message
+from mesh.wire.gossip import EngineBuild
 from tools.sim.farm_world import Disk, FarmWorld, pixels_of
 from tools.sim.host import Birth, Host, Place, place
 from tools.sim.log import Log
@@ -59,7 +59,7 @@ def manifest(
         scene_root=Digest(hashlib.sha256(name.encode()).digest()),
         entry="scene.glb",
         frames=tuple(range(1, frames + 1)),
-        engine=EngineName(engine.engine),
+        engine=EngineName(engine.name),
         engine_build=engine.build,
         settings=RenderSettings(width=64 * buckets, height=64, bucket=64),
     )

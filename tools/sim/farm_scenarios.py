@@ -12,7 +12,7 @@ from mesh.model.ids import JobId
 from mesh.model.policy import JobPolicy
 from mesh.sched.config import SchedConfig
 from mesh.sched.events import ActOnJob, PeerDown, RetryJob, Woke, WorkReassigned
-from mesh.wire.sched import EditName
+from mesh.wire.jobs import EditName
 from tools.sim.farm import LIMIT, Farm, farm, manifest, settle
 from tools.sim.farm_storm import storm
 from tools.sim.log import Log

@@ -26,7 +26,7 @@ from mesh.sched.config import SchedConfig
 from mesh.sched.scheduler import Scheduler
 from mesh.wire.blocks import BlockData, BlockForm, BlockMissing, BlockRequest
 from mesh.wire.effects import Effect, MessageReceived, Send
-from mesh.wire.gossip import EngineBuild, MeshKeyNews, Meta
+from mesh.wire.gossip import MeshKeyNews, Meta
 from tools.sim.farm import ENGINE, check_pixels, job_id
 from tools.sim.farm_world import Disk, FarmWorld
 from tools.sim.gossip import Memory, SimKeys
@@ -150,7 +150,7 @@ def whole(
     world = WholeWorld(random.Random(f"{seed}/world"), lambda _host, _job, _frame: bucket_seconds)
     cast = [place(index) for index in range(nodes)]
     hosts: list[Host] = []
-    meta = Meta(engines=(EngineBuild(ENGINE.engine, ENGINE.build),), slots=1)
+    meta = Meta(engines=(ENGINE,), slots=1)
 
     def birth(at: Place, boot: Boot, rng: random.Random) -> Birth:
         membership = Membership(

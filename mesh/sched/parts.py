@@ -1,0 +1,43 @@
+"""The parts of one node's scheduler, each in its own file, wired to each other."""
+
+from __future__ import annotations
+
+from mesh.sched.audits import Audits
+from mesh.sched.books import Books
+from mesh.sched.claims import Claims
+from mesh.sched.copies import Copies
+from mesh.sched.core import Core
+from mesh.sched.ends import Ends
+from mesh.sched.lender import Lender
+from mesh.sched.market import Market
+from mesh.sched.replication import Replication
+from mesh.sched.rescue import Rescue
+from mesh.sched.restoring import Restoring
+from mesh.sched.rights import Rights
+from mesh.sched.runner import Runner
+from mesh.sched.scenes import Scenes
+from mesh.sched.scrub import Scrub
+from mesh.sched.sharing import Sharing
+from mesh.sched.spread import Spread
+from mesh.sched.thief import Thief
+
+
+class Parts:
+    def __init__(self, core: Core, rights: Rights) -> None:
+        self.books = Books(core)
+        self.market = Market(core)
+        self.claims = Claims(core)
+        self.replication = Replication(core, self.books, self.market, self.claims)
+        self.spread = Spread(core, self.books, rights)
+        self.scenes = Scenes(core, self.books)
+        self.copies = Copies(core, self.books)
+        self.audits = Audits(core, self.books)
+        self.scrub = Scrub(core, self.books)
+        self.books.on_audit = self.audits.judged
+        self.sharing = Sharing(core)
+        self.runner = Runner(core, self.books, self.sharing, self.copies.on_stored)
+        self.lender = Lender(core, self.sharing, self.market)
+        self.thief = Thief(core, self.runner, self.lender, self.market)
+        self.rescue = Rescue(core, self.lender)
+        self.ends = Ends(core, self.runner, self.copies, self.replication, self.audits)
+        self.restoring = Restoring(core, self.books, self.copies)

@@ -1,0 +1,87 @@
+"""Nodes come, change and go, this one among them: what each part of the scheduler does about it."""
+
+from __future__ import annotations
+
+from mesh.model.ids import NodeId
+from mesh.sched.core import Core
+from mesh.sched.events import PeerInfo
+from mesh.sched.life import UnitState
+from mesh.sched.parts import Parts
+from mesh.sched.peers import abilities
+from mesh.wire.fields import MAX_SPAN_NUMBERS
+from mesh.wire.stealing import WorkReturned
+
+
+class Presence:
+    def __init__(self, core: Core, parts: Parts) -> None:
+        self._core = core
+        self._parts = parts
+
+    def peer_up(self, peer: PeerInfo) -> None:
+        core = self._core
+        if peer.node == core.me:
+            return
+        core.peers.put(peer)
+        core.names[peer.node] = peer.name
+        self._parts.spread.greet(peer.node)
+        for job in core.jobs.values():
+            self._parts.replication.stir(job)
+            core.wake(("appoint", job.id), core.now + core.config.rescue_seconds)
+            if job.facts.failed_by:
+                self._parts.books.reconsider_blocks(job)
+        core.wake(("copies",), core.now + core.config.settle_seconds)
+
+    def peer_changed(self, peer: PeerInfo) -> None:
+        core = self._core
+        known = core.peers.get(peer.node)
+        if known is None:
+            self.peer_up(peer)
+        elif peer.boot == known.boot:
+            core.peers.put(peer)
+            if abilities(peer) != abilities(known):
+                for job in core.jobs.values():
+                    core.touch(job)
+        elif peer.boot > known.boot:
+            # It died and came back: what it vouched for in its earlier life is gone, its disk is not.
+            self.peer_down(peer.node)
+            self.peer_up(peer)
+
+    def peer_down(self, node: NodeId) -> None:
+        core = self._core
+        if node not in core.peers:
+            return
+        core.peers.drop(node)
+        self._parts.rescue.on_peer_down(node)
+        self._parts.lender.on_peer_down(node)
+        self._parts.thief.on_peer_down(node)
+        for job in core.jobs.values():
+            self._parts.replication.on_peer_down(job, node)
+            if node in job.keepers or node == job.submitter:
+                core.wake(("appoint", job.id), core.now + core.config.rescue_seconds)
+            if job.facts.failed_by:
+                self._parts.books.reconsider_blocks(job)
+        core.wake(("recopy", node), core.now + core.config.recopy_seconds)
+
+    def leave(self) -> None:
+        """Hands everything back that is not rendered yet."""
+        core = self._core
+        core.leaving = True
+        for job in core.jobs.values():
+            self._parts.runner.stop_all(job, UnitState.OWNED)
+            owned = job.holdings.owned.copy()
+            heirs = core.live_keepers(job) or core.peers.nodes()
+            if owned and heirs:
+                job.holdings.release(owned)
+                core.send(heirs[0], WorkReturned(job.id, owned.numbers(MAX_SPAN_NUMBERS)))
+                core.claims_changed(job)
+
+    def woke(self, seconds: float) -> None:
+        """Time has passed unnoticed: others have taken over what was owned here, so let go of it first."""
+        core = self._core
+        self._parts.runner.slept(seconds)
+        self._parts.thief.forget_requests()
+        for job in core.jobs.values():
+            job.loans.clear()
+            job.holdings.release([(0, job.layout.total)])
+            self._parts.rescue.reset(job)
+            core.claims_changed(job)

@@ -1,0 +1,196 @@
+"""What schedulers say of a job's progress: facts, logs of them, claims, and how to find what another lacks.
+
+Every message about a node's own state carries that node's boot, so that words from an earlier life are
+recognised.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from mesh.model.ids import Boot, Digest, JobId, NodeId
+from mesh.model.units import Unit
+from mesh.wire.base import AtMost, Message, Range
+from mesh.wire.fields import Counter, Seconds, Sentence, Size, Spans
+
+MAX_RUN = 512
+"""Entries in one run of a delta."""
+MAX_RUNS = 512
+MAX_CLAIMS = 512
+MAX_HEIGHTS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class ResultFact:
+    """The author rendered `unit`; the pixels are durable with the author and with `holders`."""
+
+    unit: Unit
+    pixels: Digest
+    size: Size
+    seconds: Seconds
+    holders: Annotated[tuple[NodeId, ...], AtMost(8)] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FailureFact:
+    """The author tried to render `unit` and failed."""
+
+    unit: Unit
+    reason: Sentence
+    log: Digest | None
+    retryable: bool
+    epoch: Counter
+    """The RETRY register when it failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class HolderFact:
+    """The author now holds these pixels, or lost them."""
+
+    pixels: Digest
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SceneFact:
+    """The author has every block of the scene."""
+
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFact:
+    """The author rendered `unit`, a piece of a result of `renderer`, again and compared the pixels."""
+
+    renderer: NodeId
+    pixels: Digest
+    """Of the result."""
+    unit: Unit
+    equal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of an author's log; exactly one field is set."""
+
+    result: ResultFact | None = None
+    failure: FailureFact | None = None
+    holder: HolderFact | None = None
+    scene: SceneFact | None = None
+    audit: AuditFact | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogRun:
+    """Entries `first`, `first + 1`, ... of the log named (author, boot). Numbers start at 1."""
+
+    author: NodeId
+    boot: Boot
+    first: Annotated[int, Range(1, 2**48)]
+    entries: Annotated[tuple[Entry, ...], AtMost(MAX_RUN)]
+
+
+@dataclass(frozen=True, slots=True)
+class LogHeight:
+    author: NodeId
+    boot: Boot
+    height: Counter
+    """How many entries of that log the sender has: 1 to `height`, without gaps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """A unit being rendered."""
+
+    unit: Unit
+    fraction: Annotated[float, Range(0, 1)]
+    age: Seconds
+    """Since it was started."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimSet:
+    """Everything `node` means to finish by itself in this job: replaces what it said before, if
+    (boot, stamp) is larger. `age`: how old the statement was when it was sent on."""
+
+    node: NodeId
+    boot: Boot
+    stamp: Counter
+    age: Seconds
+    spans: Spans
+    spare: Size
+    """How many of these positions are not begun: what a thief may hope for."""
+    speed: Annotated[float, Range(0, 1e9)]
+    """Buckets a second; 0 while unknown."""
+    activities: Annotated[tuple[Activity, ...], AtMost(16)] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerDelta(Message):
+    """News for somebody who keeps the ledger or watches it. Runs that leave a gap are dropped by the
+    receiver, which then asks by LedgerVector."""
+
+    job: JobId
+    runs: Annotated[tuple[LogRun, ...], AtMost(MAX_RUNS)]
+    claims: Annotated[tuple[ClaimSet, ...], AtMost(MAX_CLAIMS)]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerPulse(Message):
+    """How much of the ledger I have, in a nutshell. A receiver who has another sum sends its vector."""
+
+    job: JobId
+    count: Counter
+    checksum: Annotated[int, Range(0, 2**64 - 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerVector(Message):
+    """How much of each log I have. The receiver sends what is missing: of the logs named, and of every
+    log whose author lies in `low <= author < high` and is not named. With `answer` it also says what of
+    the logs named it lacks itself."""
+
+    job: JobId
+    heights: Annotated[tuple[LogHeight, ...], AtMost(MAX_HEIGHTS)]
+    low: Annotated[bytes, AtMost(33)]
+    high: Annotated[bytes, AtMost(33)]
+    answer: bool
+    watch: bool
+    """Send me news from now on, for the watching time of the receiver's settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A node that was lately known to have work to give."""
+
+    job: JobId
+    node: NodeId
+    spare: Size
+
+
+Hints = Annotated[tuple[Hint, ...], AtMost(16)]
+
+
+@dataclass(frozen=True, slots=True)
+class JobSummary(Message):
+    """From a keeper of the ledger to a node that only works on the job."""
+
+    job: JobId
+    done: Size
+    failed: Size
+    """In positions."""
+    finished: bool
+    done_spans: Spans
+    """Of what the receiver claims, what others have rendered already."""
+    hints: Hints = ()
+    """Whom the receiver might ask for work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Convicted(Message):
+    """To a node whose results were found false: others have rendered `unit` of its again, and got other
+    pixels. Its owner should know."""
+
+    job: JobId
+    unit: Unit

@@ -1,0 +1,66 @@
+"""What a scheduler keeps on disk of a job, through `Persist`, and reads back at its next start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from mesh.model.ids import Digest, NodeId
+from mesh.model.manifest import Manifest
+from mesh.model.policy import JobPolicy
+from mesh.model.units import Unit
+from mesh.wire.base import AtMost
+from mesh.wire.fields import Counter, Seconds, Size
+from mesh.wire.jobs import Edits
+from mesh.wire.ledger import LogRun
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    manifest: Manifest
+    policy: JobPolicy
+    submitter: NodeId
+    signature: Annotated[bytes, AtMost(128)]
+
+
+@dataclass(frozen=True, slots=True)
+class EditsRecord:
+    edits: Edits
+
+
+@dataclass(frozen=True, slots=True)
+class EndedRecord:
+    """When the job had ended, as this node knew it; deleted where it goes on after all."""
+
+    unix_ms: Counter
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """A unit rendered and on disk here, not yet in the ledger."""
+
+    unit: Unit
+    pixels: Digest
+    size: Size
+    seconds: Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class CopyRecord:
+    """A second copy of somebody's pixels that is kept here; `holders` are the others."""
+
+    pixels: Digest
+    size: Size
+    holders: Annotated[tuple[NodeId, ...], AtMost(8)]
+
+
+RECORDS: dict[str, type[object]] = {
+    "job": JobRecord,
+    "edits": EditsRecord,
+    "ended": EndedRecord,
+    "log": LogRun,
+    "stored": StoredRecord,
+    "copy": CopyRecord,
+}
+"""By the first word of the key: ("job",), ("edits",), ("ended",), ("log", author, boot, first), ("stored", unit)
+and ("copy", pixels)."""

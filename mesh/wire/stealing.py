@@ -1,0 +1,82 @@
+"""How work goes from one node to another: requests, grants, refusals, and work that comes back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from mesh.model.ids import Boot, JobId, NodeId
+from mesh.wire.base import AtMost, Message, Range
+from mesh.wire.fields import Counter, Seconds, Size, Spans
+from mesh.wire.ledger import Hints
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    job: JobId
+    speed: Annotated[float, Range(0, 1e9)]
+    """The thief's buckets a second; 0 while unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class StealRequest(Message):
+    """Give me work of one of these jobs, the first preferred; their scenes are here. `parked`: nobody
+    had any; remember me, and push work to me when there is some."""
+
+    request: Counter
+    boot: Boot
+    wants: Annotated[tuple[Want, ...], AtMost(64)]
+    parked: bool
+    idle: bool
+    """Nothing is being rendered; otherwise the thief only looks ahead, and last crumbs are for others."""
+
+
+@dataclass(frozen=True, slots=True)
+class StealGrant(Message):
+    """These positions are yours. Valid only for the boot and request it answers: otherwise the receiver
+    sends WorkReturned."""
+
+    job: JobId
+    request: Counter
+    boot: Boot
+    """The thief's."""
+    spans: Spans
+    pace: Seconds
+    """The lender's seconds a bucket; 0 while unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class StealDeny(Message):
+    """Nothing to give; `hints` name nodes that may have."""
+
+    request: Counter
+    boot: Boot
+    hints: Hints
+
+
+@dataclass(frozen=True, slots=True)
+class GrantTaken(Message):
+    """The thief owns what it was granted: from now on its claims speak for it."""
+
+    job: JobId
+    request: Counter
+
+
+@dataclass(frozen=True, slots=True)
+class WorkReturned(Message):
+    """The sender does not have, or gives up, these positions; the receiver owns them where they are
+    still missing."""
+
+    job: JobId
+    spans: Spans
+
+
+@dataclass(frozen=True, slots=True)
+class WorkTaken(Message):
+    """To the submitter and to those who watch: the sender has taken over `buckets` of work in `frames` frames
+    that `gone` had not finished, or that nobody held."""
+
+    job: JobId
+    gone: NodeId | None
+    buckets: Size
+    frames: Size
