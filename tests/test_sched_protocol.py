@@ -445,6 +445,14 @@ def test_a_submission_is_durable_when_two_others_keep_the_scene() -> None:
     assert told(bench.hear(B, SceneKept(job, kept=True)), JobDurable) == [JobDurable(job, (A, B))]
 
 
+def test_a_submission_to_a_node_alone_is_safe_nowhere_else() -> None:
+    bench = Bench()
+    job = bench.submit(manifest())
+    alone = bench.machine.views.job(job)
+    assert alone is not None
+    assert (alone.durable, alone.durable_on) == (False, ())
+
+
 def _disk(effects: list[Effect]) -> tuple[Record, ...]:
     """What is on disk after all these effects."""
     disk: dict[tuple[JobId, tuple[str, ...]], object] = {}

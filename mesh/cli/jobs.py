@@ -88,7 +88,7 @@ def _print_job(detail: JobDetail) -> None:
         "failed": failed or "none",
         "time": f"{duration(job.elapsed_seconds)}, {_left(job)}",
         "treated": treatment(job),
-        "safe": "on other nodes too" if job.durable else "not yet on two other nodes",
+        "safe": "on other nodes too" if job.durable else "not yet on other nodes",
     }
     if job.checked:
         facts["checked"] = f"{plural(job.checked, 'bucket')} rendered again elsewhere"

@@ -250,7 +250,7 @@ class Views:
             elapsed=max(0.0, ended - job.learned_at),
             eta=self._eta(job, job.layout.total - done - facts.failed.size),
             durable_on=durable_on,
-            durable=job.durable or len(holders) >= min(core.config.scene_copies, len(core.peers)),
+            durable=job.durable or 0 < min(core.config.scene_copies, len(core.peers)) <= len(holders),
             shares=tuple(
                 ShareView(node, share.frames, share.buckets, share.seconds, share.redone, share.failures)
                 for node, share in facts.shares.items()
