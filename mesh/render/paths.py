@@ -141,7 +141,7 @@ def trace_path(
 ):
     """The Path of one sample of pixel (x, y); a log that is given tells what it meets.
 
-    None for the log is a type to the compiler, which then leaves all telling out: it would cost a fifth of the speed.
+    None for the log is a type to the compiler, which then leaves all telling out of the kernel.
     """
     counter, tile = start_sample(sequence, x, y, sample)
     u, v = draw(sequence, counter, tile, FILTER)
