@@ -208,15 +208,15 @@ class Node:
         return short(node) if member is None else member.name
 
     def job_name(self, job: JobId) -> str:
-        view = self.core.scheduler.views.job(job)
-        return short(job) if view is None else view.manifest.name
+        manifest = self.core.scheduler.views.manifest(job)
+        return short(job) if manifest is None else manifest.name
 
     def _warn(self, job: JobId, sentence: str) -> None:
         self.narrator.warn(job, sentence)
 
     def _buckets_of(self, job: JobId) -> int:
-        view = self.core.scheduler.views.job(job)
-        return 1 if view is None else view.manifest.grid.count
+        manifest = self.core.scheduler.views.manifest(job)
+        return 1 if manifest is None else manifest.grid.count
 
     # --- life -----------------------------------------------------------------------------------------
 
@@ -334,7 +334,8 @@ class Node:
     def _forget_scenes(self) -> None:
         """Remove unpacked scenes that no job needs any more."""
         views = self.core.scheduler.views
-        needed = {view.manifest.scene_root for job in views.jobs() if (view := views.job(job)) is not None}
+        manifests = map(views.manifest, views.jobs())
+        needed = {manifest.scene_root for manifest in manifests if manifest is not None}
         self.rendering.keep_scenes(needed)
 
     def _notice(self, news: object) -> None:

@@ -146,6 +146,11 @@ class Views:
         job = self._core.jobs.get(job_id)
         return None if job is None else self._view(job)
 
+    def manifest(self, job_id: JobId) -> Manifest | None:
+        """What was submitted: one look, where a whole view counts everything."""
+        job = self._core.jobs.get(job_id)
+        return None if job is None else job.manifest
+
     def frames(self, job_id: JobId) -> tuple[FrameView, ...]:
         """Every frame of the job, in the order of its manifest."""
         job = self._core.jobs.get(job_id)
