@@ -71,6 +71,8 @@ class Audits:
         """How many results of each job were considered."""
         self._taken: dict[tuple[JobId, NodeId, Digest], None] = {}
         """Checks made or planned here."""
+        self._planned: dict[JobId, int] = {}
+        """How many of these were chosen by dice."""
         self._told: dict[tuple[JobId, NodeId], None] = {}
         """Convictions that people were told of."""
 
@@ -97,13 +99,15 @@ class Audits:
     def _consider(self, job: Job, author: NodeId, pixels: Digest, unit: Unit) -> None:
         core, verdicts = self._core, job.facts.verdicts
         budget = core.config.audit_share * job.facts.buckets
-        planned = sum(check.job == job.id for check in (*self._waiting, *self._running.values()))
-        if verdicts.checked + planned >= max(1.0, budget):
+        keepers = [node for node in job.keepers if node == core.me or core.alive(node)]
+        # What others plan is not known here until it is done, so everybody keeps to a part of the budget.
+        if verdicts.checked >= budget or self._planned.get(job.id, 0) >= max(1.0, budget / len(keepers)):
             return
-        auditors = [node for node in job.keepers if node != author and core.alive(node)]
+        auditors = len(keepers) - (author in keepers)
         known = self._trust(author)
-        if core.rng.random() < audit_chance(core.config.audit_share, unit.size, 1, known, len(auditors)):
+        if core.rng.random() < audit_chance(core.config.audit_share, unit.size, 1, known, auditors):
             bucket = core.rng.randrange(unit.start, unit.stop)
+            self._planned[job.id] = self._planned.get(job.id, 0) + 1
             self._plan(Check(job.id, author, pixels, Unit(unit.frame, bucket, bucket + 1)), urgent=False)
 
     def _trust(self, node: NodeId) -> int:
@@ -168,6 +172,7 @@ class Audits:
         self._waiting = deque(check for check in self._waiting if check.job != job.id)
         self._taken = {taken: None for taken in self._taken if taken[0] != job.id}
         self._seen.pop(job.id, None)
+        self._planned.pop(job.id, None)
 
     def _end(self, attempt: Attempt) -> None:
         del self._running[attempt]
