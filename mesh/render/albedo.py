@@ -14,7 +14,7 @@ import numpy as np
 
 from mesh.render.fresnel import schlick_weight
 from mesh.render.ggx import SMALLEST_ALPHA, sample_visible, stretched
-from mesh.render.kernel import kernel
+from mesh.render.kernel import kernel, step
 from mesh.render.math import HALF, ONE, PI, TWO, ZERO, reverse_bits, sincos_turns, sqrt
 from mesh.render.sampler import to_unit
 from mesh.render.sheen import sheen
@@ -42,7 +42,7 @@ def _fill(table):
             table[CLOTH, row, column] = _cloth_entry(cosine, roughness)
 
 
-@kernel
+@step
 def _ggx_entry(cosine, alpha):
     """The mean of G2 / G1 over visible normals, and its part weighted by Schlick's factor."""
     sine = sqrt(max(ZERO, ONE - cosine * cosine))
@@ -63,7 +63,7 @@ def _ggx_entry(cosine, alpha):
     return f32(whole / _POINTS), f32(slope / _POINTS)
 
 
-@kernel
+@step
 def _cloth_entry(cosine, roughness):
     """Sheen integrated over the hemisphere by points of equal solid angle."""
     sine = sqrt(max(ZERO, ONE - cosine * cosine))
@@ -76,7 +76,7 @@ def _cloth_entry(cosine, roughness):
     return f32(total / _POINTS) * TWO * PI
 
 
-@kernel
+@step
 def directional_albedo(table, row, cosine, roughness):
     """Look `row` up, bilinearly."""
     x = sqrt(min(max(cosine, ZERO), ONE)) * f32(SIZE - 1)

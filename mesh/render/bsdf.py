@@ -24,7 +24,7 @@ from mesh.render.ggx import (
     sample_visible,
     stretched,
 )
-from mesh.render.kernel import kernel
+from mesh.render.kernel import step
 from mesh.render.math import HALF, INV_PI, ONE, TWO, ZERO, luminance, normalize, sqrt
 from mesh.render.sheen import sheen
 
@@ -108,7 +108,7 @@ class Lobes(NamedTuple):
     p_cloth: np.float32
 
 
-@kernel
+@step
 def make_lobes(table, s, ox, oy, oz, gx, gy, gz, cx, cy, cz):
     """The lobes of `s` seen from o; g is the geometric normal, c the clearcoat's, both on the viewer's side."""
     rough = max(s.roughness, f32(0.0316))
@@ -192,7 +192,7 @@ def make_lobes(table, s, ox, oy, oz, gx, gy, gz, cx, cy, cz):
     )  # fmt: skip
 
 
-@kernel
+@step
 def value_and_density(m, ix, iy, iz):
     """(r, g, b, density): the BSDF times |i.z|, and the density with which `sample_direction` finds i."""
     side = ix * m.gx + iy * m.gy + iz * m.gz
@@ -203,7 +203,7 @@ def value_and_density(m, ix, iy, iz):
     return ZERO, ZERO, ZERO, ZERO
 
 
-@kernel
+@step
 def _reflected(m, ix, iy, iz, side):
     r = ZERO
     g = ZERO
@@ -254,12 +254,12 @@ def _reflected(m, ix, iy, iz, side):
     return r, g, b, density
 
 
-@kernel
+@step
 def _stretched_round(cosine, alpha):
     return sqrt(cosine * cosine + alpha * alpha * max(ONE - cosine * cosine, ZERO))
 
 
-@kernel
+@step
 def _transmitted(m, ix, iy, iz):
     r = ZERO
     g = ZERO
@@ -291,7 +291,7 @@ def _transmitted(m, ix, iy, iz):
     return r, g, b, density
 
 
-@kernel
+@step
 def sample_direction(m, u, v, choice):
     """A direction (ix, iy, iz) drawn with the density above; it may point where the value is zero, or be zero."""
     if choice < m.p_diff + m.p_cloth:
@@ -324,7 +324,7 @@ def sample_direction(m, u, v, choice):
     return _mirror(m, hx, hy, hz, -ONE if choice < m.p_thin else ONE)
 
 
-@kernel
+@step
 def _mirror(m, hx, hy, hz, side):
     """The reflection of o about h, put on the far side for side = -1; no direction if it comes out below."""
     twice = TWO * (m.ox * hx + m.oy * hy + m.oz * hz)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mesh.render.kernel import kernel
+from mesh.render.kernel import kernel, step
 from mesh.render.math import HALF, INV_TWO_PI, ONE, TWO, ZERO, normalize, sincos_turns, sqrt
 
 f32 = np.float32
@@ -75,7 +75,7 @@ def camera_record(pose: Pose, width: int, height: int) -> NDArray[np.float32]:
     return record
 
 
-@kernel
+@step
 def camera_ray(camera, x, y, u, v):
     """The ray through film position (x, y) in pixels and lens point (u, v): origin, unit direction, and the
     width of its cone at the origin and per unit of length."""

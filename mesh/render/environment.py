@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mesh.render.kernel import kernel, merged
+from mesh.render.kernel import kernel, merged, step
 from mesh.render.math import (
     HALF,
     INV_PI,
@@ -63,7 +63,7 @@ def _load(pixels, strength, radiance):
                 )
 
 
-@kernel
+@step
 def _mean_light(radiance, y0, y1, x0, x1):
     height, width, _ = radiance.shape
     total = 0.0
@@ -133,7 +133,7 @@ def _distribute(grid, rows, columns, row_guide, column_guide):
     return mean
 
 
-@kernel
+@step
 def _guide(distribution, guide):
     n = guide.shape[0]
     cell = 0
@@ -143,7 +143,7 @@ def _guide(distribution, guide):
         guide[k] = cell
 
 
-@kernel
+@step
 def _invert(distribution, guide, u):
     """The cell of u in an ascending distribution, and where inside the cell it falls."""
     n = guide.shape[0]
@@ -176,7 +176,7 @@ def _map_position(environment, x, y, z):
     return u - floor(u), acos(y) * INV_PI
 
 
-@kernel
+@step
 def environment_radiance(environment, x, y, z):
     """(r, g, b) seen in the unit direction (x, y, z)."""
     u, v = _map_position(environment, x, y, z)
@@ -200,7 +200,7 @@ def environment_radiance(environment, x, y, z):
     return r, g, b
 
 
-@kernel
+@step
 def environment_density(environment, x, y, z):
     """The density per solid angle with which `sample_environment` finds the unit direction (x, y, z)."""
     u, v = _map_position(environment, x, y, z)
@@ -210,7 +210,7 @@ def environment_density(environment, x, y, z):
     return environment.grid[row, column] * f32(0.0506605918211689) / sine
 
 
-@kernel
+@step
 def sample_environment(environment, u, v):
     """A unit direction (x, y, z) and its density per solid angle."""
     gh, gw = environment.grid.shape

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mesh.render.kernel import kernel
+from mesh.render.kernel import kernel, step
 from mesh.render.math import sincos_turns
 
 f32 = np.float32
@@ -39,7 +39,7 @@ def _tabulate(table):
         done += weight
 
 
-@kernel
+@step
 def _window(t):
     """The four-term Blackman-Harris window on 0 .. 1."""
     _, c1 = sincos_turns(f32(t))
@@ -55,7 +55,7 @@ def make_filter() -> np.ndarray:
     return table
 
 
-@kernel
+@step
 def filter_offset(table, u):
     """An offset from the pixel's centre along one axis."""
     x = u * f32(table.shape[0] - 1)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from mesh.render.kernel import kernel
+from mesh.render.kernel import step
 from mesh.render.math import INV_PI, ONE, ZERO, normalize, sincos_turns, sqrt
 
 f32 = np.float32
 
 
-@kernel
+@step
 def basis(x, y, z):
     """Two unit vectors orthogonal to a unit one (Duff et al., "Building an Orthonormal Basis, Revisited")."""
     sign = ONE if z >= ZERO else -ONE
@@ -19,7 +19,7 @@ def basis(x, y, z):
     return ONE + sign * x * x * a, sign * b, -sign * x, b, sign + y * y * a, -y
 
 
-@kernel
+@step
 def tangent_basis(nx, ny, nz, tx, ty, tz, sign):
     """Tangent and bitangent orthogonal to n, the tangent as near t as can be; any basis where t is unusable."""
     d = nx * tx + ny * ty + nz * tz
@@ -31,7 +31,7 @@ def tangent_basis(nx, ny, nz, tx, ty, tz, sign):
     return tx, ty, tz, bx * sign, by * sign, bz * sign
 
 
-@kernel
+@step
 def cosine_hemisphere(u, v):
     """A direction about +z with density cos/pi, and that density."""
     s, c = sincos_turns(u)
@@ -40,7 +40,7 @@ def cosine_hemisphere(u, v):
     return r * c, r * s, z, z * INV_PI
 
 
-@kernel
+@step
 def leave_surface(px, py, pz, nx, ny, nz, reach):
     """Move a point off the surface along n by more than its own rounding, so that rays miss what they left.
 

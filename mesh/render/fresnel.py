@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from mesh.render.kernel import kernel
+from mesh.render.kernel import step
 from mesh.render.math import HALF, ONE, TWO, TWO_PI, ZERO, exp, sincos_turns, sqrt
 
 f32 = np.float32
 
 
-@kernel
+@step
 def schlick_weight(cosine):
     """(1 - cosine)^5: how far the reflectance has gone from F0 to F90."""
     m = min(max(ONE - cosine, ZERO), ONE)
@@ -18,7 +18,7 @@ def schlick_weight(cosine):
     return m2 * m2 * m
 
 
-@kernel
+@step
 def dielectric(cosine, eta):
     """Fresnel reflectance of a dielectric and the refracted cosine, 0 at total internal reflection.
 
@@ -33,20 +33,20 @@ def dielectric(cosine, eta):
     return HALF * (parallel * parallel + perpendicular * perpendicular), beyond
 
 
-@kernel
+@step
 def f0_of(ior):
     """Reflectance at normal incidence against air."""
     r = (ior - ONE) / (ior + ONE)
     return r * r
 
 
-@kernel
+@step
 def _ior_of(f0):
     root = sqrt(min(max(f0, ZERO), f32(0.9999)))
     return (ONE + root) / (ONE - root)
 
 
-@kernel
+@step
 def _sensitivity(opd, shift):
     """XYZ of an interference order, as linear sRGB. `opd` in nanometres, `shift` in turns."""
     phase = TWO_PI * opd * f32(1e-9)
@@ -64,14 +64,14 @@ def _sensitivity(opd, shift):
     )
 
 
-@kernel
+@step
 def _lobe(phase, offset, value, position, variance):
     turns = (position * phase + offset) * f32(0.159154943091895)
     _, c = sincos_turns(turns - f32(np.int32(turns)))
     return value * sqrt(TWO_PI * variance) * c * exp(-variance * phase * phase)
 
 
-@kernel
+@step
 def _film_channel(r12, t121, r23, first, second):
     """One channel: the constant term, and twice the first two orders of interference."""
     r123 = sqrt(max(r12 * r23, ZERO))
@@ -80,7 +80,7 @@ def _film_channel(r12, t121, r23, first, second):
     return min(max(r12 + rs + TWO * (c1 * first + c1 * r123 * second), ZERO), ONE)
 
 
-@kernel
+@step
 def thin_film(cosine, film_ior, thickness, f0r, f0g, f0b):
     """Reflectance of a base with F0 `f0` under a film `thickness` nanometres thick, seen at `cosine`.
 

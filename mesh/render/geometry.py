@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mesh.render.kernel import kernel
+from mesh.render.kernel import kernel, step
 from mesh.render.math import ONE, ZERO, sqrt
 
 f32 = np.float32
@@ -44,7 +44,7 @@ class Geometry(NamedTuple):
     ints: I32
 
 
-@kernel
+@step
 def _edges(positions, a, b, c):
     e1x, e1y, e1z = (
         positions[b, 0] - positions[a, 0],
@@ -59,7 +59,7 @@ def _edges(positions, a, b, c):
     return e1x, e1y, e1z, e2x, e2y, e2z
 
 
-@kernel
+@step
 def _face_tangent(positions, uv, a, b, c):
     """The direction in which u grows on a triangle, weighted by its area, and the sign of its uv winding."""
     e1x, e1y, e1z, e2x, e2y, e2z = _edges(positions, a, b, c)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mesh.render.kernel import kernel
+from mesh.render.kernel import step
 from mesh.render.math import HALF, INV_PI, ONE, ZERO, normalize, sincos_turns, sqrt
 
 f32 = np.float32
@@ -17,7 +17,7 @@ SMALLEST_ALPHA = f32(1e-3)
 """Mirrors are this rough, so that no lobe is a delta and every pdf is finite."""
 
 
-@kernel
+@step
 def distribution(hx, hy, hz, ax, ay):
     """D(h)."""
     x, y = hx / ax, hy / ay
@@ -25,26 +25,26 @@ def distribution(hx, hy, hz, ax, ay):
     return INV_PI / (ax * ay * d * d)
 
 
-@kernel
+@step
 def stretched(x, y, z, ax, ay):
     """The length of a direction after stretching: Smith's lambda is (stretched / z - 1) / 2."""
     x, y = x * ax, y * ay
     return sqrt(x * x + y * y + z * z)
 
 
-@kernel
+@step
 def visible_density(d, oz, stretched_o):
     """Density over half vectors of visible normals, divided by o.h: G1(o) D / o.z = 2 D / (o.z + |o'|)."""
     return (d + d) / (oz + stretched_o)
 
 
-@kernel
+@step
 def reflection(d, oz, iz, stretched_o, stretched_i):
     """D G2 / (4 o.z): what remains of the BRDF times i.z, before Fresnel."""
     return HALF * d * iz / (iz * stretched_o + oz * stretched_i)
 
 
-@kernel
+@step
 def sample_visible(ox, oy, oz, ax, ay, u, v):
     """A half vector seen from o (oz > 0), with density visible_density * (o.h)."""
     x, y, z = normalize(ox * ax, oy * ay, oz)

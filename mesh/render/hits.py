@@ -19,7 +19,7 @@ from mesh.render.geometry import (
     TANGENTS,
     UVS,
 )
-from mesh.render.kernel import kernel, merged
+from mesh.render.kernel import merged, step
 from mesh.render.materials import (
     COAT,
     COAT_NORMAL_MAP,
@@ -96,7 +96,7 @@ def spot_at(geometry, instance, prim, u, v, width, jitter):
     return Spot(u0, v0, u1, v1, r, g, b, a, footprint, jitter)
 
 
-@kernel
+@step
 def _bend(nx, ny, nz, ox, oy, oz):
     """A normal that the viewer in direction o can see, as near n as can be."""
     d = nx * ox + ny * oy + nz * oz

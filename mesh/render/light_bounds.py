@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mesh.render.kernel import kernel
+from mesh.render.kernel import step
 from mesh.render.math import INV_TWO_PI, ONE, ZERO, acos, normalize, sincos_turns, sqrt
 
 f32 = np.float32
@@ -19,12 +19,12 @@ BOUNDS = 12
 _PI = f32(np.pi)
 
 
-@kernel
+@step
 def _clamped(x):
     return min(max(x, -ONE), ONE)
 
 
-@kernel
+@step
 def _merge_cones(a, b):
     """Widen the cone of a until it holds that of b."""
     if a[COS_O] <= -ONE or b[COS_O] <= -ONE:
@@ -52,14 +52,14 @@ def _merge_cones(a, b):
     _, a[COS_O] = sincos_turns(half * INV_TWO_PI)
 
 
-@kernel
+@step
 def copy_bounds(a, b):
     """Make the bounds a those of b."""
     for k in range(BOUNDS):
         a[k] = b[k]
 
 
-@kernel
+@step
 def merge_bounds(a, b):
     """Widen the bounds a until they hold b."""
     for k in range(3):
@@ -70,7 +70,7 @@ def merge_bounds(a, b):
     a[POWER] += b[POWER]
 
 
-@kernel
+@step
 def orientation_measure(cos_o, cos_e):
     """The solid angle into which such lights can shine, weighted by the cosine beyond their normals."""
     o = acos(_clamped(cos_o))

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mesh.render.kernel import inlined, kernel
+from mesh.render.kernel import inlined, kernel, step
 from mesh.render.light_bounds import (
     AXIS,
     BOUNDS,
@@ -97,7 +97,7 @@ def _share_of_left(tree, node, px, py, pz, nx, ny, nz, both_sides):
     return left / total
 
 
-@kernel
+@step
 def choose_in_tree(tree, px, py, pz, nx, ny, nz, both_sides, u):
     """A light for the point p with unit normal n, by u, and its chance; -1 and 0 where none can reach p.
 
@@ -120,7 +120,7 @@ def choose_in_tree(tree, px, py, pz, nx, ny, nz, both_sides, u):
     return i32(-1) - tree.links[node, 0], chance
 
 
-@kernel
+@step
 def chance_in_tree(tree, light, px, py, pz, nx, ny, nz, both_sides):
     """The chance with which `choose_in_tree` takes this light at p."""
     node = tree.leaves[light]
@@ -137,7 +137,7 @@ def chance_in_tree(tree, light, px, py, pz, nx, ny, nz, both_sides):
     return chance
 
 
-@kernel
+@step
 def _write_node(nodes, node, bounds):
     radius2 = 0.0
     for k in range(3):
@@ -153,7 +153,7 @@ def _write_node(nodes, node, bounds):
     nodes[node, _POWER] = bounds[POWER]
 
 
-@kernel
+@step
 def _cost(bounds):
     """Surface area times orientation times power: the heuristic of the paper, section 4.4."""
     x, y, z = (
@@ -165,13 +165,13 @@ def _cost(bounds):
     return bounds[POWER] * (area + f32(1e-12)) * orientation_measure(bounds[COS_O], bounds[COS_E])
 
 
-@kernel
+@step
 def _bin_of(bounds, light, axis, low, scale):
     middle = (bounds[light, LOW + axis] + bounds[light, HIGH + axis]) * HALF
     return min(max(i32((middle - low) * scale), i32(0)), i32(_BINS - 1))
 
 
-@kernel
+@step
 def _split(bounds, order, start, stop, bins, filled, left, right):
     """Part order[start:stop] in two, and give where the second begins."""
     axis, low, extent = 0, ZERO, -ONE

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mesh.render.kernel import kernel
+from mesh.render.kernel import kernel, step
 from mesh.render.light_bounds import AXIS, BOUNDS, COS_E, COS_O, HIGH, LOW, POWER
 from mesh.render.light_tree import LightTree, make_light_tree
 from mesh.render.math import ONE, ZERO, normalize, sqrt
@@ -150,7 +150,7 @@ def _filled(rows):
     return rows if len(rows) else np.zeros((1, rows.shape[1]), rows.dtype)
 
 
-@kernel
+@step
 def choose_light(lights, u):
     """The first choice by u: 0 the environment, the last the tree, between them lights at infinity."""
     x = u * f32(lights.entries)
@@ -160,7 +160,7 @@ def choose_light(lights, u):
     return lights.alias[entry]
 
 
-@kernel
+@step
 def punctual_light(record, px, py, pz):
     """Light at p from a punctual light: unit direction to it, distance, and (r, g, b) arriving."""
     if record[0] == DIRECTIONAL:
@@ -184,7 +184,7 @@ def punctual_light(record, px, py, pz):
     return dx, dy, dz, distance, record[7] * falloff, record[8] * falloff, record[9] * falloff
 
 
-@kernel
+@step
 def triangle_point(u, v):
     """Barycentric weights of the second and third corner, uniform over the triangle (Heitz 2019)."""
     if v > u:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesh.render.bsdf import Surface
-from mesh.render.kernel import kernel, merged
+from mesh.render.kernel import kernel, merged, step
 from mesh.render.math import ONE, TWO, ZERO, log, normalize, sqrt
 from mesh.render.textures import UV_SET, Textures, look_up
 
@@ -77,7 +77,7 @@ def absorption(color, distance):
     return -log(max(color, f32(1e-4))) / distance
 
 
-@kernel
+@step
 def _map(materials, material, which, spot):
     """(r, g, b, a) of a texture of the material; the caller knows that it has one."""
     slot = materials.flags[material, FIRST_TEXTURE + which]
@@ -92,7 +92,7 @@ def _has(materials, material, which):
     return materials.flags[material, FIRST_TEXTURE + which] >= 0
 
 
-@kernel
+@step
 def _channel(materials, material, which, spot, channel):
     """One channel of a texture, 1 where there is none."""
     if not _has(materials, material, which):
@@ -101,7 +101,7 @@ def _channel(materials, material, which, spot, channel):
     return r if channel == 0 else (g if channel == 1 else (b if channel == 2 else a))
 
 
-@kernel
+@step
 def base_color(materials, material, spot):
     """(r, g, b, a) of the base colour, with vertex colours."""
     f = materials.factors
@@ -128,7 +128,7 @@ def coverage(materials, material, alpha):
     return alpha
 
 
-@kernel
+@step
 def emission(materials, material, spot):
     """Radiance (r, g, b) that leaves the surface by itself."""
     f = materials.factors
@@ -139,14 +139,14 @@ def emission(materials, material, spot):
     return r, g, b
 
 
-@kernel
+@step
 def mapped_normal(materials, material, which, spot, scale):
     """A normal map's unit vector in tangent space."""
     x, y, z, _ = _map(materials, material, which, spot)
     return normalize((x * TWO - ONE) * scale, (y * TWO - ONE) * scale, z * TWO - ONE)
 
 
-@kernel
+@step
 def surface_at(materials, material, spot, r, g, b, entering):
     """The Surface of a hit whose base colour is (r, g, b), and the rotation (cos, sin) of its anisotropy."""
     f = materials.factors

@@ -13,7 +13,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from mesh.render.kernel import kernel
+from mesh.render.kernel import kernel, step
 
 f32 = np.float32
 i32 = np.int32
@@ -105,7 +105,7 @@ def sincos_turns(turns):
     return -c, s
 
 
-@kernel
+@step
 def exp(x):
     """e to the x; 0 below -87, capped at x = 88."""
     if x < f32(-87.0):
@@ -124,7 +124,7 @@ def exp(x):
     return p * from_bits(i32((i32(n) + 127) << 23))
 
 
-@kernel
+@step
 def log(x):
     """The natural logarithm; anything below 1e-37 counts as 1e-37."""
     if not x > f32(1e-37):
@@ -150,7 +150,7 @@ def log(x):
     return m + y + e * f32(0.693359375)
 
 
-@kernel
+@step
 def power(x, y):
     """x to the y for x >= 0; 0 to any power is 0, except to the power 0."""
     if x <= ZERO:
@@ -158,13 +158,13 @@ def power(x, y):
     return exp(y * log(x))
 
 
-@kernel
+@step
 def rough_log2(x):
     """The base-2 logarithm read off the bits of a positive float32: exact at powers of two, within 0.09."""
     return f32(bits_of(x)) * f32(1.1920928955078125e-7) - f32(127.0)
 
 
-@kernel
+@step
 def atan2(y, x):
     """The angle of (x, y) in -pi .. pi; 0 at the origin."""
     ax, ay = abs(x), abs(y)
@@ -189,7 +189,7 @@ def atan2(y, x):
     return -angle if y < ZERO else angle
 
 
-@kernel
+@step
 def asin(x):
     """The arc sine; x outside -1 .. 1 counts as the nearer end."""
     a = min(abs(x), ONE)
@@ -210,7 +210,7 @@ def asin(x):
     return -p if x < ZERO else p
 
 
-@kernel
+@step
 def acos(x):
     """The arc cosine; x outside -1 .. 1 counts as the nearer end."""
     if x > HALF:
@@ -230,7 +230,7 @@ def normalize(x, y, z):
     return x * inverse, y * inverse, z * inverse
 
 
-@kernel
+@step
 def luminance(r, g, b):
     """Rec. 709 relative luminance."""
     return f32(0.2126) * r + f32(0.7152) * g + f32(0.0722) * b

@@ -18,7 +18,7 @@ from mesh.render.filter import filter_offset
 from mesh.render.frames import leave_surface
 from mesh.render.geometry import FIRST, FIRST_LIGHT, MATERIAL, OBJECT
 from mesh.render.hits import frame_at, spot_at
-from mesh.render.kernel import kernel, merged
+from mesh.render.kernel import merged, step
 from mesh.render.light_tree import chance_in_tree
 from mesh.render.materials import (
     ABSORPTION,
@@ -117,7 +117,7 @@ def _passing_number(sequence, counter, tile, bounce, passed):
     return first if passed == 0 else second
 
 
-@kernel
+@step
 def _end(log, why, bounce):
     note(log, END, bounce, -1, -1, -1, why, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO)
 

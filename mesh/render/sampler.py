@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mesh.render.kernel import kernel
+from mesh.render.kernel import kernel, step
 from mesh.render.math import reverse_bits
 
 f32 = np.float32
@@ -37,7 +37,7 @@ class Sequence(NamedTuple):
     tile_bits: int
 
 
-@kernel
+@step
 def mix(x):
     """A 32-bit finaliser (Wellons' lowbias32)."""
     x = u32(x)
@@ -48,13 +48,13 @@ def mix(x):
     return u32(x ^ (x >> u32(16)))
 
 
-@kernel
+@step
 def to_unit(x):
     """A uint32 as a float32 in [0, 1)."""
     return f32(np.int32(x >> u32(8))) * f32(5.9604644775390625e-8)
 
 
-@kernel
+@step
 def scramble_reversed(x, seed):
     """Nested uniform scramble of a number whose bits stand in reverse order."""
     x = u32(x ^ u32(x * u32(0x3D20ADEA)))
@@ -64,7 +64,7 @@ def scramble_reversed(x, seed):
     return u32(x ^ u32(x * u32(0x53A22864)))
 
 
-@kernel
+@step
 def pascal(x):
     """Multiply by the Pascal matrix mod 2: Sobol's second dimension, bits reversed."""
     x = u32(x ^ (x >> u32(16)))
@@ -74,7 +74,7 @@ def pascal(x):
     return u32(x ^ ((x >> u32(1)) & u32(0x55555555)))
 
 
-@kernel
+@step
 def spread(x):
     """The low 16 bits of x, with a zero bit after each."""
     x = u32(x & u32(0xFFFF))
@@ -84,7 +84,7 @@ def spread(x):
     return u32((x | u32(x << u32(1))) & u32(0x55555555))
 
 
-@kernel
+@step
 def start_sample(sequence, x, y, sample):
     """The counter of one sample: its place in the sequence, bits reversed, and its tile's own seed."""
     tile_bits = u32(sequence.tile_bits)
@@ -95,7 +95,7 @@ def start_sample(sequence, x, y, sample):
     return reverse_bits(index), tile
 
 
-@kernel
+@step
 def draw(sequence, counter, tile, pair):
     """Two numbers in [0, 1) for this pair of dimensions."""
     seeds = sequence.seeds
@@ -106,7 +106,7 @@ def draw(sequence, counter, tile, pair):
     return to_unit(x), to_unit(y)
 
 
-@kernel
+@step
 def draw_loose(sequence, counter, tile, salt):
     """One number that is only random: for choices too rare to deserve a dimension."""
     return to_unit(mix(u32(mix(u32(counter + u32(salt))) ^ u32(sequence.seeds[0, 0] ^ tile))))

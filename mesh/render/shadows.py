@@ -9,7 +9,7 @@ from mesh.render.environment import environment_radiance, sample_environment
 from mesh.render.frames import leave_surface
 from mesh.render.geometry import MATERIAL
 from mesh.render.hits import geometric_normal, spot_at
-from mesh.render.kernel import kernel, merged
+from mesh.render.kernel import merged, step
 from mesh.render.light_tree import choose_in_tree
 from mesh.render.lights import choose_light, punctual_light, triangle_point
 from mesh.render.materials import base_color, coverage, emission
@@ -70,7 +70,7 @@ def sample_light(
     return x, y, z, distance * f32(0.9998), r, g, b, chance * distance2 / (t[9] * cosine)
 
 
-@kernel
+@step
 def _through_sheer(sheer, sheer_ids, geometry, materials, ox, oy, oz, dx, dy, dz, tmax, scratch):
     """The share of light that instances with alpha let through."""
     share = ONE

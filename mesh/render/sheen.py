@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from mesh.render.kernel import kernel
+from mesh.render.kernel import step
 from mesh.render.math import HALF, INV_TWO_PI, ONE, TWO, ZERO, normalize, power, sqrt
 
 f32 = np.float32
 
 
-@kernel
+@step
 def sheen(ox, oy, oz, ix, iy, iz, roughness):
     """The lobe times i.z for white sheen; `roughness` is perceptual."""
     alpha = max(roughness * roughness, f32(0.0025))

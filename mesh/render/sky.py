@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mesh.render.kernel import kernel
+from mesh.render.kernel import kernel, step
 from mesh.render.math import HALF, ZERO, exp, sincos_turns
 
 f32 = np.float32
@@ -30,7 +30,7 @@ _SUN_RADIUS = 0.022
 _GROUND_ALBEDO = (0.30, 0.28, 0.25)
 
 
-@kernel
+@step
 def _thickness(radius, up, reach):
     """Rayleigh, Mie and ozone column along a ray from `radius`, whose direction has cosine `up`, in km."""
     step = reach / _LIGHT_STEPS
@@ -46,21 +46,21 @@ def _thickness(radius, up, reach):
     return rayleigh, mie, ozone
 
 
-@kernel
+@step
 def _exit(radius, up, sphere):
     """Distance from inside a sphere of radius `sphere` to where the ray leaves it."""
     b = radius * up
     return -b + np.sqrt(max(b * b - radius * radius + sphere * sphere, 0.0))
 
 
-@kernel
+@step
 def _transmittance(column, channel):
     rayleigh, mie, ozone = column
     depth = _RAYLEIGH[channel] * rayleigh + _MIE_EXTINCT * mie + _OZONE[channel] * ozone
     return float(exp(f32(-depth)))
 
 
-@kernel
+@step
 def _sky_ray(x, y, z, sx, sy, sz, out):
     """Radiance of the sky in the direction (x, y >= 0, z) for a sun of irradiance one towards s, into out."""
     start = _GROUND + 0.2

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mesh.render.kernel import kernel
+from mesh.render.kernel import kernel, step
 from mesh.render.math import HALF, ONE, ZERO, floor, power, rough_log2
 
 f32 = np.float32
@@ -60,7 +60,7 @@ def _fill_decode(decode):
         decode[1, i] = x / f32(12.92) if x <= f32(0.04045) else power((x + f32(0.055)) / f32(1.055), f32(2.4))
 
 
-@kernel
+@step
 def _place(width, x, y):
     """Where a texel is inside its level."""
     tiles = (width + 3) >> 2
@@ -80,7 +80,7 @@ def _store_base(pixels, texels, offset):
             )
 
 
-@kernel
+@step
 def _encode(decode, value):
     """The byte whose decoded value is nearest; `decode` is one ascending row of the table."""
     low, high = 0, 255
@@ -161,7 +161,7 @@ def pack_images(images: Sequence[tuple[NDArray[np.uint8], bool]], uses: Sequence
     return Textures(texels, slots, transforms, decode)
 
 
-@kernel
+@step
 def _wrap(i, size, mode):
     """A texel index inside the image. `i` is at most one image beyond it, except for MIRROR: two."""
     if mode == CLAMP:
@@ -173,7 +173,7 @@ def _wrap(i, size, mode):
     return i32(period - 1 - i) if i >= size else i32(i)
 
 
-@kernel
+@step
 def look_up(textures, slot, u, v, footprint, jitter):
     """The texture's linear (r, g, b, a) at (u, v) of its uv set.
 
@@ -221,12 +221,12 @@ def look_up(textures, slot, u, v, footprint, jitter):
     )
 
 
-@kernel
+@step
 def _texel(texels, base, width, height, x, y, wrap_s, wrap_t):
     return texels[base + _place(width, _wrap(x, width, wrap_s), _wrap(y, height, wrap_t))]
 
 
-@kernel
+@step
 def _colour(decode, linear, texel):
     return (
         decode[texel & u32(255)],

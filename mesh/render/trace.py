@@ -10,7 +10,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from mesh.render.kernel import kernel
+from mesh.render.kernel import step
 
 ROWS = 4096
 """The longest story; what comes after is not told."""
@@ -58,7 +58,7 @@ def make_log(rows: int = ROWS) -> NDArray[np.float64]:
     return np.zeros((rows + 1, COLUMNS))
 
 
-@kernel
+@step
 def note(log, kind, bounce, instance, prim, material, a, b, c, d, e, f, g, h, i, j, k):
     """Append a row, while there is room."""
     row = np.int64(log[0, 0]) + 1
