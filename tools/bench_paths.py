@@ -1,11 +1,18 @@
-"""Path tracing beside Mitsuba 3 and Cycles in the same run: samples a second, and error at equal time.
+"""Path tracing beside Mitsuba 3 and Cycles in the same run: samples a second, error at equal time, and memory.
 
-Two scenes, 512 x 512, depth 8, two threads, no clamping, each renderer with its own reference picture of
-many more samples. What decides is inverse efficiency, error times time: a renderer with twice the error
-per sample and twice the speed is the same renderer. Errors are relative (divided by the squared reference plus
-a little), so that the few pixels that see the sun do not stand for the whole picture; and the worst pixel in
-a thousand is left out for every renderer alike, since one firefly can outweigh all others and a figure that
-depends on it says nothing the next time. Cycles filters as we do; Mitsuba's box keeps a sample in its pixel.
+Two scenes, 512 x 512, depth 8, two threads, no clamping, each renderer against its own reference picture. What
+decides is inverse efficiency, error times time: a renderer with twice the error per sample and twice the speed is
+the same renderer. Errors are relative (divided by the squared reference plus a little), so that the few pixels that
+see the sun do not stand for the whole picture; and the worst pixel in a thousand is left out for every renderer
+alike, since one firefly can outweigh all others and a figure that depends on it says nothing the next time. Cycles
+filters as we do; Mitsuba's box keeps a sample in its pixel.
+
+A reference is the mean of two independent halves. How much they differ says how wrong it is itself, and that is
+taken off: so the error found is the one against the limit, and a reference needs only a few times the samples of the
+test. References are kept in the temporary folder, by all that they depend on; the first run takes some five
+minutes on two idle cores, later ones about half.
+
+Memory is the peak of a whole process that renders a scene of 1.5 million triangles, per million.
 
 The peers' interpreters are this one, or those that MESH_BENCH_MITSUBA and MESH_BENCH_BPY name; Mitsuba's
 LLVM variant finds its library through DRJIT_LIBLLVM_PATH.
@@ -13,56 +20,59 @@ LLVM variant finds its library through DRJIT_LIBLLVM_PATH.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mesh.engines.builtin_frame import BuiltinRenderer
 from mesh.model.manifest import RenderSettings
-from mesh.model.units import Unit
-from mesh.render.pixels import decode
-from tools.bench_report import Case, cost, rate
-from tools.path_scenes import PathScene, flight_helmet, many_lights, write_for_peers
+from mesh.render.build import engine_build
+from tools.bench_report import Case, as_row, cost, rate
+from tools.path_scenes import PathScene, flight_helmet, hills, many_lights, write_for_peers
 from tools.ray_scenes import scenes_folder
 
 WIDTH = 512
 DEPTH = 8
 THREADS = 2
-SAMPLES = 32
-REFERENCE = 512
-TRUTH_SEED = 77
+HALF = 2
+"""Samples of half a reference, as a multiple of the test's."""
 _DARK = 0.01
 """What keeps relative errors finite in the dark, squared radiance."""
 _COUNTED = 0.999
 """The share of pixels, best first, whose error counts."""
+_BUSY = 0.9
+"""Who gets less than this of the processor time it could have used was disturbed."""
 Picture = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Peer:
-    """Another renderer: its script, the variant it is asked for, where its interpreter is named, and how
-    many times its efficiency we want to be."""
+class Renderer:
+    """Who renders: a script, the variant it is asked for, the variable that names its interpreter, whose
+    references it shares, and how many times its efficiency we want to be."""
 
     name: str
     script: str
-    variant: str
-    interpreter: str
-    target: float
+    variant: str = "-"
+    interpreter: str = ""
+    family: str = "ours"
+    target: float = 1.0
 
 
+OURS = Renderer("ours", "paths_ours.py")
 PEERS = (
-    Peer("Mitsuba llvm_ad_rgb", "paths_mitsuba.py", "llvm_ad_rgb", "MESH_BENCH_MITSUBA", 1.0),
-    Peer("Mitsuba scalar_rgb", "paths_mitsuba.py", "scalar_rgb", "MESH_BENCH_MITSUBA", 1.0),
-    Peer("Cycles", "paths_cycles.py", "-", "MESH_BENCH_BPY", 3.0),
+    Renderer("Mitsuba llvm_ad_rgb", "peers/paths_mitsuba.py", "llvm_ad_rgb", "MESH_BENCH_MITSUBA", "mitsuba"),
+    Renderer("Mitsuba scalar_rgb", "peers/paths_mitsuba.py", "scalar_rgb", "MESH_BENCH_MITSUBA", "mitsuba"),
+    Renderer("Cycles", "peers/paths_cycles.py", "-", "MESH_BENCH_BPY", "cycles", target=3.0),
 )
 
 
@@ -77,103 +87,149 @@ class Measured:
     peak_mb: float
 
 
+class NotInstalled(Exception):
+    """The renderer's interpreter does not have it."""
+
+
 def run() -> list[Case]:
     folder = scenes_folder()
     with tempfile.TemporaryDirectory() as temporary:
         room = Path(os.environ.get("MESH_BENCH_KEEP", temporary))
         scenes = [many_lights(room / "lamps")]
         if folder is None:
-            print("FlightHelmet is left out: MESH_TEST_SCENES names no folder of scenes")
+            _say("FlightHelmet is left out: MESH_TEST_SCENES names no folder of scenes")
         else:
             scenes.insert(0, flight_helmet(folder, room / "helmet"))
-        return [case for scene in scenes for case in _compare(scene, room)]
+        cases = []
+        for case in (
+            case for cases in (*(_compare(s, room) for s in scenes), _memory(room)) for case in cases
+        ):
+            _say(as_row(case))
+            cases.append(case)
+        return cases
 
 
-def _compare(scene: PathScene, room: Path) -> list[Case]:
-    settings = RenderSettings(
-        width=WIDTH,
-        height=WIDTH,
-        samples=SAMPLES,
-        max_depth=DEPTH,
-        clamp=0.0,
-        environment=scene.environment,
-    )
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _compare(scene: PathScene, room: Path) -> Iterator[Case]:
     here = room / scene.folder.name
-    write_for_peers(scene, settings, here / "arrays")
-    ours = _ours(scene, settings, here / "ours")
-    cases = []
+    _write(scene, here / "arrays")
+    ours = _measure(OURS, scene, here)
     for peer in PEERS:
-        theirs = _theirs(peer, here)
-        if theirs is None:
-            print(f"{peer.name} is not installed for {_interpreter(peer)}; left out")
+        try:
+            theirs = _measure(peer, scene, here)
+        except NotInstalled:
+            _say(f"{peer.name} is not installed for {_interpreter(peer)}; left out")
             continue
-        print(f"{scene.name}: mean radiance {ours.mean:.4f}, {peer.name} {theirs.mean:.4f}")
-        cases += [
-            rate(f"{scene.name}: samples", ours.samples_a_second, theirs.samples_a_second, peer.name, "1/s"),
-            cost(
-                f"{scene.name}: error x time, {peer.target:.0f} x",
-                ours.inverse_efficiency,
-                theirs.inverse_efficiency / peer.target,
-                peer.name,
-                "s",
-            ),
-            cost(f"{scene.name}: peak memory", ours.peak_mb, theirs.peak_mb, peer.name, "MB"),
-        ]
-    return cases
+        _say(f"{scene.name}: mean radiance {ours.mean:.4f}, {peer.name} {theirs.mean:.4f}")
+        yield rate(f"{scene.name}: samples", ours.samples_a_second, theirs.samples_a_second, peer.name, "1/s")
+        yield cost(
+            f"{scene.name}: error x time, {peer.target:.0f} x",
+            ours.inverse_efficiency,
+            theirs.inverse_efficiency / peer.target,
+            peer.name,
+            "s",
+        )
 
 
-def _ours(scene: PathScene, settings: RenderSettings, output: Path) -> Measured:
-    renderer = BuiltinRenderer(scene.folder, scene.entry, settings, (1,), THREADS)
-    _render(renderer, 1)  # wakes the threads
+def _memory(room: Path) -> Iterator[Case]:
+    """A picture of many triangles, small so that nothing but the scene takes room."""
+    scene, triangles = hills(room / "hills")
+    here = room / scene.folder.name
+    _write(scene, here / "arrays")
+    ours = _peak(OURS, here) / triangles * 1e6
+    for peer in PEERS:
+        try:
+            theirs = _peak(peer, here) / triangles * 1e6
+        except NotInstalled:
+            continue
+        yield cost("peak memory per million triangles", ours, theirs, peer.name, "MB")
+
+
+def _write(scene: PathScene, target: Path) -> None:
+    settings = RenderSettings(width=WIDTH, height=WIDTH, environment=scene.environment)
+    write_for_peers(scene, settings, target)
+
+
+def _peak(renderer: Renderer, here: Path) -> float:
+    said, _ = _run(renderer, here, width=64, samples=1, half=0)
+    return said["peak_mb"]
+
+
+def _measure(renderer: Renderer, scene: PathScene, here: Path) -> Measured:
+    """The renderer's figures, measured in a process of its own."""
+    kept = _kept(renderer, scene, here)
+    half = 0 if kept.is_dir() else HALF * scene.samples
+    said, output = _run(renderer, here, WIDTH, scene.samples, half)
+    if half:
+        kept.mkdir(parents=True)
+        for number in range(2):
+            shutil.copy(output / f"half{number}.npy", kept)
+    image = np.load(output / "image.npy")
+    first, second = (np.load(kept / f"half{number}.npy") for number in range(2))
+    error = relative_error(image, first, second)
+    truth = (first + second) / 2.0
+    taken = WIDTH * WIDTH * scene.samples
+    return Measured(taken / said["seconds"], error * said["seconds"], float(truth.mean()), said["peak_mb"])
+
+
+def relative_error(image: Picture, first: Picture, second: Picture) -> float:
+    """The mean relative squared error of `image` against the limit that two independent halves of a reference
+    tend to: that against their mean, less the squared error of the mean itself."""
+    truth = (first + second) / 2.0
+    weight = truth**2 + _DARK
+    error = np.mean(((image - truth) ** 2 - (first - second) ** 2 / 4.0) / weight, axis=2).reshape(-1)
+    best = np.argsort(np.abs(error))[: round(len(error) * _COUNTED)]
+    return float(np.mean(error[best]))
+
+
+def _kept(renderer: Renderer, scene: PathScene, here: Path) -> Path:
+    """Where references of this renderer and scene are kept, named by all that their pixels depend on."""
+    digest = hashlib.sha256()
+    for array in sorted((here / "arrays").glob("*.npy")):
+        digest.update(array.name.encode())
+        digest.update(array.read_bytes())
+    if scene.environment:
+        digest.update((scene.folder / scene.environment).read_bytes())
+    script = (Path(__file__).parent / renderer.script).read_bytes()
+    build = engine_build() if renderer == OURS else renderer.family
+    digest.update(repr((build, WIDTH, DEPTH, HALF, scene.samples, scene.name)).encode())
+    digest.update(script)
+    name = f"{renderer.family}-{scene.folder.name}-{digest.hexdigest()[:16]}"
+    return Path(tempfile.gettempdir()) / "mesh-bench-paths" / name
+
+
+def _interpreter(renderer: Renderer) -> str:
+    return os.environ.get(renderer.interpreter, sys.executable)
+
+
+def _run(
+    renderer: Renderer, here: Path, width: int, samples: int, half: int
+) -> tuple[dict[str, float], Path]:
+    """What the renderer's script says, and the folder of its pictures."""
+    output = here / renderer.name.replace(" ", "-")
+    script = Path(__file__).parent / renderer.script
+    numbers = [str(n) for n in (width, samples, half, DEPTH, THREADS)]
+    command = [
+        _interpreter(renderer),
+        str(script),
+        renderer.variant,
+        str(here / "arrays"),
+        *numbers,
+        str(output),
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
     began = time.perf_counter()
-    image = _render(renderer, 1)
-    seconds = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    renderer.close()
-    careful = replace(settings, samples=REFERENCE, seed=TRUTH_SEED)
-    renderer = BuiltinRenderer(scene.folder, scene.entry, careful, (1,), THREADS)
-    truth = _render(renderer, 1)
-    renderer.close()
-    output.mkdir(parents=True, exist_ok=True)
-    np.save(output / "image.npy", image)
-    np.save(output / "reference.npy", truth)
-    return _measured(image, truth, seconds, peak)
-
-
-def _render(renderer: BuiltinRenderer, frame: int) -> Picture:
-    whole = RenderSettings(width=WIDTH, height=WIDTH)
-    columns = -(-WIDTH // whole.bucket)
-    unit = Unit(frame, 0, columns * columns)
-    _, data = renderer.render(unit, lambda _: None, lambda: unit.stop)
-    payload = decode(data)
-    image = np.zeros((WIDTH, WIDTH, 3), np.float32)
-    for index, pixels in zip(range(unit.start, unit.stop), payload.buckets, strict=True):
-        rect = payload.grid.rect(index)
-        image[rect.y0 : rect.y1, rect.x0 : rect.x1] = pixels[:, :, :3]
-    return image
-
-
-def _interpreter(peer: Peer) -> str:
-    return os.environ.get(peer.interpreter, sys.executable)
-
-
-def _theirs(peer: Peer, here: Path) -> Measured | None:
-    """The peer's figures, measured in a process of its own; None where it is not installed."""
-    script = Path(__file__).parent / "peers" / peer.script
-    output = here / peer.name.replace(" ", "-")
-    numbers = [str(n) for n in (WIDTH, SAMPLES, REFERENCE, DEPTH, THREADS)]
-    command = [_interpreter(peer), str(script), peer.variant, str(here / "arrays"), *numbers, str(output)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if "ModuleNotFoundError" in done.stderr:
-        return None
+        raise NotInstalled
     if done.returncode:
         raise RuntimeError(f"{script.name} failed:\n{done.stderr[-3000:]}")
-    said = json.loads(done.stdout.strip().splitlines()[-1])
-    image, truth = np.load(output / "image.npy"), np.load(output / "reference.npy")
-    return _measured(image, truth, said["seconds"], said["peak_mb"])
-
-
-def _measured(image: Picture, truth: Picture, seconds: float, peak_mb: float) -> Measured:
-    errors = np.sort(np.mean((image - truth) ** 2 / (truth**2 + _DARK), axis=2), axis=None)
-    error = float(np.mean(errors[: round(len(errors) * _COUNTED)]))
-    return Measured(WIDTH * WIDTH * SAMPLES / seconds, error * seconds, float(truth.mean()), peak_mb)
+    said: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
+    share = said["processor"] / (said["seconds"] * THREADS)
+    busy = f"; disturbed, it had {share:.0%} of {THREADS} processors" if half and share < _BUSY else ""
+    took = f"{time.perf_counter() - began:.0f} s in all, {said['seconds']:.2f} s for the test"
+    _say(f"{here.name}, {renderer.name}: {took}, peak {said['peak_mb']:.0f} MB{busy}")
+    return said, output

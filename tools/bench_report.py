@@ -37,6 +37,11 @@ def worst_ratio(cases: Sequence[Case]) -> float:
     return min((case.ratio for case in cases), default=float("inf"))
 
 
+def as_row(case: Case) -> str:
+    """One line for people, as soon as the case is known."""
+    return f"{case.case}: {case.ours:.4g} {case.unit}, {case.peer} {case.theirs:.4g}, ratio {case.ratio:.2f}"
+
+
 def as_table(cases: Sequence[Case]) -> str:
     """An aligned table for people, worst ratio last."""
     rows = [("case", "ours", "theirs", "unit", "ratio", "peer")]

@@ -22,7 +22,7 @@ from mesh.scenes import open_scene
 from mesh.scenes.description import F32, AlphaMode, Instance, Material, Scene, Texture
 from mesh.scenes.studio.glb_writer import GlbWriter
 from mesh.scenes.studio.shapes import Shape
-from tools.ray_scenes import boulder
+from tools.ray_scenes import boulder, landscape
 
 LIGHTS = 200
 
@@ -34,6 +34,8 @@ class PathScene:
     name: str
     folder: Path
     entry: str
+    samples: int
+    """A pixel, in a test: enough for half a second's work or more on a fast machine."""
     environment: str = ""
 
 
@@ -42,7 +44,7 @@ def flight_helmet(scenes: Path, folder: Path) -> PathScene:
     shutil.copytree(scenes / "FlightHelmet", folder, dirs_exist_ok=True)
     image = "spiaggia_di_mondello_1k.hdr"
     shutil.copy(scenes / image, folder / image)
-    return PathScene("FlightHelmet + HDRI", folder, "FlightHelmet.gltf", image)
+    return PathScene("FlightHelmet + HDRI", folder, "FlightHelmet.gltf", 32, image)
 
 
 def many_lights(folder: Path) -> PathScene:
@@ -89,7 +91,19 @@ def many_lights(folder: Path) -> PathScene:
     )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "hall.glb").write_bytes(file.finish("hall", roots))
-    return PathScene(f"{LIGHTS} lamps", folder, "hall.glb")
+    return PathScene(f"{LIGHTS} lamps", folder, "hall.glb", 16)
+
+
+def hills(folder: Path) -> tuple[PathScene, int]:
+    """A landscape strewn with boulders, and its number of triangles: 1.5 million in one mesh."""
+    positions, triangles = landscape(600, 60, 58)
+    file = GlbWriter()
+    shape = Shape(positions, _smooth_normals(positions, triangles), _no_uv(positions), triangles)
+    plain = {"pbrMetallicRoughness": {"baseColorFactor": [0.5, 0.5, 0.5, 1.0], "metallicFactor": 0.0}}
+    mesh = file.add_mesh("hills", shape, file.add_material("earth", plain))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "hills.glb").write_bytes(file.finish("hills", [file.add_node("hills", mesh=mesh)]))
+    return PathScene("hills", folder, "hills.glb", 1), len(triangles)
 
 
 def _square(side: float) -> Shape:
@@ -128,6 +142,7 @@ def write_for_peers(made: PathScene, settings: RenderSettings, target: Path) -> 
         return f"{name}.npy"
 
     document = {
+        "file": str(made.folder / made.entry),
         "camera": {
             "origin": pose.origin,
             "right": pose.right,

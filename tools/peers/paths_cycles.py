@@ -1,14 +1,13 @@
 """Cycles (the `bpy` package) rendering what tools/bench_paths.py measures; prints one JSON object last.
 
-Arguments: ignored, folder of the scene, width, samples of a test, of the reference, depth, threads, output
-folder. The time of a test is that of a render less that of one with a single sample: Cycles cannot be
+Arguments: ignored, folder of the scene, width, samples of a test, of half a reference, depth, threads,
+output folder. The time of a test is that of a render less that of one with a single sample: Cycles cannot be
 asked for its sampling alone, and building the scene is not what is compared.
 """
 
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
@@ -17,6 +16,8 @@ from typing import Any
 import bpy
 import mathutils
 import numpy as np
+
+from tools.peers.peak import peak_mb
 
 
 def image_node(tree: Any, pixels: Any, colour: bool) -> Any:
@@ -138,38 +139,38 @@ def set_up(folder: Path, width: int, depth: int, threads: int) -> None:
     scene.render.use_persistent_data = True
 
 
-def render(path: Path, samples: int, seed: int) -> tuple[Any, float]:
-    """The picture and the seconds it took."""
+def render(path: Path, samples: int, seed: int) -> tuple[Any, float, float]:
+    """The picture, and the seconds and processor seconds it took."""
     scene = bpy.context.scene
     scene.cycles.samples, scene.cycles.seed = samples, seed
     scene.render.filepath = str(path)
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), time.process_time()
     bpy.ops.render.render(write_still=True)
-    seconds = time.perf_counter() - began
+    seconds, processor = time.perf_counter() - began, time.process_time() - worked
     image = bpy.data.images.load(str(path))
     image.colorspace_settings.name = "Non-Color"
     pixels = np.empty(image.size[0] * image.size[1] * 4, np.float32)
     image.pixels.foreach_get(pixels)
     found = pixels.reshape(image.size[1], image.size[0], 4)[::-1, :, :3].copy()
     bpy.data.images.remove(image)
-    return found, seconds
+    return found, seconds, processor
 
 
 def main() -> None:
-    _, folder, width, samples, reference, depth, threads, kept = sys.argv[1:]
+    _, folder, *numbers, kept = sys.argv[1:]
+    width, samples, half, depth, threads = (int(number) for number in numbers)
     output = Path(kept)
     output.mkdir(parents=True, exist_ok=True)
-    began = time.perf_counter()
-    set_up(Path(folder), int(width), int(depth), int(threads))
+    set_up(Path(folder), width, depth, threads)
     render(output / "warm.exr", 1, 1)
-    ready = time.perf_counter() - began
-    _, least = render(output / "one.exr", 1, 2)
-    image, seconds = render(output / "image.exr", int(samples) + 1, 3)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    truth, _ = render(output / "reference.exr", int(reference), 4)
+    _, least, least_processor = render(output / "one.exr", 1, 2)
+    image, seconds, processor = render(output / "image.exr", samples + 1, 3)
+    peak = peak_mb()
     np.save(output / "image.npy", image)
-    np.save(output / "reference.npy", truth)
-    print(json.dumps({"seconds": seconds - least, "ready": ready, "peak_mb": peak / 1024}))
+    for number in range(2 if half else 0):
+        np.save(output / f"half{number}.npy", render(output / "half.exr", half, 4 + number)[0])
+    said = {"seconds": seconds - least, "processor": processor - least_processor, "peak_mb": peak}
+    print(json.dumps(said))
 
 
 if __name__ == "__main__":

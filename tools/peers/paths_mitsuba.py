@@ -1,13 +1,12 @@
 """Mitsuba 3 rendering what tools/bench_paths.py measures; the last line it prints is one JSON object.
 
-Arguments: variant, folder of the scene, width, samples of a test, of the reference, depth, threads, output
-folder. Images are kept as .npy.
+Arguments: variant, folder of the scene, width, samples of a test, of half a reference, depth, threads,
+output folder. Images are kept as .npy.
 """
 
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
@@ -16,6 +15,8 @@ from typing import Any
 import drjit as dr
 import mitsuba as mi
 import numpy as np
+
+from tools.peers.peak import peak_mb
 
 PASS = 16  # samples a pixel in one launch: a wavefront of more costs memory and gains nothing
 
@@ -111,35 +112,35 @@ def load(folder: Path, scratch: Path, width: int, depth: int) -> Any:
     return mi.load_dict(scene)
 
 
-def render(scene: Any, samples: int, seed: int) -> tuple[Any, float]:
-    """The mean of `samples` a pixel, and the seconds it took."""
-    began = time.perf_counter()
+def render(scene: Any, samples: int, seed: int) -> tuple[Any, float, float]:
+    """The mean of `samples` a pixel, and the seconds and processor seconds it took."""
+    began, worked = time.perf_counter(), time.process_time()
     total: Any = 0.0
     done = 0
     while done < samples:
         some = min(PASS, samples - done)
         total = total + np.array(mi.render(scene, spp=some, seed=seed + done)) * some
         done += some
-    return total / samples, time.perf_counter() - began
+    return total / samples, time.perf_counter() - began, time.process_time() - worked
 
 
 def main() -> None:
-    variant, folder, width, samples, reference, depth, threads, kept = sys.argv[1:]
+    variant, folder, *numbers, kept = sys.argv[1:]
+    width, samples, half, depth, threads = (int(number) for number in numbers)
     mi.set_variant(variant)
     mi.set_log_level(mi.LogLevel.Error)
-    dr.set_thread_count(int(threads))
+    dr.set_thread_count(threads)
     output = Path(kept)
     output.mkdir(parents=True, exist_ok=True)
-    began = time.perf_counter()
-    scene = load(Path(folder), output, int(width), int(depth))
-    render(scene, min(PASS, int(samples)), 1)  # compiles
-    ready = time.perf_counter() - began
-    image, seconds = render(scene, int(samples), 1000)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    truth, _ = render(scene, int(reference), 500_000)
+    scene = load(Path(folder), output, width, depth)
+    # Compiles; only the wavefront variant has anything to compile, for each size of launch.
+    render(scene, min(PASS, samples) if variant.startswith("llvm") else 1, 1)
+    image, seconds, processor = render(scene, samples, 1000)
+    peak = peak_mb()
     np.save(output / "image.npy", image)
-    np.save(output / "reference.npy", truth)
-    print(json.dumps({"seconds": seconds, "ready": ready, "peak_mb": peak / 1024}))
+    for number in range(2 if half else 0):
+        np.save(output / f"half{number}.npy", render(scene, half, 500_000 * (number + 1))[0])
+    print(json.dumps({"seconds": seconds, "processor": processor, "peak_mb": peak}))
 
 
 if __name__ == "__main__":
