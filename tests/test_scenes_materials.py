@@ -110,6 +110,49 @@ def test_each_extension_reaches_its_fields(tmp_path, extension, fields, expected
     assert found == Material(name="m", **expected)
 
 
+def test_specular_and_glossiness_become_a_dielectric_whose_colour_says_how_much_it_mirrors(tmp_path):
+    """Archived by Khronos, and in many files still. Where there is a fallback beside it, the extension wins."""
+    gltf = triangle(material=0)
+    gltf.add("textures", {"source": gltf.image([[[10, 20, 30, 200]]])})
+    glossy = {
+        "diffuseFactor": [0.1, 0.2, 0.3, 0.4],
+        "specularFactor": [0.5, 0.6, 0.7],
+        "glossinessFactor": 0.5,
+        "specularGlossinessTexture": {"index": 0},
+    }
+    gltf.add(
+        "materials",
+        {
+            "name": "m",
+            "pbrMetallicRoughness": {"baseColorFactor": [1, 0, 0, 1]},
+            "extensions": {"KHR_materials_pbrSpecularGlossiness": glossy},
+        },
+    )
+    gltf.json["extensionsRequired"] = ["KHR_materials_pbrSpecularGlossiness"]
+
+    scene = gltf.open(tmp_path)
+
+    assert scene.materials[0] == Material(
+        name="m",
+        base_color=(0.1, 0.2, 0.3, 0.4),
+        metallic=0.0,
+        roughness=1.0,
+        metallic_roughness_texture=Texture(0),
+        ior=0.0,
+        specular_color=(0.5, 0.6, 0.7),
+        specular_color_texture=Texture(1),
+    )
+    roughness, color = (image.pixels[0, 0].tolist() for image in scene.images)
+    assert roughness[1] == 255 - 100
+    assert color == [10, 20, 30, 200]
+
+
+def test_glossiness_without_a_texture_is_turned_over(tmp_path):
+    glossy = {"KHR_materials_pbrSpecularGlossiness": {"glossinessFactor": 0.75}}
+    found = material_of(tmp_path, {"extensions": glossy})
+    assert (found.roughness, found.metallic, found.specular_color) == (0.25, 0.0, (1.0, 1.0, 1.0))
+
+
 def test_emissive_strength_multiplies_the_emissive_factor(tmp_path):
     strength = {"KHR_materials_emissive_strength": {"emissiveStrength": 8.0}}
     found = material_of(tmp_path, {"emissiveFactor": [1, 0.5, 0], "extensions": strength})

@@ -41,20 +41,23 @@ class Images:
     def __init__(self, values: tuple[Value, ...], buffers: Buffers) -> None:
         self._values = values
         self._buffers = buffers
-        self._wanted: dict[int, int] = {}
+        self._wanted: dict[tuple[int, float | None], int] = {}
 
     @property
     def count(self) -> int:
         return len(self._values)
 
-    def want(self, index: int) -> int:
-        """Ask for image `index` of the file; its place in the scene's tuple of images."""
-        return self._wanted.setdefault(index, len(self._wanted))
+    def want(self, index: int, gloss: float | None = None) -> int:
+        """Ask for image `index` of the file; its place in the scene's tuple of images.
+
+        With `gloss`, green is made 1 - gloss * alpha: roughness from a texture of glossiness.
+        """
+        return self._wanted.setdefault((index, gloss), len(self._wanted))
 
     def decode(self) -> tuple[Image, ...]:
         """All images asked for, in the order they were first asked for."""
-        opened = [self._open(self._values[index]) for index in self._wanted]
-        pixels = sum(picture.width * picture.height for _, picture in opened)
+        opened = [(*self._open(self._values[index]), gloss) for index, gloss in self._wanted]
+        pixels = sum(picture.width * picture.height for _, picture, _ in opened)
         if pixels > MAX_PIXELS:
             self._values[0].fail(
                 f"and the other images have {pixels} pixels, the most is {MAX_PIXELS}",
@@ -85,11 +88,14 @@ class Images:
         return self._buffers.file_bytes(value, value.text("uri"))
 
 
-def _decode(value: Value, picture: Pillow.Image) -> Image:
+def _decode(value: Value, picture: Pillow.Image, gloss: float | None) -> Image:
     try:
         pixels = _to_rgba8(picture)
     except _DAMAGE as error:
         value.fail(f"is a damaged image ({str(error)[:80]})", "Save it again as PNG.")
+    if gloss is not None:
+        pixels = pixels.copy()
+        pixels[:, :, 1] = np.rint(255.0 - gloss * pixels[:, :, 3].astype(np.float64)).astype(np.uint8)
     return Image(value.text("name") or value.text("uri")[:80] or value.where, pixels)
 
 

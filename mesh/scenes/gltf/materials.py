@@ -12,6 +12,7 @@ from typing import Any
 
 from mesh.scenes.description import RGB, AlphaMode, Material
 from mesh.scenes.gltf.cursor import MAX_MAGNITUDE, Value
+from mesh.scenes.gltf.glossiness import read_glossiness
 from mesh.scenes.gltf.textures import Textures
 
 _ALPHA = {"OPAQUE": AlphaMode.OPAQUE, "MASK": AlphaMode.MASK, "BLEND": AlphaMode.BLEND}
@@ -55,6 +56,7 @@ def read_material(value: Value, textures: Textures) -> Material:
         **_surface(value, textures),
         **_interior(value, textures),
         **_thin_layers(value, textures),
+        **read_glossiness(value, textures),
     }
     return Material(**fields)
 

@@ -19,8 +19,9 @@ class Textures:
         self._images = images
         self._warnings = warnings
 
-    def read(self, owner: Value | None, key: str) -> Texture | None:
-        """The texture that `owner[key]` describes, None where there is none or it has no usable image."""
+    def read(self, owner: Value | None, key: str, gloss: float | None = None) -> Texture | None:
+        """The texture that `owner[key]` describes, None where there is none or it has no usable image. With `gloss` it is
+        one of glossiness in alpha, and becomes one of roughness in green (`Images.want`)."""
         info = None if owner is None else owner.child(key)
         if info is None:
             return None
@@ -50,7 +51,7 @@ class Textures:
         offset = transform.numbers("offset", (0.0, 0.0))
         scale = transform.numbers("scale", (1.0, 1.0))
         return Texture(
-            image=self._images.want(image),
+            image=self._images.want(image, gloss),
             texcoord=texcoord,
             wrap_s=wrap_s,
             wrap_t=wrap_t,
