@@ -7,6 +7,7 @@ import pytest
 
 from mesh.scenes import open_scene
 from mesh.scenes.pack import find_files
+from mesh.scenes.tangents import tangent_space
 from tests.shared_scenes import shared_scene
 
 
@@ -65,10 +66,11 @@ def test_the_trucks_wheels_turn_about_their_axles():
 
 
 def test_computed_tangents_agree_with_those_an_exporter_wrote():
-    from mesh.scenes.tangents import vertex_tangents
-
+    """Nearly: its own weighted faces in another way than MikkTSpace does."""
     for mesh in open_scene(shared_scene("FlightHelmet/FlightHelmet.gltf")).meshes:
-        ours = vertex_tangents(mesh.positions, mesh.normals, mesh.uv0, mesh.triangles)
-        assert (ours[:, 3] == mesh.tangents[:, 3]).mean() > 0.999
-        agreement = (ours[:, :3] * mesh.tangents[:, :3]).sum(axis=1)
-        assert (agreement > 0.95).mean() > 0.99
+        made = tangent_space(mesh.positions, mesh.normals, mesh.uv0, mesh.triangles)
+        theirs = mesh.tangents[made.source]
+        assert len(made.source) < 1.001 * len(mesh.positions)
+        assert (made.tangents[:, 3] == theirs[:, 3]).mean() > 0.999
+        agreement = (made.tangents[:, :3] * theirs[:, :3]).sum(axis=1)
+        assert (agreement > 0.95).mean() > 0.98

@@ -157,13 +157,9 @@ class GeometryKeeper:
         self._uv1 = _joined(uv1, 6)
         self._colors = _joined(colors, 12)
 
-    def _records(self, mesh: Mesh, rest: Mesh) -> F32:
-        material = self._scene.materials[rest.material]
-        mapped = material.normal_texture or material.clearcoat_normal_texture
-        tangent_uv = rest.uv1 if mapped is not None and mapped.texcoord == 1 else rest.uv0
-        return triangle_records(
-            mesh.positions, mesh.triangles, mesh.normals, rest.uv0, mesh.tangents, tangent_uv
-        )
+    @staticmethod
+    def _records(mesh: Mesh, rest: Mesh) -> F32:
+        return triangle_records(mesh.positions, mesh.triangles, mesh.normals, rest.uv0, mesh.tangents)
 
     def _tree(self, mesh: Mesh, passing: bool) -> MeshTree:
         tree = self._trees.get(mesh.digest)

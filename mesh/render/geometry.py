@@ -59,46 +59,6 @@ def _edges(positions, a, b, c):
     return e1x, e1y, e1z, e2x, e2y, e2z
 
 
-@step
-def _face_tangent(positions, uv, a, b, c):
-    """The direction in which u grows on a triangle, weighted by its area, and the sign of its uv winding."""
-    e1x, e1y, e1z, e2x, e2y, e2z = _edges(positions, a, b, c)
-    du1, dv1 = uv[b, 0] - uv[a, 0], uv[b, 1] - uv[a, 1]
-    du2, dv2 = uv[c, 0] - uv[a, 0], uv[c, 1] - uv[a, 1]
-    sign = -ONE if du1 * dv2 - du2 * dv1 < ZERO else ONE
-    tx, ty, tz = (
-        sign * (e1x * dv2 - e2x * dv1),
-        sign * (e1y * dv2 - e2y * dv1),
-        sign * (e1z * dv2 - e2z * dv1),
-    )
-    return tx, ty, tz, sign
-
-
-@kernel
-def _add_tangents(out, positions, triangles, uv):
-    """Tangents (n, 4) for a mesh that has none: sums over the faces around each vertex."""
-    for i in range(triangles.shape[0]):
-        a, b, c = triangles[i, 0], triangles[i, 1], triangles[i, 2]
-        tx, ty, tz, sign = _face_tangent(positions, uv, a, b, c)
-        for k in range(3):
-            vertex = triangles[i, k]
-            out[vertex, 0] += tx
-            out[vertex, 1] += ty
-            out[vertex, 2] += tz
-            out[vertex, 3] += sign
-    for vertex in range(out.shape[0]):
-        # glTF's bitangent points against v, whose axis runs down the image.
-        out[vertex, 3] = ONE if out[vertex, 3] < ZERO else -ONE
-        length = sqrt(
-            out[vertex, 0] * out[vertex, 0]
-            + out[vertex, 1] * out[vertex, 1]
-            + out[vertex, 2] * out[vertex, 2]
-        )
-        if length > ZERO:
-            for k in range(3):
-                out[vertex, k] = out[vertex, k] / length
-
-
 @kernel
 def _fill_triangles(out, positions, triangles, normals, uv, tangents):
     for i in range(triangles.shape[0]):
@@ -127,16 +87,13 @@ def triangle_records(
     normals: F32,
     uv0: F32 | None,
     tangents: F32 | None,
-    tangent_uv: F32 | None,
 ) -> F32:
-    """The (m, TRIANGLE) records of one mesh. Where it has no tangents they follow `tangent_uv`."""
+    """The (m, TRIANGLE) records of one mesh."""
     n = len(positions)
     uv = np.zeros((n, 2), np.float32) if uv0 is None else np.array(uv0, np.float32)
     positions, triangles = np.array(positions, np.float32), np.array(triangles, np.int32)
     if tangents is None:
         tangents = np.zeros((n, 4), np.float32)
-        if tangent_uv is not None:
-            _add_tangents(tangents, positions, triangles, np.array(tangent_uv, np.float32))
     out = np.zeros((len(triangles), TRIANGLE), np.float32)
     _fill_triangles(
         out, positions, triangles, np.array(normals, np.float32), uv, np.array(tangents, np.float32)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mesh.scenes.description import F32, I32, Mesh
+from mesh.scenes.description import F32, I32, Material, Mesh
 from mesh.scenes.geometry import F64, flat_normals, geometry_digest, normalize
 from mesh.scenes.gltf.accessors import Accessors, Numbers
 from mesh.scenes.gltf.attributes import Attributes
@@ -19,7 +19,7 @@ from mesh.scenes.gltf.buffers import Buffers
 from mesh.scenes.gltf.cursor import Value
 from mesh.scenes.gltf.materials import Materials
 from mesh.scenes.gltf.topology import HIGHEST_MODE, TRIANGLES, triangulate
-from mesh.scenes.tangents import vertex_tangents
+from mesh.scenes.tangents import tangent_space
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,11 +119,12 @@ class MeshReader:
         material = self._materials.want(self._material(value))
         uv0, uv1 = (_kept(attributes.floats(f"TEXCOORD_{at}", (2,)), keep) for at in (0, 1))
         tangents = None if file_normals is None else _kept(attributes.floats("TANGENT", (4,)), keep)
-        normal_map = self._materials.at(material).normal_texture
-        if tangents is None and normal_map is not None:
-            uv = uv1 if normal_map.texcoord == 1 else uv0
-            if uv is not None:
-                tangents = vertex_tangents(positions, normals, uv, triangles)
+        uv = (uv0, uv1, None)[_tangent_uv(self._materials.at(material))]
+        if tangents is None and uv is not None:
+            made = tangent_space(positions, normals, uv, triangles)
+            keep, triangles, tangents = keep[made.source], made.triangles, made.tangents
+            positions, normals = positions[made.source], normals[made.source]
+            uv0, uv1 = _kept(uv0, made.source), _kept(uv1, made.source)
         joints, weights = self._skin(value, attributes, keep)
         mesh = Mesh(
             name=name,
@@ -181,6 +182,13 @@ class MeshReader:
         if bool((total > 1e6).any()):
             value.fail("has absurd joint weights", key="attributes")
         return np.concatenate(joints, axis=1), weight / total[:, None]
+
+
+def _tangent_uv(material: Material) -> int:
+    """Along which uv set the material wants tangents; 2 where it wants none."""
+    textures = material.normal_texture, material.clearcoat_normal_texture, material.anisotropy_texture
+    found = [texture.texcoord for texture in textures if texture is not None]
+    return found[0] if found else 0 if material.anisotropy > 0.0 else 2
 
 
 def _used(triangles: I32, count: int) -> tuple[Numbers, I32]:

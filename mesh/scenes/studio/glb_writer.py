@@ -17,7 +17,7 @@ from PIL import Image as Pillow
 
 from mesh.scenes.description import F32, U8
 from mesh.scenes.studio.shapes import Shape
-from mesh.scenes.tangents import vertex_tangents
+from mesh.scenes.tangents import tangent_space
 
 Json = dict[str, Any]
 
@@ -32,18 +32,24 @@ class GlbWriter:
         self._binary = bytearray()
         self._lists: dict[str, list[Json]] = {}
         self._extensions: set[str] = set()
+        self._lamps: list[Json] = []
 
     def add_mesh(self, name: str, shape: Shape, material: int) -> int:
         """A mesh of one primitive; uvs and tangents are written where the material has use for them."""
+        look = json.dumps(self._lists["materials"][material])
+        tangents = None
+        if "normalTexture" in look or "anisotropy" in look:
+            made = tangent_space(shape.positions, shape.normals, shape.uv, shape.triangles)
+            at = made.source
+            shape = Shape(shape.positions[at], shape.normals[at], shape.uv[at], made.triangles)
+            tangents = made.tangents
         attributes = {
             "POSITION": self._add_accessor(shape.positions, "VEC3", _ARRAY_BUFFER, bounds=True),
             "NORMAL": self._add_accessor(shape.normals, "VEC3", _ARRAY_BUFFER),
         }
-        look = json.dumps(self._lists["materials"][material])
         if "Texture" in look:
             attributes["TEXCOORD_0"] = self._add_accessor(shape.uv, "VEC2", _ARRAY_BUFFER)
-        if "normalTexture" in look or "anisotropy" in look:
-            tangents = vertex_tangents(shape.positions, shape.normals, shape.uv, shape.triangles)
+        if tangents is not None:
             attributes["TANGENT"] = self._add_accessor(tangents, "VEC4", _ARRAY_BUFFER)
         small = len(shape.positions) < 65535
         indices = shape.triangles.reshape(-1).astype(np.uint16 if small else np.uint32)
@@ -77,6 +83,12 @@ class GlbWriter:
         lens = {"yfov": yfov, "aspectRatio": aspect, "znear": 0.01}
         return self._add("cameras", {"name": name, "type": "perspective", "perspective": lens})
 
+    def add_lamp(self, fields: Json) -> Json:
+        """A punctual light; what `add_node` takes as `extensions` to place it."""
+        self._extensions.add("KHR_lights_punctual")
+        self._lamps.append(fields)
+        return {"KHR_lights_punctual": {"light": len(self._lamps) - 1}}
+
     def add_node(self, name: str, **fields: object) -> int:
         return self._add("nodes", {"name": name, **fields})
 
@@ -104,6 +116,8 @@ class GlbWriter:
         }
         if self._extensions:
             document["extensionsUsed"] = sorted(self._extensions)
+        if self._lamps:
+            document["extensions"] = {"KHR_lights_punctual": {"lights": self._lamps}}
         text = json.dumps(document, separators=(",", ":")).encode()
         text += b" " * (-len(text) % 4)
         length = 12 + 8 + len(text) + 8 + len(self._binary)
