@@ -56,6 +56,18 @@ def test_an_engine_gets_the_next_unit_shortly_before_it_needs_it() -> None:
     assert len(renders(list(bench.wait(0.02)))) == 1
 
 
+def test_one_rendered_unit_tells_how_long_they_take_before_it_is_stored() -> None:
+    # given a job alone, whose first unit was a short one
+    bench = Bench()
+    bench.submit(manifest(frames=40, buckets=1))
+    first = bench.render()
+    bench.now += 0.004
+    # when the engine says so, and the disk has not yet
+    given = renders(bench.tell(RenderEnded(first.job, first.unit, first.attempt, 100, seconds=0.004)))
+    # then 20 ms of work wait behind the unit that is rendered next, and as much as a unit more
+    assert 6 <= len(given) <= 7
+
+
 def test_an_engine_gets_several_short_units_at_once_but_not_all() -> None:
     _, given = after_one(seconds=0.004)
     # The first is being rendered; 20 ms of work wait behind it, and as much as a unit more.

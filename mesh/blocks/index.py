@@ -11,9 +11,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count, groupby
 from pathlib import Path
 
-from mesh.blocks.errors import StoreTooNew
+from mesh.blocks.database import execute_rows, open_database
 from mesh.model.ids import Digest
 from mesh.wire.blocks import BlockForm
 
@@ -45,28 +46,11 @@ class Row:
     data: bytes | None
 
 
-def open_database(path: Path, schema: str, known: int) -> sqlite3.Connection:
-    """A database in WAL mode whose `user_version` is the format of its tables. Raises StoreTooNew."""
-    database = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
-    try:
-        found = database.execute("PRAGMA user_version").fetchone()[0]
-        if found > known:
-            raise StoreTooNew(file=path, found=found, known=known)
-        database.execute("PRAGMA journal_mode=WAL")
-        database.execute("PRAGMA synchronous=NORMAL")
-        if found == 0:
-            database.executescript(f"BEGIN; {schema} PRAGMA user_version={known}; COMMIT;")
-    except BaseException:
-        database.close()
-        raise
-    return database
-
-
 class BlockIndex:
     def __init__(self, path: Path) -> None:
         self.sync_path = path.with_name(path.name + "-wal")
         self._database = open_database(path, _SCHEMA, FORMAT)
-        self._clock = self._one("SELECT coalesce(max(used), 0) FROM block")
+        self._clock = count(self._one("SELECT coalesce(max(used), 0) FROM block") + 1)
         self.total = self._one("SELECT coalesce(sum(size), 0) FROM block")
         """Bytes of all blocks as stored."""
         self.count = self._one("SELECT count(*) FROM block")
@@ -101,10 +85,8 @@ class BlockIndex:
         """Adds blocks that are not here yet, as just used."""
         with self._database:
             self._database.execute("BEGIN IMMEDIATE")
-            for row in rows:
-                self._clock += 1
-                values = (row.digest, row.form, row.size, self._clock, row.data)
-                self._database.execute("INSERT INTO block VALUES (?, ?, ?, ?, ?)", values)
+            values = [(row.digest, row.form, row.size, next(self._clock), row.data) for row in rows]
+            execute_rows(self._database, "INSERT INTO block VALUES {}", values)
         self.total += sum(row.size for row in rows)
         self.count += len(rows)
 
@@ -112,16 +94,19 @@ class BlockIndex:
         """Marks blocks as just used, in this order."""
         with self._database:
             self._database.execute("BEGIN IMMEDIATE")
-            for digest in digests:
-                self._clock += 1
-                self._database.execute("UPDATE block SET used = ? WHERE digest = ?", (self._clock, digest))
+            values = [(digest, next(self._clock)) for digest in digests]
+            execute_rows(
+                self._database,
+                "UPDATE block SET used = fresh.column2 FROM (VALUES {}) AS fresh WHERE digest = fresh.column1",
+                values,
+            )
 
-    def remove(self, rows: Collection[tuple[Digest, int]]) -> None:
+    def remove(self, rows: Sequence[tuple[Digest, int]]) -> None:
         """Forgets blocks, given as (digest, size)."""
         with self._database:
             self._database.execute("BEGIN IMMEDIATE")
-            self._database.executemany(
-                "DELETE FROM block WHERE digest = ?", [(digest,) for digest, _ in rows]
+            execute_rows(
+                self._database, "DELETE FROM block WHERE digest IN (VALUES {})", [row[:1] for row in rows]
             )
         self.total -= sum(size for _, size in rows)
         self.count -= len(rows)
@@ -136,11 +121,15 @@ class BlockIndex:
         """Adds pins, in order; None as the root removes all of the owner's."""
         with self._database:
             self._database.execute("BEGIN IMMEDIATE")
-            for owner, root in pins:
-                if root is None:
-                    self._database.execute("DELETE FROM pin WHERE owner = ?", (owner,))
+            for lets_go, some in groupby(pins, key=lambda pin: pin[1] is None):
+                if lets_go:
+                    execute_rows(
+                        self._database,
+                        "DELETE FROM pin WHERE owner IN (VALUES {})",
+                        [pin[:1] for pin in some],
+                    )
                 else:
-                    self._database.execute("INSERT OR IGNORE INTO pin VALUES (?, ?)", (owner, root))
+                    execute_rows(self._database, "INSERT OR IGNORE INTO pin VALUES {}", list(some))
 
     def pinned(self) -> tuple[Digest, ...]:
         return tuple(row[0] for row in self._database.execute("SELECT DISTINCT root FROM pin ORDER BY root"))

@@ -13,8 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from mesh.blocks.database import execute_rows, open_database
 from mesh.blocks.errors import DiskFull
-from mesh.blocks.index import open_database
 from mesh.model.ids import JobId
 
 FORMAT = 1
@@ -52,23 +52,26 @@ class RecordStore:
     def write(self, records: Iterable[tuple[JobId, Key, bytes | None]]) -> None:
         """Replaces the record of each (job, key), in this order; None deletes it, and with an empty key all
         records of the job. All is on disk when this returns, and nothing when it raises. Raises DiskFull."""
-        packed = [
-            (job, None if not key and value is None else _pack(key), value) for job, key, value in records
-        ]
-        if not packed:
+        emptied, last = _final(records)
+        if not emptied and not last:
             return
+        gone: dict[JobId, list[tuple[bytes]]] = {}
+        kept: list[tuple[JobId, bytes, bytes]] = []
+        for (job, key), value in last.items():
+            if value is None:
+                gone.setdefault(job, []).append((key,))
+            else:
+                kept.append((job, key, value))
         try:
             with self._lock, self._database:
                 self._database.execute("BEGIN IMMEDIATE")
-                for job, key, value in packed:
-                    if key is None:
-                        self._database.execute("DELETE FROM record WHERE job = ?", (job,))
-                    elif value is None:
-                        self._database.execute("DELETE FROM record WHERE job = ? AND key = ?", (job, key))
-                    else:
-                        self._database.execute(
-                            "INSERT OR REPLACE INTO record VALUES (?, ?, ?)", (job, key, value)
-                        )
+                for job in emptied:
+                    self._database.execute("DELETE FROM record WHERE job = ?", (job,))
+                for job, keys in gone.items():
+                    execute_rows(
+                        self._database, "DELETE FROM record WHERE job = ? AND key IN (VALUES {})", keys, job
+                    )
+                execute_rows(self._database, "INSERT OR REPLACE INTO record VALUES {}", kept)
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
                 raise
@@ -92,6 +95,21 @@ class RecordStore:
         """Deletes all records of a job."""
         with self._lock:
             self._database.execute("DELETE FROM record WHERE job = ?", (job,))
+
+
+def _final(
+    records: Iterable[tuple[JobId, Key, bytes | None]],
+) -> tuple[set[JobId], dict[tuple[JobId, bytes], bytes | None]]:
+    """What a batch comes to: jobs all of whose records go first, then the last word on every key."""
+    emptied: set[JobId] = set()
+    last: dict[tuple[JobId, bytes], bytes | None] = {}
+    for job, key, value in records:
+        if not key and value is None:
+            emptied.add(job)
+            last = {name: word for name, word in last.items() if name[0] != job}
+        else:
+            last[job, _pack(key)] = value
+    return emptied, last
 
 
 def _pack(key: Key) -> bytes:

@@ -162,8 +162,8 @@ class BlockShelf:
             return self._index.owners()
 
     def usage(self) -> Usage:
-        with self._lock:
-            return Usage(self._index.total, self._index.count, self.capacity)
+        """Without the lock: the node's own thread asks, and must not wait for a batch of another."""
+        return Usage(self._index.total, self._index.count, self.capacity)
 
     def _make_room(self, needed: int) -> None:
         """Holds the cap before `needed` bytes are added, evicting a twentieth more than it must, so that

@@ -18,8 +18,8 @@ from mesh.blocks.records import RecordStore
 from mesh.blocks.store import BlockStore
 from mesh.blocks.tree import TreeEntry
 from mesh.model.ids import Digest, JobId
+from mesh.model.units import Unit
 from mesh.node.gathering import Gathering, NotStored, Outcome
-from mesh.render.pixels import same_piece
 from mesh.sched.events import DiskDamaged
 from mesh.wire.blocks import BlockData, BlockMissing, BlockRequest
 from mesh.wire.codec import encode_record
@@ -184,7 +184,7 @@ class NodeDisk:
         except (BlockAbsent, BlockCorrupt, BadRecipe):
             return  # an audit less
         equal = await trio.to_thread.run_sync(
-            same_piece, theirs, effect.unit, mine, effect.piece, limiter=self._limiter
+            _same_piece, theirs, effect.unit, mine, effect.piece, limiter=self._limiter
         )
         self._answer(Compared(effect.job, effect.renderer, effect.pixels, effect.piece, equal))
 
@@ -234,3 +234,9 @@ class NodeDisk:
             if chunk is None:
                 return
             yield chunk
+
+
+def _same_piece(whole: bytes, unit: Unit, piece: bytes, of: Unit) -> bool:
+    from mesh.render.pixels import same_piece  # brings numpy, 10 MB that a node without audits is spared
+
+    return same_piece(whole, unit, piece, of)

@@ -20,6 +20,10 @@ _HOW_DOWN = {
 }
 
 
+_UNTOLD = (sched.UnitStarted, sched.ResultKnown, sched.FrameDone)
+"""News of every unit, worth no sentence: thousands a second where units are short."""
+
+
 def count(number: int, thing: str) -> str:
     """`1 frame`, `2 frames`."""
     return f"{number} {thing}" + ("" if number == 1 else "s")
@@ -42,6 +46,8 @@ class Narrator:
 
     def tell(self, news: object) -> None:
         """Adds a sentence where `news` is worth one."""
+        if isinstance(news, _UNTOLD):
+            return
         match news:
             case gossip.MemberUp(node=node):
                 self._journal.say("node-up", f"{self._node(node)} is here", node=node)

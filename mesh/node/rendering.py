@@ -162,10 +162,10 @@ class Rendering:
                 self._warn(running.job, sentence)
             case EngineDone(payload=bytes(payload)):
                 self._disk.gathering.put(running.job, payload, partial(self._stored, news, running))
-                return RenderEnded(running.job, news.unit, news.attempt, len(payload))
+                return RenderEnded(running.job, news.unit, news.attempt, len(payload), news.seconds)
             case EngineDone(payload=Path() as payload):
                 self._start(self._store, news, payload, running)
-                return RenderEnded(running.job, news.unit, news.attempt, _size_of(payload))
+                return RenderEnded(running.job, news.unit, news.attempt, _size_of(payload), news.seconds)
             case EngineFailed():
                 self._start(self._report, news, running)
         return None

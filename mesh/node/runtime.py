@@ -293,8 +293,11 @@ class Node:
 
     def feed(self, event: object) -> None:
         """Hand an event to the machines and carry out what they want. Never waits."""
+        revision = self.revision
         for effect in self.core.handle(event, trio.current_time()):
             self._carry_out(effect)
+        if self.revision != revision:
+            self._wake_watchers()
 
     def _carry_out(self, effect: object) -> None:
         match effect:
@@ -355,13 +358,17 @@ class Node:
             case sched.JobDropped():
                 self._forget_scenes()
         self.narrator.tell(news)
-        self.touch()
+        self.revision += 1
 
     def touch(self) -> None:
         """Something changed that people may be watching."""
         self.revision += 1
-        self.changed.set()
-        self.changed = trio.Event()
+        self._wake_watchers()
+
+    def _wake_watchers(self) -> None:
+        if self.changed.statistics().tasks_waiting:
+            self.changed.set()
+            self.changed = trio.Event()
 
     async def fetch(self, root: Digest, holders: Sequence[NodeId]) -> str | None:
         """Have the whole blob on this disk. Returns None, or the reason why it cannot be had."""

@@ -42,12 +42,12 @@ def untouched_from(run: Run, threads: int) -> int:
 
 
 def seconds_left(job: Job, run: Run, node: NodeId, now: float) -> float:
-    """Until the unit is rendered, once it is begun; infinite while nobody knows."""
+    """Until a unit of `node`, which is this one, is rendered, once it is begun; infinite while nobody knows."""
     size = run.stop - run.start
-    share = job.facts.shares.get(node)
+    share = job.facts.shares.get(node, job.rendered)
     if run.fraction > 0:
         pace = (run.moved - run.began) / (run.fraction * (run.begun_stop - run.start))
-    elif share is not None and share.buckets:
+    elif share.buckets:
         pace = share.seconds / share.buckets
     else:
         return math.inf

@@ -12,7 +12,7 @@ from mesh.model.manifest import Manifest
 from mesh.model.policy import JobPolicy
 from mesh.model.status import JobState
 from mesh.sched.edits import Edits
-from mesh.sched.facts import Facts
+from mesh.sched.facts import Facts, Share
 from mesh.sched.intervals import IntervalSet
 from mesh.sched.layout import Layout
 from mesh.sched.life import Holdings
@@ -133,6 +133,8 @@ class Job:
     lent_to: dict[NodeId, IntervalSet] = field(default_factory=dict)
     """What each thief took from this node and has not finished, as far as known."""
     runs: dict[Attempt, Run] = field(default_factory=dict)
+    rendered: Share = field(default_factory=Share)
+    """What this node's engine has rendered in this life: known before it is published."""
     scene: SceneState = SceneState.ABSENT
     scene_asked: bool = False
     """This node is asked to keep the scene, whether or not it can render it."""

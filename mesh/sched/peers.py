@@ -24,7 +24,10 @@ def mixed(key: bytes, node: NodeId) -> int:
 
 def rendezvous(key: bytes, nodes: Iterable[NodeId], count: int) -> list[NodeId]:
     """The `count` nodes that all agree on for `key` (highest random weight, Thaler and Ravishankar 1998)."""
-    return sorted(nodes, key=lambda node: (mixed(key, node), node), reverse=True)[:count]
+    nodes = list(nodes)
+    if len(nodes) > 1:
+        nodes.sort(key=lambda node: (mixed(key, node), node), reverse=True)
+    return nodes[:count]
 
 
 class Peers:

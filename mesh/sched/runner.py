@@ -224,6 +224,9 @@ class Runner:
         run = job.runs.get(event.attempt)
         if run is not None:
             run.ended = True
+            if event.seconds > 0:
+                job.rendered.buckets += event.unit.size
+                job.rendered.seconds += event.seconds
             self._leave_engine(event.attempt)
             self._storing[event.attempt] = event.size
             self._core.touch(job)

@@ -71,12 +71,14 @@ class RenderProgress:
 @dataclass(frozen=True, slots=True)
 class RenderEnded:
     """The engine is free for what it was given next; the unit's pixels, `size` bytes, are on their way to the
-    disk. RenderDone, or RenderFailed where the disk will not have them, follows."""
+    disk. RenderDone, or RenderFailed where the disk will not have them, follows. `seconds` is what rendering
+    took; 0 where it was not measured."""
 
     job: JobId
     unit: Unit
     attempt: Attempt
     size: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
