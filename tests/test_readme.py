@@ -1,4 +1,5 @@
-"""What the README promises exists: its settings are read, its commands and options are the program's own."""
+"""What the README promises exists: its settings are read, its commands and options are the program's own; and the
+files that documents and comments speak of are there."""
 
 from __future__ import annotations
 
@@ -12,7 +13,10 @@ import pytest
 from mesh.cli.app import COMMANDS, program
 from mesh.config import load_config
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+ROOMS = sorted(folder.name for folder in (ROOT / "mesh").iterdir() if (folder / "__init__.py").exists())
+FILE = re.compile(rf"(?<![\w/.])(?:(?:mesh|tools|tests)/|(?:{'|'.join(ROOMS)})/)[a-z_/0-9]+\.(?:py|sh)\b")
 GLOBAL = {"--help", "--debug", "--version"}
 
 
@@ -74,3 +78,18 @@ def test_every_other_option_it_names_is_one_of_some_command() -> None:
     shown = {option for piece in code() for option in re.findall(r"(?<!\S)--[a-z][a-z-]+", piece)}
     known = {option for name in COMMANDS for option in options_of(name)} | GLOBAL
     assert shown - known <= {"--strict"}, "mypy's, of make lint"
+
+
+@pytest.mark.parametrize(
+    "kind", ["*.md", "docs/*.md", "Makefile", "mesh/**/*.py", "tools/**/*.py", "tests/*.py"]
+)
+def test_files_that_are_named_exist(kind: str) -> None:
+    texts = {file: file.read_text() for file in ROOT.glob(kind)}
+    assert texts
+    missing = {
+        (str(file.relative_to(ROOT)), name)
+        for file, text in texts.items()
+        for name in FILE.findall(text)
+        if not (ROOT / name).exists() and not (ROOT / "mesh" / name).exists()
+    }
+    assert not missing
