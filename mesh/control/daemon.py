@@ -18,6 +18,7 @@ from mesh.identity.identity import Identity
 from mesh.net.endpoint import open_endpoint
 from mesh.net.interfaces import own_address
 from mesh.node.home import next_boot, occupied, remembered_peers
+from mesh.node.memory import keep_heap_small
 from mesh.node.runtime import Node
 from mesh.wire.effects import Address
 
@@ -54,6 +55,7 @@ def run_node(
     CannotListen, ControlPortInUse, DiskFull.
     """
     life = life or Life()
+    keep_heap_small()
     if life.solo:
         listen = replace(config.listen, host="127.0.0.1", port=0, advertise=None)
         discovery = replace(config.discovery, enabled=False)

@@ -60,7 +60,8 @@ class Timing:
 
     confirm: float = 0.2
     """From sending to the ping that confirms it; longer saves pings."""
-    keepalive: float = 10.0
+    keepalive: float = 30.0
+    """An idle connection is asked so often whether it still stands; gossip finds out who died long before."""
     pong: float = 20.0
     """Until a peer that does not answer counts as gone."""
     idle: float = 120.0

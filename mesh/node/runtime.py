@@ -20,7 +20,7 @@ from mesh.blocks.fetcher import Fetcher
 from mesh.blocks.records import RecordStore
 from mesh.blocks.store import BlockStore
 from mesh.blocks.swarm import FetchConfig
-from mesh.config import NodeConfig, Paths, write_endpoint
+from mesh.config import NodeConfig, Paths
 from mesh.engines.adapter import KERNEL_CACHE
 from mesh.gossip import events as gossip
 from mesh.gossip.config import GossipConfig
@@ -34,14 +34,12 @@ from mesh.gossip.keyring import (
     RotateKey,
 )
 from mesh.gossip.membership import Membership
-from mesh.identity.identity import Identity, verify
+from mesh.identity.identity import Identity
 from mesh.identity.invites import InviteBook
-from mesh.identity.warrants import Warrants
 from mesh.model.ids import Boot, Digest, JobId, NodeId, short
 from mesh.net.beacons import FINGERPRINT_SIZE, Beacon, Beacons, Heard
 from mesh.net.door import Door
-from mesh.net.endpoint import Datagrams, Endpoint
-from mesh.net.links import Links
+from mesh.net.endpoint import Endpoint
 from mesh.node.core import NodeCore
 from mesh.node.disk import NodeDisk
 from mesh.node.home import remember_peers
@@ -54,41 +52,33 @@ from mesh.node.rights import NodeRights
 from mesh.node.scheduling import sched_config
 from mesh.node.seals import Seals, news_of
 from mesh.node.searching import tell_if_alone
+from mesh.node.signature import Keys
 from mesh.node.timers import Timers
+from mesh.node.traffic import Traffic
 from mesh.sched import events as sched
 from mesh.sched.scheduler import Scheduler
 from mesh.wire.admission import Peer
-from mesh.wire.base import Message
-from mesh.wire.blocks import BLOCK_MESSAGES, BlockData, BlockMissing, BlockRequest
-from mesh.wire.codec import BadMessage, decode_all, encode_all
 from mesh.wire.effects import (
     Address,
     BlobFailed,
     BlobReady,
     Compare,
-    DatagramReceived,
     Fetch,
     KeepBlob,
-    MessageReceived,
     Notify,
     Persist,
     Pin,
     Render,
     Send,
     SendDatagram,
-    SendFailed,
     SetTimer,
     Shorten,
     StopRender,
     TimerFired,
-    Together,
     Unpin,
 )
 
 logger = logging.getLogger(__name__)
-
-MAX_DATAGRAM = 2048
-"""Bytes of one datagram's messages; gossip keeps far below."""
 
 WAKE_SECONDS = 5.0
 """The wall clock running ahead of ours by this much in a second means that the machine slept."""
@@ -96,22 +86,6 @@ WAKE_SECONDS = 5.0
 REMEMBER_SECONDS = 30.0
 
 KEYRING = KeyringConfig()
-
-
-class Keys:
-    """A node's signature for the membership machine."""
-
-    def __init__(self, identity: Identity) -> None:
-        self.public_key = identity.public_key
-        self.warrant = identity.warrant
-        self.sign = identity.sign
-        self._warrants = Warrants(identity.issuers)
-
-    def verify(self, node: NodeId, public_key: bytes, data: bytes, signature: bytes) -> bool:
-        return verify(public_key, node, data, signature)
-
-    def vouches(self, public_key: bytes, warrant: bytes) -> bool:
-        return self._warrants.hold(public_key, warrant, time.time())
 
 
 class Node:
@@ -186,18 +160,16 @@ class Node:
         self.journal = Journal()
         self.narrator = Narrator(self.journal, self.node_name, self.job_name, self._buckets_of)
         self.book = InviteBook(identity) if identity.can_issue else None
-        self._links = Links(
+        self._traffic = Traffic(
             identity,
-            self._on_messages,
-            self._on_send_failed,
+            endpoint,
+            self.seals,
+            Door(lambda: self.seals.identity, self.book, self._peers_for_joiner),
+            self.disk,
             self._resolve,
-            bulk=BLOCK_MESSAGES.values(),
-            door=Door(lambda: self.seals.identity, self.book, self._peers_for_joiner),
+            self.feed,
         )
-        self._datagrams = Datagrams(endpoint.datagrams, self.seals.seal, self.seals.unseal, self._on_datagram)
         self._timers = Timers(lambda token: self.feed(TimerFired(token)))
-        self._outbox: tuple[trio.MemorySendChannel[SendDatagram], trio.MemoryReceiveChannel[SendDatagram]]
-        self._outbox = trio.open_memory_channel(4096)
 
     # --- names ----------------------------------------------------------------------------------------
 
@@ -218,6 +190,15 @@ class Node:
         manifest = self.core.scheduler.views.manifest(job)
         return 1 if manifest is None else manifest.grid.count
 
+    def _resolve(self, node: NodeId) -> Address | None:
+        member = self.core.membership.view(node)
+        return None if member is None else member.address
+
+    def _peers_for_joiner(self) -> tuple[Peer, ...]:
+        members = (self.core.membership.view(node) for node in self.core.membership.alive())
+        others = [Peer(m.node, m.address[0], m.address[1]) for m in members if m and m.node != self.me]
+        return (Peer(self.me, *self.advertised), *others[:15])
+
     # --- life -----------------------------------------------------------------------------------------
 
     async def run(
@@ -229,14 +210,11 @@ class Node:
         async with trio.open_nursery() as nursery:
             await nursery.start(self.disk.run)
             await nursery.start(self.rendering.run)
-            await nursery.start(self._links.serve, self._endpoint)
-            nursery.start_soon(self._datagrams.serve)
-            nursery.start_soon(self._send_datagrams)
+            await nursery.start(self._traffic.run)
             nursery.start_soon(self._timers.run)
             self._begin(seeds)
             nursery.start_soon(self._beacons().serve)
-            nursery.start_soon(self._watch_clock)
-            nursery.start_soon(self._keep_presence)
+            nursery.start_soon(self._every_second)
             nursery.start_soon(self._keep_peers)
             nursery.start_soon(self._tell_if_alone, seeds)
             task_status.started()
@@ -302,11 +280,9 @@ class Node:
     def _carry_out(self, effect: object) -> None:
         match effect:
             case Send(to=to, message=message):
-                self._links.send(to, message)
+                self._traffic.send(to, message)
             case SendDatagram():
-                # A full queue is a lost datagram, which gossip is made for.
-                if self._outbox[0].statistics().current_buffer_used < 4096:
-                    self._outbox[0].send_nowait(effect)
+                self._traffic.send_datagram(effect)
             case SetTimer(token=token, at=at):
                 self._timers.set(token, at)
             case Notify(event=news):
@@ -354,7 +330,7 @@ class Node:
             case KeyLearned() | KeyInUse() | KeyForgotten():
                 self.seals.notice(news)
             case gossip.MemberDown(node=node):
-                self._links.drop(node)
+                self._traffic.drop(node)
             case sched.JobDropped():
                 self._forget_scenes()
         self.narrator.tell(news)
@@ -379,71 +355,31 @@ class Node:
         await event.wait()
         return self._failed_blobs.pop(root, None)
 
-    # --- the network ----------------------------------------------------------------------------------
-
-    async def _on_messages(self, sender: NodeId, messages: Sequence[Message]) -> None:
-        async def answer(data: BlockData | BlockMissing) -> None:
-            await self._links.send_when_room(sender, data)
-
-        received: list[MessageReceived] = []
-        for message in messages:
-            if isinstance(message, BlockRequest):
-                self.disk.serve(message, answer)
-            else:
-                received.append(MessageReceived(sender, message))
-        if received:
-            self.feed(Together(tuple(received)))
-        await trio.lowlevel.checkpoint()
-
-    async def _on_send_failed(self, to: NodeId, message: Message) -> None:
-        if not isinstance(message, BlockData | BlockMissing):
-            self.feed(SendFailed(to, message))
-        await trio.lowlevel.checkpoint()
-
-    async def _on_datagram(self, source: Address, data: bytes) -> None:
-        try:
-            messages = decode_all(data, MAX_DATAGRAM)
-        except BadMessage as error:
-            logger.debug("A datagram from %s makes no sense: %s.", write_endpoint(source), error)
-            return
-        self.feed(DatagramReceived(source, messages, self.seals.is_behind(source)))
-        await trio.lowlevel.checkpoint()
-
-    async def _send_datagrams(self) -> None:
-        async for effect in self._outbox[1]:
-            await self._datagrams.send(effect.to, encode_all(effect.messages))
-
-    def _resolve(self, node: NodeId) -> Address | None:
-        member = self.core.membership.view(node)
-        return None if member is None else member.address
-
-    def _peers_for_joiner(self) -> tuple[Peer, ...]:
-        members = (self.core.membership.view(node) for node in self.core.membership.alive())
-        others = [Peer(m.node, m.address[0], m.address[1]) for m in members if m and m.node != self.me]
-        return (Peer(self.me, *self.advertised), *others[:15])
-
     # --- housekeeping ---------------------------------------------------------------------------------
 
-    async def _watch_clock(self) -> None:
-        """Tells the machines when the machine slept: the wall clock then runs ahead of the steady one."""
+    async def _every_second(self) -> None:
         ahead = time.time() - trio.current_time()
         while True:
             await trio.sleep(1)
-            now_ahead = time.time() - trio.current_time()
-            if now_ahead - ahead > WAKE_SECONDS:
-                self.journal.say("woke", f"this machine slept for {now_ahead - ahead:.0f} s")
-                self.feed(gossip.Woke())
-                self.feed(sched.Woke(now_ahead - ahead))
-            ahead = now_ahead
+            ahead = self._watch_clock(ahead)
+            self._keep_presence()
 
-    async def _keep_presence(self) -> None:
+    def _watch_clock(self, ahead: float) -> float:
+        """Tells the machines when the machine slept: the wall clock then runs ahead of the steady one by more
+        than before. Returns by how much it does now."""
+        now_ahead = time.time() - trio.current_time()
+        if now_ahead - ahead > WAKE_SECONDS:
+            self.journal.say("woke", f"this machine slept for {now_ahead - ahead:.0f} s")
+            self.feed(gossip.Woke())
+            self.feed(sched.Woke(now_ahead - ahead))
+        return now_ahead
+
+    def _keep_presence(self) -> None:
         """Tells the mesh what this node is doing, as it changes."""
-        while True:
-            await trio.sleep(1)
-            mine = [view for view in self.core.scheduler.views.activities() if view.node == self.me]
-            if self.presence.refresh(mine):
-                self.feed(gossip.UpdateMeta(self.presence.meta()))
-                self.touch()
+        mine = [view for view in self.core.scheduler.views.activities() if view.node == self.me]
+        if self.presence.refresh(mine):
+            self.feed(gossip.UpdateMeta(self.presence.meta()))
+            self.touch()
 
     async def _keep_peers(self) -> None:
         while True:
