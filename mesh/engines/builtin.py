@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from mesh.engines.adapter import UnitControl, UnitStopped
 from mesh.engines.builtin_frame import BuiltinRenderer
 from mesh.engines.protocol import Open
+from mesh.engines.turns import compile_in_turn
 from mesh.model.units import Unit
 
 
@@ -19,7 +21,14 @@ class BuiltinSession:
         self.warnings = self._renderer.warnings
 
     def render(self, unit: Unit, control: UnitControl) -> tuple[Unit, bytes]:
-        covered, payload = self._renderer.render(unit, control.progress, control.limit)
+        folder = Path(os.environ["NUMBA_CACHE_DIR"])
+        with compile_in_turn(folder, lambda: control.limit() <= unit.start) as compiled:
+
+            def progress(fraction: float) -> None:
+                compiled()
+                control.progress(fraction)
+
+            covered, payload = self._renderer.render(unit, progress, control.limit)
         if covered.size == 0:
             raise UnitStopped
         return covered, payload

@@ -1,0 +1,65 @@
+"""One renderer process at a time compiles kernels: those that wait for it find them compiled.
+
+Several nodes on one machine may need kernels that nobody has compiled yet, which takes most of a minute of a
+core. Whoever renders first with a folder of kernels holds a lock until its first pixels are there, and then
+leaves a mark. The system takes the lock from a process that dies. It only saves time: where the file system
+knows no locks everybody compiles.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+MARK = "compiled"
+LOCK = "compiling"
+
+LOOK_SECONDS = 0.1
+
+
+@contextmanager
+def compile_in_turn(folder: Path, given_up: Callable[[], bool]) -> Iterator[Callable[[], None]]:
+    """Around the first rendering with the kernels in `folder`: waits while another process compiles there, until
+    `given_up()`. Gives a function to be called when there are pixels, once or often, which ends the turn."""
+    mark = folder / MARK
+    if mark.exists():
+        yield lambda: None
+        return
+    with ExitStack() as turn:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+            turn.callback(os.close, lock)
+            _wait(lock, mark, given_up)
+        except OSError as error:
+            sys.stderr.write(f"no turns in compiling kernels in {folder}: {error.strerror}\n")
+
+        def compiled() -> None:
+            if not mark.exists():
+                with contextlib.suppress(OSError):
+                    mark.touch()
+            turn.close()
+
+        yield compiled
+
+
+def _wait(lock: int, mark: Path, given_up: Callable[[], bool]) -> None:
+    """Until this process has the lock, or has no need of it. Raises OSError."""
+    told = False
+    while not (mark.exists() or given_up()):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not told:
+                told = True
+                sys.stderr.write("another renderer on this machine compiles the kernels; this one waits\n")
+                sys.stderr.flush()
+            time.sleep(LOOK_SECONDS)
+        else:
+            return
