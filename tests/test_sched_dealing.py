@@ -87,6 +87,28 @@ def test_all_of_a_small_mesh_get_equal_parts_whoever_asks_first() -> None:
     assert [stop - start for start, stop in parts] == [12, 12, 12]
 
 
+def test_fewer_frames_than_nodes_are_cut_until_each_has_a_part() -> None:
+    """Also the frame that the submitter begins before anybody can ask."""
+    bench = Bench()
+    for node in (A, B, C):
+        bench.peer(node)
+    job = bench.submit(manifest(frames=2, buckets=16))
+    first = bench.render().unit
+    bench.now += 0.1
+    parts = [sent(bench.hear(node, request(job)), StealGrant)[0].spans for node in (A, B, C)]
+    assert first.size == 8
+    assert parts == [(24, 32), (16, 24), (8, 16)]
+
+
+def test_once_all_have_their_parts_a_node_begins_whole_frames() -> None:
+    bench = Bench()
+    bench.peer(A)
+    job = bench.submit(manifest(frames=5, buckets=16))
+    bench.hear(A, request(job))
+    bench.finish(bench.render())
+    assert bench.render().unit.size == 16
+
+
 def test_heads_get_a_part_for_all_that_they_answer_for() -> None:
     bench = Bench()
     crowd(bench)

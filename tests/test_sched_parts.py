@@ -353,6 +353,29 @@ def test_portions(stock: Stock, speeds: tuple[float, float], idle: bool, expecte
     assert portion(stock, *speeds, i_render=True, idle=idle) == expected
 
 
+@pytest.mark.parametrize(
+    ("owned", "heads", "expected"),
+    [
+        (160, 1, 8),  # ten frames for twenty nodes: half a frame
+        (160, 10, 80),
+        (320, 1, 16),  # as many frames as nodes, and more: whole ones
+        (480, 1, 32),
+        (480, 3, 64),
+        (480, 10, 240),
+    ],
+)
+def test_parts_of_a_new_job_are_whole_frames_where_there_are_enough(
+    owned: int, heads: int, expected: int
+) -> None:
+    stock = Stock(owned=owned, tail=0, in_hand=0, frame=16, grain=200, chunk=0, heads=20 - heads)
+    assert portion(stock, 0, 0, i_render=True, idle=True, heads=heads) == Portion(owned=expected)
+
+
+def test_a_lender_that_renders_nothing_deals_its_only_frame_out_all_the_same() -> None:
+    stock = Stock(owned=16, tail=0, in_hand=0, frame=16, grain=1, chunk=0, heads=3)
+    assert portion(stock, 0, 0, i_render=False, idle=True) == Portion(owned=4)
+
+
 def test_a_lender_that_renders_nothing_gives_its_last_frame_whole() -> None:
     stock = Stock(owned=16, tail=0, in_hand=0, frame=16, grain=1, chunk=0)
     assert portion(stock, 0, 0, i_render=False, idle=True) == Portion(owned=16)

@@ -70,8 +70,8 @@ def test_the_word_of_a_later_life_counts_in_whatever_order_lives_are_heard_of(
 def holder() -> Bench:
     """Has rendered the one frame of its job, of which A keeps a copy."""
     bench = Bench()
-    bench.peer(A)
     bench.submit(manifest(frames=1))
+    bench.peer(A)
     bench.finish(bench.render())
     bench.hear(A, PixelsKept(bench.render().job, PIXELS, kept=True))
     return bench

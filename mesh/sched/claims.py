@@ -64,7 +64,7 @@ class Claims:
             job.stamp,
             0.0,
             job.holdings.claimed().numbers(MAX_SPAN_NUMBERS),
-            spare_of(job, core.capacity.threads, core.now),
+            spare_of(job, core.me, core.capacity.threads, core.now),
             speed_of(job, core.me, core.now),
             activities[:16],
         )

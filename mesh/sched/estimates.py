@@ -11,20 +11,25 @@ from mesh.sched.job import Job, Run
 def pace_of(job: Job, node: NodeId, now: float) -> float:
     """Seconds a bucket takes on `node`, which is this node where runs matter; 0 while nobody knows.
 
-    Measured results of the node come first, then its running units, then everybody's results. A unit that
-    shows no progress still says that it takes at least the time that it has taken.
+    Measured results of the node come first, then its running units, then what others need. A unit that shows
+    no progress still says that it takes at least the time that it has taken.
     """
     share = job.facts.shares.get(node)
     if share is not None and share.buckets:
         return share.seconds / share.buckets
+    others = _pace_of_others(job)
     for run in job.runs.values():
         size = run.begun_stop - run.start
         elapsed = now - run.began
         if run.fraction > 0:
             return elapsed / (run.fraction * size)
-        if not job.facts.pace and elapsed > 0:
-            return elapsed / size
-    return job.facts.pace
+        if elapsed > 0:
+            return max(others, elapsed / size)
+    return others
+
+
+def _pace_of_others(job: Job) -> float:
+    return job.facts.pace or job.heard_pace
 
 
 def speed_of(job: Job, node: NodeId, now: float) -> float:
@@ -33,11 +38,26 @@ def speed_of(job: Job, node: NodeId, now: float) -> float:
     return min(1.0 / pace, 1e9) if pace > 0 else 0.0
 
 
-def untouched_from(run: Run, threads: int) -> int:
+def rendered_of(job: Job, run: Run, node: NodeId, now: float) -> float:
+    """Buckets of a unit that its engine has probably rendered: what it reported, and what the time since then is
+    good for, at most as much again where it reports at all. Nothing, where nobody knows how long a bucket takes."""
+    size = run.begun_stop - run.start
+    told = run.fraction * size
+    share = job.facts.shares.get(node)
+    if share is not None and share.buckets:
+        pace = share.seconds / share.buckets
+    else:
+        pace = (run.moved - run.began) / told if told else _pace_of_others(job)
+    if run.queued or pace <= 0:
+        return told
+    since = (now - run.moved) / pace
+    return min(size, told + (min(since, told) if told else since))
+
+
+def untouched_from(job: Job, run: Run, node: NodeId, threads: int, now: float) -> int:
     """The first position of a running unit that its engine has surely not begun: buckets are rendered in
     ascending order, `threads` of them at once."""
-    size = run.begun_stop - run.start
-    begun = math.ceil(run.fraction * size) + threads
+    begun = math.ceil(rendered_of(job, run, node, now)) + threads
     return min(run.stop, run.start + begun)
 
 
@@ -54,10 +74,7 @@ def seconds_left(job: Job, run: Run, node: NodeId, now: float) -> float:
     return pace * size if run.queued else max(0.0, run.began + pace * size - now)
 
 
-def spare_of(job: Job, threads: int, now: float) -> int:
+def spare_of(job: Job, node: NodeId, threads: int, now: float) -> int:
     """Positions that this node has not begun and might give away."""
-    tails = 0
-    for run in job.runs.values():
-        if run.fraction > 0 or now > run.began:
-            tails += run.stop - untouched_from(run, threads)
+    tails = sum(run.stop - untouched_from(job, run, node, threads, now) for run in job.runs.values())
     return job.startable().size + tails

@@ -129,6 +129,8 @@ class Job:
     rich_at: float = -1e9
     hinted_at: float = -1e9
     """When a keeper last told this node whom it might ask for work."""
+    heard_pace: float = 0.0
+    """Seconds that a bucket takes another node, as it last said when it asked for work or gave some."""
     loans: list[Loan] = field(default_factory=list)
     lent_to: dict[NodeId, IntervalSet] = field(default_factory=dict)
     """What each thief took from this node and has not finished, as far as known."""

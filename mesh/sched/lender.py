@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from mesh.model.ids import NodeId
 from mesh.sched.core import Core
-from mesh.sched.estimates import pace_of, spare_of, speed_of, untouched_from
+from mesh.sched.estimates import pace_of, rendered_of, spare_of, speed_of, untouched_from
 from mesh.sched.events import WorkReassigned
 from mesh.sched.intervals import Interval, IntervalSet, from_numbers
 from mesh.sched.job import Job, Loan
@@ -54,6 +54,10 @@ class Lender:
         if peer is not None and peer.boot > request.boot:
             return
         self._parked.pop(sender, None)
+        for want in request.wants:
+            job = core.jobs.get(want.job)
+            if job is not None and want.speed > 0:
+                job.heard_pace = 1 / want.speed
         if self._serve(sender, request):
             return
         if request.parked and len(self._parked) < _MAX_PARKED:
@@ -213,7 +217,7 @@ class Lender:
         info = core.peers.get(thief)
         if info is None or not core.can_render(job, info):
             return []
-        if not spare_of(job, core.capacity.threads, core.now):
+        if not spare_of(job, core.me, core.capacity.threads, core.now):
             return []
         owned = job.startable()
         if job.facts.failures_of(thief):
@@ -222,10 +226,10 @@ class Lender:
         run = max(runs, key=lambda run: run.stop - run.start, default=None)
         tail = in_hand = 0
         if run is not None:
-            edge = untouched_from(run, core.capacity.threads)
+            edge = untouched_from(job, run, core.me, core.capacity.threads, core.now)
             tail = run.stop - edge
             # What is rendered already does not count as work left.
-            in_hand = max(0, edge - run.start - round(run.fraction * (run.begun_stop - run.start)))
+            in_hand = max(0, edge - run.start - round(rendered_of(job, run, core.me, core.now)))
         pace = pace_of(job, core.me, core.now)
         stock = Stock(
             owned=owned.size,

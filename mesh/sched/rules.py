@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from mesh.model.ids import NodeId
 
 _LEAST_RATIO = 1 / 20
+_WHOLE = 0.75
+"""Parts of a new job that come to less than this of a frame are cut to measure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +47,24 @@ def portion(
     """How much a thief of speed `thief` gets from a lender of speed `mine` (buckets a second; 0 unknown).
 
     Half, or so that both would finish at the same time where both speeds are known; by heads where either
-    stands for many nodes; in whole frames as long as two are left, then in buckets, never less than the
-    grain. A lender that renders nothing itself
-    still keeps half of many frames, for other thieves will come. A thief that is not `idle` yet gets no
-    crumbs that are too small to cut.
+    stands for many nodes; in whole frames as long as two are left (of a new job, for each node), then in
+    buckets, never less than the grain. A lender that renders nothing itself still keeps half of many frames,
+    for other thieves will come. A thief that is not `idle` yet gets no crumbs that are too small to cut.
     """
     ratio = min(max(thief / mine, _LEAST_RATIO), 1 / _LEAST_RATIO) if thief > 0 and mine > 0 else 1.0
     part = heads * ratio / (heads * ratio + stock.heads)
     most = stock.chunk * heads or stock.owned + stock.tail
+    dealing = max(heads, stock.heads) > 1
     if stock.owned:
-        if not i_render and stock.owned <= stock.frame:
+        if not i_render and not dealing and stock.owned <= stock.frame:
             return Portion(owned=min(stock.owned, most))  # it would only lie about
         wish = part * (stock.owned + stock.tail + stock.in_hand)
-        if stock.owned >= 2 * stock.frame:
+        few = dealing and wish < _WHOLE * heads * stock.frame
+        if stock.owned >= 2 * stock.frame and not few:
             frames = min(max(1, round(wish / stock.frame)), stock.owned // stock.frame)
             return Portion(owned=min(frames * stock.frame, most))
         count = min(round(wish), stock.owned)
-        if count < stock.grain or stock.owned - count < stock.grain:
+        if not dealing and (count < stock.grain or stock.owned - count < stock.grain):
             # Too small to cut: whoever is idle has the better claim to all of it.
             count = stock.owned if idle and stock.in_hand else 0
         return Portion(owned=min(count, most))

@@ -157,14 +157,20 @@ class Runner:
 
     def _next(self, job: Job) -> Interval | None:
         """The first piece of a frame that is owned and may be tried here."""
+        most = self._most_at_once(job)
         for start, stop in job.startable():
             first = start
             while first < stop:
-                last = min(stop, job.layout.frame_end(first))
+                last = min(stop, job.layout.frame_end(first), first + most)
                 if not self._tried_enough(job, first, last):
                     return first, last
                 first = last
         return None
+
+    def _most_at_once(self, job: Job) -> int:
+        """A frame; but what was begun cannot be dealt out, so no more than one node's part before that is done."""
+        part = job.layout.total // (1 + len(self._core.peers)) if job.heirs else job.layout.buckets
+        return min(max(1, part), job.layout.buckets)
 
     def _tried_enough(self, job: Job, start: int, stop: int) -> bool:
         """Whether this node failed at it, and somebody is left who did not."""

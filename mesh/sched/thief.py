@@ -126,6 +126,7 @@ class Thief:
             if asking.dealt is None:
                 core.costs.measured(core.peers.get(sender), core.now - asking.at)
         self._granted += 1
+        job.heard_pace = grant.pace or job.heard_pace
         self.stir()
         spans = job.facts.missing.common(from_numbers(grant.spans, job.layout.total))
         claim = job.claims.get(sender)
