@@ -35,6 +35,8 @@ STORIES = (
     "farm-two-killed",
     "farm-storm",
     "farm-partition",
+    "farm-storm",
+    "farm-stalled",
 )
 """In the order in which seeds play them."""
 _AT_ONCE = 8

@@ -92,6 +92,8 @@ def _print_job(detail: JobDetail) -> None:
     }
     if job.checked:
         facts["checked"] = f"{plural(job.checked, 'bucket')} rendered again elsewhere"
+    if job.relieved:
+        facts["twice"] = f"{plural(job.relieved, 'bucket')} also started elsewhere, for a node took long"
     if job.waiting:
         facts["waits"] = job.waiting
     click.echo(click.style(f"{job.name} ({job.short})", bold=True))

@@ -125,6 +125,8 @@ class JobStatus:
     """Names of nodes that were caught with false pixels."""
     checked: int = 0
     """Buckets that other nodes rendered again, to see whether they are true."""
+    relieved: int = 0
+    """Buckets that were also started on an idle node while a slow one rendered them."""
     limit: str = ""
     """The frames that may be rendered for now; empty for all."""
     order: str = "forward"

@@ -91,6 +91,9 @@ class Narrator:
                 size = f"{count(frames, 'frame')}, {count(buckets, 'bucket')}"
                 text = f"{whose} of {self._job(job)} is taken up again ({size})"
                 self._journal.say("work-reassigned", text, node=lost, job=job)
+            case sched.StragglerRelieved(job=job, unit=unit, node=node, helper=helper):
+                text = f"{self._node(node)} takes long for {self._what(job, unit)} of {self._job(job)}; {self._node(helper)} has started it as well"
+                self._journal.say("straggler-relieved", text, node=node, job=job)
             case sched.JobEdited(job=job, edit=edit):
                 self._journal.say("job-edited", self._edit(job, edit), node=edit.author, job=job)
             case sched.EditRefused(job=job, edit=edit, sender=node):

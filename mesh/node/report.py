@@ -132,6 +132,7 @@ def job_status(node: Node, view: JobView) -> JobStatus:
         blocked=tuple(map(node.node_name, view.blocked)),
         distrusted=tuple(map(node.node_name, view.distrusted)),
         checked=view.checked,
+        relieved=view.relieved,
         limit=view.limit,
         order=view.policy.order.value,
         waiting=waiting_for(view, node.node_name, node.core.scheduler.views.job),

@@ -72,6 +72,10 @@ class SchedConfig:
     scene_copies: int = 2
     """Other nodes that must have manifest and scene for a submission to be durable."""
 
+    # stragglers
+    relief_share: float = 0.05
+    """At most this part of a job's buckets, or a few units, is started again while slow nodes render them."""
+
     # failures
     attempts: int = 3
     """A unit that failed on so many distinct nodes, or so often where fewer exist, has failed."""

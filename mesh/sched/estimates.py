@@ -74,6 +74,20 @@ def seconds_left(job: Job, run: Run, node: NodeId, now: float) -> float:
     return pace * size if run.queued else max(0.0, run.began + pace * size - now)
 
 
+def usual_pace(job: Job, node: NodeId) -> float:
+    """Seconds a bucket by results alone: the node's own, else those of others; 0 while there are none."""
+    share = job.facts.shares.get(node)
+    return share.seconds / share.buckets if share is not None and share.buckets else _pace_of_others(job)
+
+
+def time_left(size: int, done: float, moved: float, age: float, pace: float) -> float:
+    """Seconds that a unit of `size` buckets, begun `age` seconds ago, will take at least. It had `done` of them
+    after `moved` seconds; buckets usually take `pace` seconds: by its own progress or by what is usual,
+    whichever is longer. What is overdue is believed to stay so for as long again."""
+    by_usual = abs(pace * size - age)
+    return max(by_usual, abs(moved / done * size - age)) if done > 0 else by_usual
+
+
 def spare_of(job: Job, node: NodeId, threads: int, now: float) -> int:
     """Positions that this node has not begun and might give away."""
     tails = sum(run.stop - untouched_from(job, run, node, threads, now) for run in job.runs.values())

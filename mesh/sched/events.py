@@ -284,6 +284,16 @@ class WorkReassigned:
 
 
 @dataclass(frozen=True, slots=True)
+class StragglerRelieved:
+    """`node` takes too long for `unit`, so `helper` has started it as well; the first result counts."""
+
+    job: JobId
+    unit: Unit
+    node: NodeId
+    helper: NodeId
+
+
+@dataclass(frozen=True, slots=True)
 class DiskDamaged:
     """A block that this node should have could not be read: look what else is gone."""
 

@@ -16,7 +16,7 @@ from mesh.sched.holders import Holders
 from mesh.sched.intervals import IntervalSet
 from mesh.sched.layout import Layout
 from mesh.sched.verdicts import Verdicts
-from mesh.wire.ledger import AuditFact, Entry, FailureFact, HolderFact, ResultFact
+from mesh.wire.ledger import AuditFact, Entry, FailureFact, HolderFact, ReliefFact, ResultFact
 
 FIRST_LIFE = Boot(0)
 
@@ -71,6 +71,10 @@ class Facts:
         self._tries: dict[int, list[tuple[NodeId, FailureFact]]] = {}
         self._by_frame: dict[int, list[int]] = {}
         self._by_pixels: dict[Digest, list[int]] = {}
+        self.reliefs: list[tuple[int, int, NodeId]] = []
+        """Positions that were started again, and by whom, while a slow node rendered them."""
+        self.relieved = 0
+        """How many buckets those were."""
         self.seconds = 0.0
         self.buckets = 0
         self._strayed = 0.0
@@ -119,6 +123,8 @@ class Facts:
             news.upset = self.verdicts.learn(author, entry.audit)
             if news.upset:
                 self._count_again()
+        elif entry.relief is not None:
+            self._learn_relief(entry.relief)
         elif entry.scene is not None:
             news.scene = True
             if entry.scene.held:
@@ -279,6 +285,14 @@ class Facts:
     def _overlaps(self, fact: FailureFact, start: int, stop: int) -> bool:
         first, last = self._layout.span(fact.unit)
         return first < stop and start < last
+
+    def _learn_relief(self, fact: ReliefFact) -> None:
+        try:
+            start, stop = self._layout.span(fact.unit)
+        except KeyError:
+            return
+        self.reliefs.append((start, stop, fact.helper))
+        self.relieved += stop - start
 
     def _learn_holder(self, author: NodeId, boot: Boot, fact: HolderFact, news: News) -> None:
         indices = self._by_pixels.get(fact.pixels, [])

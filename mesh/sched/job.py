@@ -134,6 +134,8 @@ class Job:
     loans: list[Loan] = field(default_factory=list)
     lent_to: dict[NodeId, IntervalSet] = field(default_factory=dict)
     """What each thief took from this node and has not finished, as far as known."""
+    helping: IntervalSet = field(default_factory=IntervalSet)
+    """What this node started to relieve a slow one: not to be lent, or it would go round in a circle."""
     runs: dict[Attempt, Run] = field(default_factory=dict)
     rendered: Share = field(default_factory=Share)
     """What this node's engine has rendered in this life: known before it is published."""

@@ -16,7 +16,9 @@ from mesh.sched.intervals import Interval, IntervalSet, from_numbers
 from mesh.sched.job import Job, Loan
 from mesh.sched.life import UnitState
 from mesh.sched.market import Market
+from mesh.sched.relief import Relief
 from mesh.sched.rules import Stock, grain_of, portion
+from mesh.sched.runner import Runner
 from mesh.sched.sharing import Sharing
 from mesh.wire.effects import Shorten
 from mesh.wire.fields import MAX_SPAN_NUMBERS
@@ -38,10 +40,12 @@ class Parked:
 
 
 class Lender:
-    def __init__(self, core: Core, sharing: Sharing, market: Market) -> None:
+    def __init__(self, core: Core, sharing: Sharing, market: Market, relief: Relief, runner: Runner) -> None:
         self._core = core
         self._sharing = sharing
         self._market = market
+        self._relief = relief
+        self._runner = runner
         self._parked: dict[NodeId, Parked] = {}
 
     @property
@@ -106,6 +110,7 @@ class Lender:
             if job is not None and not job.ended:
                 pace = 1 / want.speed if want.speed > 0 else 0.0
                 hint = self._market.introduction(job, thief, pace)
+                hint = hint or self._relief.straggler(job, thief, pace)
                 if hint is not None:
                     self._core.send(thief, StealDeny(request.request, request.boot, (hint,)))
                     return True
@@ -124,10 +129,12 @@ class Lender:
             job.holdings.release(self._still_lent(job, loan))
             job.lent_to.setdefault(sender, IntervalSet()).add_all(loan.spans)
             self._core.claims_changed(job)
+        self._relief.on_taken(job, sender, request)
 
     def on_returned(self, job: Job, sender: NodeId, returned: WorkReturned) -> None:
         """Work comes back, or is handed over."""
         spans = from_numbers(returned.spans, job.layout.total)
+        self._relief.on_returned(job, sender, spans)
         for loan in [loan for loan in job.loans if loan.thief == sender]:
             if loan.spans.common(spans):
                 job.loans.remove(loan)
@@ -143,9 +150,7 @@ class Lender:
         loan = self._loan(job, thief, request)
         if loan is not None:
             self._take_back(job, loan)
-
-    def on_loan_expired(self, job: Job, thief: NodeId, request: int) -> None:
-        self.on_grant_failed(job, thief, request)
+        self._relief.on_failed(job, thief, request)
 
     def on_peer_down(self, thief: NodeId) -> None:
         self._parked.pop(thief, None)
@@ -209,7 +214,22 @@ class Lender:
             if spans:
                 self._grant(job, thief, request, spans)
                 return True
-        return False
+        return request.parked and self._relieve(thief, request)
+
+    def _relieve(self, thief: NodeId, request: StealRequest) -> bool:
+        """Gives away what waits behind a unit that takes too long, or has that started elsewhere as well."""
+        wish = self._relief.wish(thief, request)
+        if wish is None:
+            return False
+        job, run = wish
+        if run.queued:
+            spans = [(run.start, run.stop)]
+            self._runner.take_back(job, run)
+            job.holdings.move(spans, UnitState.OWNED, UnitState.LENT)
+            self._grant(job, thief, request, spans)
+        else:
+            self._relief.offer(job, run, thief, request)
+        return True
 
     def _carve(self, job: Job, thief: NodeId, want: Want, idle: bool) -> list[Interval]:
         """Decides what `thief` gets and moves it to LENT."""
@@ -220,9 +240,11 @@ class Lender:
         if not spare_of(job, core.me, core.capacity.threads, core.now):
             return []
         owned = job.startable()
+        if job.helping:
+            owned = owned.without(job.helping)
         if job.facts.failures_of(thief):
             owned = self._not_failed_by(job, thief, owned)
-        runs = [run for run in job.runs.values() if not run.ended]
+        runs = [run for run in job.runs.values() if not run.ended and run.start not in job.helping]
         run = max(runs, key=lambda run: run.stop - run.start, default=None)
         tail = in_hand = 0
         if run is not None:

@@ -44,7 +44,7 @@ class Market:
         """What `sender` said; it was on the way for a while."""
         at = self._core.now - self._core.cost(sender)
         for hint in hints:
-            if hint.node != self._core.me:
+            if hint.node != self._core.me and not hint.late:
                 self._heard.pop(hint.node, None)
                 self._heard[hint.node] = hint, at
         while len(self._heard) > _HEARSAY:
@@ -92,6 +92,14 @@ class Market:
                 self._named[hint.node] = core.now
                 return hint
         return None
+
+    def anything(self, job: Job, thief: NodeId, pace: float) -> bool:
+        """Whether somebody is believed to have work that is worth a steal to `thief`, of so many seconds a
+        bucket."""
+        core = self._core
+        return any(
+            self._pays(hint.spare, pace, core.cost(hint.node)) for hint in self.hints(job, thief, _WEIGHED)
+        )
 
     def _pays(self, spare: int, pace: float, cost: float) -> bool:
         """Whether half of it is worth a steal, and will be when the request arrives: see `portion`."""

@@ -10,6 +10,7 @@ from mesh.sched.core import Core
 from mesh.sched.ends import Ends
 from mesh.sched.lender import Lender
 from mesh.sched.market import Market
+from mesh.sched.relief import Relief
 from mesh.sched.replication import Replication
 from mesh.sched.rescue import Rescue
 from mesh.sched.restoring import Restoring
@@ -36,7 +37,8 @@ class Parts:
         self.books.on_audit = self.audits.judged
         self.sharing = Sharing(core)
         self.runner = Runner(core, self.books, self.sharing, self.copies.on_stored)
-        self.lender = Lender(core, self.sharing, self.market)
+        self.relief = Relief(core, self.books, self.market)
+        self.lender = Lender(core, self.sharing, self.market, self.relief, self.runner)
         self.thief = Thief(core, self.runner, self.lender, self.market)
         self.rescue = Rescue(core, self.lender)
         self.ends = Ends(core, self.runner, self.copies, self.replication, self.audits)

@@ -14,7 +14,7 @@ from mesh.model.ids import NodeId
 from mesh.sched.books import Books
 from mesh.sched.claims import Claims
 from mesh.sched.core import Core
-from mesh.sched.intervals import from_numbers
+from mesh.sched.intervals import IntervalSet, from_numbers
 from mesh.sched.job import Job
 from mesh.sched.life import UnitState
 from mesh.sched.logs import LogName
@@ -254,7 +254,8 @@ class Replication:
             job.watching_until = core.now + core.config.watch_seconds
             self.compare(job, rendezvous(core.me, keepers, 1)[0], watch=True)
 
-    def on_summary(self, job: Job, summary: JobSummary) -> None:
+    def on_summary(self, job: Job, summary: JobSummary) -> IntervalSet:
+        """Returns what of this node's work others have done."""
         if summary.done > job.summary_done:
             job.worked_at = self._core.now
         job.summary_done = summary.done
@@ -262,6 +263,7 @@ class Replication:
         job.summary_finished = summary.finished
         elsewhere = from_numbers(summary.done_spans, job.layout.total)
         job.holdings.release(elsewhere, UnitState.PUBLISHED)
+        return elsewhere
 
     def on_peer_down(self, job: Job, node: NodeId) -> None:
         job.watchers.pop(node, None)

@@ -72,6 +72,13 @@ def portion(
     return Portion(tail=min(count, most)) if count >= max(1, stock.grain) else Portion()
 
 
+def worth_starting_again(left: float, need: float, cost: float, factor: float) -> bool:
+    """Whether an idle node that needs `need` seconds for a unit, a steal included, is to start it although
+    another is at it and will be for `left` seconds more: where it needs half of that at most, and saves as
+    much as makes cutting worth `cost`."""
+    return left >= 2 * need and left - need >= factor * cost
+
+
 @dataclass(frozen=True, slots=True)
 class Victim:
     node: NodeId

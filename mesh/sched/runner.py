@@ -318,6 +318,16 @@ class Runner:
                 target = UnitState.ABSENT if job.cancelled else UnitState.PUBLISHED
                 self._stop(job, run, target)
 
+    def withdraw(self, job: Job, done: IntervalSet) -> None:
+        """Stops units all of which others have done, as a keeper says."""
+        for run in list(job.runs.values()):
+            if run.start < run.stop and done.covers(run.start, run.stop):
+                self._stop(job, run, UnitState.PUBLISHED)
+
+    def take_back(self, job: Job, run: Run) -> None:
+        """Takes a unit from the engine that may well not have begun it."""
+        self._stop(job, run, UnitState.OWNED)
+
     def stop_all(self, job: Job, target: UnitState) -> None:
         for run in list(job.runs.values()):
             self._stop(job, run, target)

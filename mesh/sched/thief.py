@@ -8,6 +8,7 @@ A grant that answers no open request, such as one that comes after its time-out,
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mesh.model.ids import NodeId
@@ -19,6 +20,7 @@ from mesh.sched.lender import Lender
 from mesh.sched.market import Market
 from mesh.sched.rules import Victim, choose_victim
 from mesh.sched.runner import Runner
+from mesh.wire.ledger import Hint
 from mesh.wire.stealing import GrantTaken, StealDeny, StealGrant, StealRequest, Want, WorkReturned
 
 _REFUSALS = 2
@@ -130,9 +132,11 @@ class Thief:
         self.stir()
         spans = job.facts.missing.common(from_numbers(grant.spans, job.layout.total))
         claim = job.claims.get(sender)
-        if claim is not None:
+        if claim is not None and not grant.also:
             claim.spans.remove_all(spans)
         taken = self._lender.take_granted(job, spans)
+        if grant.also:
+            job.helping.add_all(taken)
         core.story.tell(core.now, job.id, list(taken), f"granted by {sender.hex()[:8]}")
         core.send(sender, GrantTaken(job.id, grant.request))
         core.claims_changed(job)
@@ -140,6 +144,7 @@ class Thief:
     def on_deny(self, sender: NodeId, deny: StealDeny) -> None:
         if deny.boot != self._core.boot:
             return
+        self._offer_relief(deny.hints)
         if deny.request == self._lifeline and self._asking is None:
             self._market.hear(sender, deny.hints)
             self._parked_until = 0.0  # a keeper where this node waits knows of work elsewhere
@@ -148,6 +153,18 @@ class Thief:
         self._market.forget(sender)
         self._market.hear(sender, deny.hints)
         self._refused(self._asking)
+
+    def _offer_relief(self, hints: Iterable[Hint]) -> None:
+        """A keeper where this node waits knows who takes too long: wait there, to be given a part in it."""
+        core = self._core
+        if self._lifeline is None or not self._runner.idle():
+            return
+        for hint in hints:
+            job = core.jobs.get(hint.job) if hint.late else None
+            if job is not None and self._runner.ready(job) and hint.node in core.peers:
+                self._asked += 1
+                wants = self._wants([job])
+                core.send(hint.node, StealRequest(self._lifeline, core.boot, wants, parked=True, idle=True))
 
     def on_timeout(self, request: int) -> None:
         if self._asking is not None and self._asking.request == request:

@@ -123,6 +123,8 @@ class JobView:
     waits: WaitView
     limit: str
     """The frames that may be rendered for now; empty for all."""
+    relieved: int
+    """Buckets that were also started on an idle node while a slow one rendered them."""
     checked: int
     """Buckets rendered again to see whether they are true."""
     distrusted: tuple[NodeId, ...]
@@ -280,6 +282,7 @@ class Views:
             ),
             waits=self._waits(job),
             limit=job.limit_text(),
+            relieved=facts.relieved,
             checked=facts.verdicts.checked,
             distrusted=tuple(sorted(job.distrusted)),
         )

@@ -71,6 +71,14 @@ class AuditFact:
 
 
 @dataclass(frozen=True, slots=True)
+class ReliefFact:
+    """The author takes too long for `unit`, which it goes on rendering: `helper` was to start it as well."""
+
+    unit: Unit
+    helper: NodeId
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One line of an author's log; exactly one field is set."""
 
@@ -79,6 +87,7 @@ class Entry:
     holder: HolderFact | None = None
     scene: SceneFact | None = None
     audit: AuditFact | None = None
+    relief: ReliefFact | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +176,8 @@ class Hint:
     job: JobId
     node: NodeId
     spare: Size
+    late: bool = False
+    """It has nothing to give, but takes too long for a unit of `spare` buckets, which others might also start."""
 
 
 Hints = Annotated[tuple[Hint, ...], AtMost(16)]

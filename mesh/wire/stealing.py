@@ -43,6 +43,8 @@ class StealGrant(Message):
     spans: Spans
     pace: Seconds
     """The lender's seconds a bucket; 0 while unknown."""
+    also: bool = False
+    """The lender goes on rendering them: whoever is done first publishes (`mesh/sched/relief.py`)."""
 
 
 @dataclass(frozen=True, slots=True)

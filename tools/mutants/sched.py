@@ -14,6 +14,7 @@ _SCRUB = "tests/test_sched_scrub.py -k 'not story'"
 _CONSTRAINTS = "tests/test_sched_constraints.py"
 _LIMITS = "tests/test_sched_limits.py"
 _TELLING = "tests/test_sched_telling.py"
+_RELIEF = "tests/test_sched_relief.py"
 _RIGHTS = "tests/test_node_rights.py"
 
 
@@ -112,6 +113,25 @@ MUTANTS = (
     ),
     _mutant("result-without-holder-counts", "facts", " and self._holders.anybody(author, fact)", "", _SCRUB),
     _mutant("word-of-an-earlier-life", "holders", "said[author][0] <= boot", "True", _SCRUB),
+    _mutant(
+        "straggler-waited-for",
+        "lender",
+        "request.parked and self._relieve",
+        "False and self._relieve",
+        _RELIEF,
+    ),
+    _mutant("everybody-relieves", "relief", "        return not helped\n", "        return True\n", _RELIEF),
+    _mutant("relief-without-bound", "relief", "len(job.facts.reliefs) >= _ALWAYS and", "False and", _RELIEF),
+    _mutant("helper-lends-it-back", "thief", "job.helping.add_all(taken)", "pass", _RELIEF),
+    _mutant("relief-uncounted", "lender", "self._relief.on_taken(job, sender, request)", "pass", _RELIEF),
+    _mutant("refused-relief-kept", "lender", "self._relief.on_returned(job, sender, spans)", "pass", _RELIEF),
+    _mutant("overdue-engine-keeps-the-next", "lender", "if run.queued:", "if False:", _RELIEF),
+    _mutant(
+        "done-elsewhere-goes-on", "inbox", "self._parts.runner.withdraw(job, elsewhere)", "pass", _RELIEF
+    ),
+    _mutant(
+        "straggler-not-named", "lender", "hint or self._relief.straggler(job, thief, pace)", "hint", _RELIEF
+    ),
     _mutant("limit-ignored", "runner", "job.startable()", "job.holdings.owned", _CONSTRAINTS),
     _mutant("barred-node-renders-on", "ends", "            self._step_aside(job)\n", "", _CONSTRAINTS),
     _mutant(

@@ -2,7 +2,7 @@
 
 For half a minute messages are lost, late, and delivered though their sender is told otherwise; half of the
 one-way links fail and come back; half of the nodes are killed and born again over and over, records torn off
-their disks; others stand still, or have full disks, or fail units. Then all that ends, and: no unit is lost,
+their disks; others stand still, are slow, or have full disks, or fail units. Then all that ends, and: no unit is lost,
 what was accepted is what one node alone would have rendered and can be had, all keepers agree, and nobody is
 left with anything under way.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from mesh.model.ids import JobId
 from mesh.sched.config import SchedConfig
 from mesh.sched.events import RetryJob
 from tools.sim.farm import LIMIT, Farm, farm, manifest, settle
@@ -37,6 +38,7 @@ def storm(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
     acts: list[Callable[[], None]] = [
         *[partial(_toggle, made, index) for index in churning] * 3,
         *[partial(_stop, made, index, rng.uniform(0.2, 6.0)) for index in others],
+        partial(_slow_down, made, rng.choice(others), rng.uniform(1.0, 15.0)),
         partial(_fill_disk, made, rng.choice(others), rng.uniform(1.0, 10.0)),
         partial(_swizzle, made, rng.uniform(1.0, 8.0)),
         partial(_cut, made, rng.sample(range(nodes), rng.randrange(1, nodes)), rng.uniform(1.0, 8.0)),
@@ -84,6 +86,18 @@ def _fill_disk(made: Farm, index: int, seconds: float) -> None:
     disk = made.world.disk(made.hosts[index])
     disk.full = True
     made.simulation.at(made.simulation.now + seconds, partial(setattr, disk, "full", False))
+
+
+def _slow_down(made: Farm, index: int, seconds: float) -> None:
+    """Its renderer nearly stands still; the node itself is well."""
+    usual = made.world.bucket_seconds
+    until = made.simulation.now + seconds
+
+    def slower(host: int, job: JobId, frame: int) -> float:
+        slow = host == index and made.simulation.now < until
+        return usual(host, job, frame) * (40 if slow else 1)
+
+    made.world.bucket_seconds = slower
 
 
 def _swizzle(made: Farm, seconds: float) -> None:

@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tools.sim import audit_scenarios, disk_scenarios, farm_scenarios, gossip_scenarios, whole_scenarios
+from tools.sim import (
+    audit_scenarios,
+    disk_scenarios,
+    farm_scenarios,
+    gossip_scenarios,
+    slow_scenarios,
+    whole_scenarios,
+)
 from tools.sim.log import Log
 
 Figures = dict[str, float]
@@ -32,6 +39,7 @@ SCENARIOS: dict[str, Scenario] = {
         farm_scenarios.STORIES,
         audit_scenarios.STORIES,
         disk_scenarios.STORIES,
+        slow_scenarios.STORIES,
         whole_scenarios.STORIES,
     )
     for name, (nodes, story) in stories.items()
