@@ -166,7 +166,7 @@ class Books:
                 self.reopened(job)
                 job.reopened = True
             if news.lost is not None and news.lost in job.copies:
-                job.copies[news.lost].others.discard(run.author)
+                job.copies[news.lost].gone_from(run.author)
                 core.wake(("copies",), core.now + core.config.settle_seconds)
             if news.audit is not None:
                 self.on_audit(job, run.author, news.audit)

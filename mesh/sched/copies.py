@@ -81,7 +81,7 @@ class Copies:
             # The very same pixels are held by two already, as black buckets are.
             self._publish(job, record, self._live_others(job, record.pixels))
             return
-        job.copies.setdefault(record.pixels, Copy(record.size, set()))
+        job.copies.setdefault(record.pixels, Copy(record.size))
         making = self._making.setdefault(key, Making(record.size, block))
         making.units.append(record)
         if making.asked is None:
@@ -97,7 +97,7 @@ class Copies:
         key = (job.id, answer.pixels)
         making = self._making.get(key)
         if answer.kept and answer.pixels in job.copies:
-            job.copies[answer.pixels].others.add(sender)
+            job.copies[answer.pixels].held_by((sender,))
         if making is None or making.asked != sender:
             return
         self._free(making)
@@ -193,7 +193,7 @@ class Copies:
     def on_keep(self, job: Job, sender: NodeId, request: KeepPixels) -> None:
         core = self._core
         if request.pixels in job.copies:
-            job.copies[request.pixels].others.update(node for node in request.holders if node != core.me)
+            job.copies[request.pixels].held_by(node for node in request.holders if node != core.me)
             core.send(sender, PixelsKept(job.id, request.pixels, kept=True))
             return
         self._keeping.setdefault(request.pixels, {})[job.id] = Keeping(request, sender)
@@ -213,7 +213,7 @@ class Copies:
             request = keeping.request
             if here:
                 others = tuple(node for node in request.holders if node != core.me)
-                job.copies[root] = Copy(request.size, set(others))
+                job.copies[root] = Copy(request.size, others)
                 core.persist(job.id, ("copy", root.hex()), CopyRecord(root, request.size, others))
                 if request.entry:
                     self._books.append(job, Entry(holder=HolderFact(root, held=True)))
@@ -236,7 +236,7 @@ class Copies:
         """`node` has been away for long enough: it does not count as a holder any more."""
         for job in self._core.jobs.values():
             for copy in job.copies.values():
-                copy.others.discard(node)
+                copy.gone_from(node)
             self.make_again(job)
 
     def drop_job(self, job: Job) -> None:

@@ -15,6 +15,7 @@ from mesh.sched.events import JobResult
 from mesh.sched.holders import Holders
 from mesh.sched.intervals import IntervalSet
 from mesh.sched.layout import Layout
+from mesh.sched.places import Places
 from mesh.sched.verdicts import Verdicts
 from mesh.wire.ledger import AuditFact, Entry, FailureFact, HolderFact, ReliefFact, ResultFact
 
@@ -69,8 +70,8 @@ class Facts:
         """Failures of each node in this epoch."""
         self._holders = Holders()
         self._tries: dict[int, list[tuple[NodeId, FailureFact]]] = {}
-        self._by_frame: dict[int, list[int]] = {}
-        self._by_pixels: dict[Digest, list[int]] = {}
+        self._by_frame: Places[int] = Places()
+        self._by_pixels: Places[Digest] = Places()
         self.reliefs: list[tuple[int, int, NodeId]] = []
         """Positions that were started again, and by whom, while a slow node rendered them."""
         self.relieved = 0
@@ -183,9 +184,9 @@ class Facts:
         holders = self.holders(author, fact)
         return JobResult(fact.unit, fact.pixels, fact.size, author, fact.seconds, holders)
 
-    def results_of(self, place: int) -> list[int]:
+    def results_of(self, place: int) -> tuple[int, ...]:
         """Indices into `results` of one frame."""
-        return self._by_frame.get(place, [])
+        return self._by_frame.of(place)
 
     def check(self) -> None:
         total = self._layout.total
@@ -195,8 +196,8 @@ class Facts:
 
     def result_of(self, pixels: Digest) -> JobResult | None:
         """The newest result with these pixels."""
-        indices = self._by_pixels.get(pixels)
-        return None if indices is None else self.result(indices[-1])
+        indices = self._by_pixels.of(pixels)
+        return self.result(indices[-1]) if indices else None
 
     def _learn_result(self, author: NodeId, fact: ResultFact, news: News) -> None:
         try:
@@ -225,13 +226,13 @@ class Facts:
         if new and self.done.covers(*self._layout.bounds(place)):
             self.frames_done += 1
             news.frames_done.append(fact.unit.frame)
-            authors = {self.results[index][0] for index in self._by_frame[place]}
+            authors = {self.results[index][0] for index in self._by_frame.of(place)}
             if len(authors) == 1:
                 share.frames += 1
 
     def _remember_result(self, author: NodeId, fact: ResultFact, place: int) -> None:
-        self._by_frame.setdefault(place, []).append(len(self.results))
-        self._by_pixels.setdefault(fact.pixels, []).append(len(self.results))
+        self._by_frame.add(place, len(self.results))
+        self._by_pixels.add(fact.pixels, len(self.results))
         self.results.append((author, fact))
 
     def _count_again(self) -> None:
@@ -295,7 +296,7 @@ class Facts:
         self.relieved += stop - start
 
     def _learn_holder(self, author: NodeId, boot: Boot, fact: HolderFact, news: News) -> None:
-        indices = self._by_pixels.get(fact.pixels, [])
+        indices = self._by_pixels.of(fact.pixels)
         before = [self.counts(index) for index in indices]
         self._holders.say(author, boot, fact)
         if not fact.held:

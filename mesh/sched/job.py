@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -76,10 +77,18 @@ class Loan:
 
 @dataclass(slots=True)
 class Copy:
-    """Pixels on this node's disk: their bytes, and who else is believed to have them."""
+    """Pixels on this node's disk: their bytes, and who else is believed to have them, each once. One or two
+    nodes, for each of very many results: a set would be the largest thing remembered of it."""
 
     size: int
-    others: set[NodeId]
+    others: tuple[NodeId, ...] = ()
+
+    def held_by(self, nodes: Iterable[NodeId]) -> None:
+        self.others = tuple(dict.fromkeys((*self.others, *nodes)))
+
+    def gone_from(self, node: NodeId) -> None:
+        if node in self.others:
+            self.others = tuple(other for other in self.others if other != node)
 
 
 def _frames_of(text: str) -> tuple[int, ...]:

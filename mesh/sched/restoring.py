@@ -53,10 +53,10 @@ class Restoring:
         self._books.reconsider_blocks(job)
         for author, fact in job.facts.results:
             if author == self._core.me:
-                job.copies[fact.pixels] = Copy(fact.size, set(fact.holders))
+                job.copies[fact.pixels] = Copy(fact.size, fact.holders)
         for record in records:
             if isinstance(record, CopyRecord):
-                job.copies[record.pixels] = Copy(record.size, set(record.holders))
+                job.copies[record.pixels] = Copy(record.size, record.holders)
         for record in records:
             if isinstance(record, StoredRecord):
                 self._take_up(job, record)
