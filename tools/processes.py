@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,14 +65,16 @@ def start_node(
     *arguments: str,
     environment: Mapping[str, str] | None = None,
     program: str = "mesh.cli",
+    within: Sequence[str] = (),
 ) -> NodeProcess:
     """Start `mesh join` with a data folder of its own; `arguments` are more of its options, `program` the module
-    that is the `mesh` command."""
+    that is the `mesh` command, `within` a command that becomes the one that follows it."""
     home.mkdir(parents=True, exist_ok=True)
     variables = {**os.environ, **(environment or {}), "MESH_HOME": str(home)}
     with (home / "node.out").open("ab") as log:
         process = subprocess.Popen(
             [
+                *within,
                 sys.executable,
                 "-m",
                 program,
