@@ -25,8 +25,10 @@ from mesh.node.core import NodeCore
 from mesh.sched import events as sched
 from mesh.sched.intervals import Interval, IntervalSet, from_numbers
 from mesh.sched.layout import Layout
+from mesh.wire.copies import KeepPixels, PixelsKept
 from mesh.wire.effects import MessageReceived, Notify, RenderDone, Send, Together
-from mesh.wire.sched import KeepPixels, LedgerDelta, PixelsKept, StealGrant
+from mesh.wire.ledger import LedgerDelta
+from mesh.wire.stealing import StealGrant
 
 FILE = "steps.jsonl"
 

@@ -17,7 +17,7 @@ from enum import StrEnum
 import trio
 
 from mesh.model.ids import NodeId, short
-from mesh.net.websocket import BAD_DATA, Broken, WebSocket
+from mesh.net.websocket import BAD_DATA, Broken, HungUp, WebSocket
 from mesh.wire import codec
 from mesh.wire.base import Message
 
@@ -105,6 +105,8 @@ class Connection:
         self._wake = trio.Event()
         self._used = 0.0
         self._retire_at = math.inf
+        self.hung_up = False
+        """It ended because the other side was gone without a word."""
 
     def wake(self) -> None:
         """There may be something to take."""
@@ -135,6 +137,7 @@ class Connection:
         try:
             await work(*arguments)
         except Broken as error:
+            self.hung_up = self.hung_up or isinstance(error, HungUp)
             logger.debug("%s connection to %s ended: %s", self.kind, short(self.peer), error)
         nursery.cancel_scope.cancel()
 

@@ -24,6 +24,8 @@ class Lane:
         self.peer = peer
         self.kind = kind
         self.dialling = False
+        self.doubtful = False
+        """The peer was suddenly gone: a dial is to show whether it is still there."""
         self.retry_at = 0.0
         """Before this time (trio's clock) no dial is tried."""
         self._timing = timing
@@ -81,6 +83,10 @@ class Lane:
         self._queued_bytes = 0
         self._tell_of_room()
         return messages
+
+    @property
+    def wants_dial(self) -> bool:
+        return bool(self._queue or self.doubtful) and not (self._connections or self.dialling)
 
     def add(self, connection: Connection) -> None:
         self._backoff, self.retry_at = self._timing.first_backoff, 0.0

@@ -20,7 +20,7 @@ from mesh.net.connection import Connection, Kind, OnMessages, Outgoing, Timing
 from mesh.net.endpoint import Endpoint
 from mesh.net.lane import Lane
 from mesh.net.tls import accepted, check_peer, connected
-from mesh.net.websocket import Broken, WebSocket, answered, dialled
+from mesh.net.websocket import Broken, Refused, WebSocket, answered, dialled
 from mesh.wire import codec
 from mesh.wire.base import Message
 from mesh.wire.effects import Address
@@ -51,11 +51,13 @@ class Links:
         bulk: Collection[type[Message]],
         door: Door | None = None,
         refuses: Callable[[NodeId], bool] = lambda _node: False,
+        on_refused: Callable[[NodeId], None] = lambda _node: None,
         timing: Timing | None = None,
     ) -> None:
         """`resolve` knows where a node listens; `bulk` are the types that travel on bulk connections;
-        `refuses` names nodes whose certificate no longer counts. While `on_messages` waits, nothing more is
-        read from that connection."""
+        `refuses` names nodes whose certificate no longer counts; `on_refused` hears of those at whose address
+        nobody listens, as soon as a connection to them breaks or is wanted. While `on_messages` waits, nothing
+        more is read from that connection."""
         self._me = identity.node_id
         self._on_messages = on_messages
         self._on_send_failed = on_send_failed
@@ -63,6 +65,7 @@ class Links:
         self._bulk = frozenset(bulk)
         self._door = door
         self._refuses = refuses
+        self._on_refused = on_refused
         self._timing = timing or Timing()
         self._lanes: dict[tuple[NodeId, Kind], Lane] = {}
         self._failures, self._failed = trio.open_memory_channel[tuple[NodeId, Message]](math.inf)
@@ -143,10 +146,11 @@ class Links:
     # --- dialling -----------------------------------------------------------------------------------
 
     def _dial_if_needed(self, lane: Lane) -> None:
-        if lane.connected or lane.dialling or not lane.waiting:
+        if not lane.wants_dial:
             return
         if self._nursery is None:
             raise RuntimeError("serve() has not started")
+        lane.doubtful = False
         if trio.current_time() < lane.retry_at:
             self._fail(lane.peer, lane.take_all())
             return
@@ -167,6 +171,8 @@ class Links:
                 logger.info("Node %s could not be reached: %s.", short(lane.peer), error)
                 lane.back_off(trio.current_time())
                 self._fail(lane.peer, lane.take_all())
+                if isinstance(error, Refused):
+                    self._on_refused(lane.peer)
         lane.dialling = False
         self._settle(lane)
 
@@ -180,6 +186,7 @@ class Links:
             self._fail(lane.peer, await connection.run(lane.take, self._on_messages))
         finally:
             lane.remove(connection)
+            lane.doubtful = lane.doubtful or connection.hung_up
 
     def _settle(self, lane: Lane) -> None:
         """After a connection has ended: dials again for what still waits, or forgets the lane."""

@@ -11,7 +11,7 @@ import trio
 from mesh.identity.errors import Untrusted
 from mesh.identity.identity import peer_of
 from mesh.model.ids import NodeId, short
-from mesh.net.websocket import HANDSHAKE_SECONDS, Broken, TlsStream
+from mesh.net.websocket import HANDSHAKE_SECONDS, Broken, Refused, TlsStream
 from mesh.wire.effects import Address
 
 CONNECT_SECONDS = 10.0
@@ -19,18 +19,26 @@ CONNECT_SECONDS = 10.0
 
 @asynccontextmanager
 async def connected(address: Address, context: ssl.SSLContext) -> AsyncIterator[tuple[TlsStream, bytes]]:
-    """A stream to whoever listens at `address`, and its certificate (DER). Raises Broken."""
+    """A stream to whoever listens at `address`, and its certificate (DER). Raises Refused, Broken."""
     try:
         with trio.fail_after(CONNECT_SECONDS):
             plain = await trio.open_tcp_stream(*address)
     except trio.TooSlowError:
         raise Broken(f"no answer for {CONNECT_SECONDS:g} s") from None
     except OSError as error:
-        raise Broken(error.strerror or str(error)) from None
+        kind = Refused if _is_refusal(error) else Broken
+        raise kind(error.strerror or str(error)) from None
     async with _shaken(trio.SSLStream(plain, context)) as (stream, certificate):
         if certificate is None:
             raise Broken("it showed no certificate")
         yield stream, certificate
+
+
+def _is_refusal(error: OSError) -> bool:
+    """trio tries every address of a host, and tells what came of each in the cause."""
+    causes = error.__cause__
+    tries = causes.exceptions if isinstance(causes, ExceptionGroup) else (error,)
+    return all(isinstance(each, ConnectionRefusedError) for each in tries)
 
 
 @asynccontextmanager

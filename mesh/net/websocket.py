@@ -25,12 +25,23 @@ CLOSE_SECONDS = 2.0
 BAD_DATA = 1007
 """RFC 6455, section 7.4.1: what was received does not fit the type of message."""
 
+ABNORMAL = 1006
+"""The same section: there was no goodbye."""
+
 T = TypeVar("T")
 TlsStream = trio.SSLStream[trio.SocketStream]
 
 
 class Broken(Exception):
     """The connection could not be made, or is no more. `str()` says why, for logs and errors."""
+
+
+class Refused(Broken):
+    """Nobody listens there: the machine answered that itself."""
+
+
+class HungUp(Broken):
+    """The other side is gone without a word, as when its process was killed."""
 
 
 class WebSocket:
@@ -47,11 +58,12 @@ class WebSocket:
             raise Broken(_reason(error)) from None
 
     async def receive(self) -> bytes:
-        """The next message. Raises Broken, also for text, which we never speak."""
+        """The next message. Raises HungUp, or Broken, also for text, which we never speak."""
         try:
             message = await self._connection.get_message()
         except trio_websocket.ConnectionClosed as error:
-            raise Broken(_reason(error)) from None
+            hung_up = error.reason is not None and error.reason.code == ABNORMAL
+            raise (HungUp if hung_up else Broken)(_reason(error)) from None
         if isinstance(message, str):
             raise Broken("it sent text")
         return message

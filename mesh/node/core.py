@@ -96,6 +96,7 @@ _ROOM_OF_EVENT: dict[type[object], Room] = {
             sched.RetryJob,
             sched.Watch,
             sched.ForgetJob,
+            sched.PeerVanished,
             sched.DiskDamaged,
             sched.Leave,
             sched.Woke,

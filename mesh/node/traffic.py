@@ -18,6 +18,7 @@ from mesh.net.endpoint import Datagrams, Endpoint
 from mesh.net.links import Links
 from mesh.node.disk import NodeDisk
 from mesh.node.seals import Seals
+from mesh.sched.events import PeerVanished
 from mesh.wire.base import Message
 from mesh.wire.blocks import BLOCK_MESSAGES, BlockData, BlockMissing, BlockRequest
 from mesh.wire.codec import BadMessage, decode_all, encode_all
@@ -62,6 +63,7 @@ class Traffic:
             resolve,
             bulk=BLOCK_MESSAGES.values(),
             door=door,
+            on_refused=lambda node: feed(PeerVanished(node)),
         )
         self._datagrams = Datagrams(endpoint.datagrams, seals.seal, seals.unseal, self._on_datagram)
         self._outbox: tuple[trio.MemorySendChannel[SendDatagram], trio.MemoryReceiveChannel[SendDatagram]]

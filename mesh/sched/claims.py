@@ -81,8 +81,12 @@ class Claims:
         known = job.claims.get(said.node)
         if known is not None and (known.boot, known.stamp) >= (said.boot, said.stamp):
             return
-        spans = from_numbers(said.spans, job.layout.total)
         at = core.now - said.age
+        if said.node in core.vanished:
+            if at < core.vanished[said.node] + core.config.settle_seconds:
+                return  # words from before it ended, that others pass on
+            del core.vanished[said.node]
+        spans = from_numbers(said.spans, job.layout.total)
         job.claims[said.node] = Claim(
             said.boot, said.stamp, spans, said.spare, said.speed, said.activities, at
         )

@@ -34,6 +34,8 @@ class Core:
         self.peers = Peers() if peers is None else peers
         self.names: dict[NodeId, str] = {}
         """Of every node ever seen in this life."""
+        self.vanished: dict[NodeId, float] = {}
+        """Peers whose process seems to have ended, and since when; until they are heard of, or down."""
         self.jobs: dict[JobId, Job] = {}
         self.dropped: dict[JobId, None] = {}
         """Jobs forgotten in this life, not to be taken up again."""
@@ -118,7 +120,11 @@ class Core:
 
     def live_keepers(self, job: Job) -> list[NodeId]:
         """The other keepers that are there."""
-        return [node for node in job.keepers if node != self.me and node in self.peers]
+        return [
+            node
+            for node in job.keepers
+            if node != self.me and node in self.peers and node not in self.vanished
+        ]
 
     def myself(self) -> PeerInfo:
         """This node, as the others know it."""

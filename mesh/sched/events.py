@@ -94,6 +94,14 @@ class PeerDown:
 
 
 @dataclass(frozen=True, slots=True)
+class PeerVanished:
+    """Its connection broke and nobody listens at its address: its process has ended, in all likelihood, long
+    before gossip may say so. Nothing is lost where that is wrong, but work may be done twice."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
 class SetCapacity:
     """What this node offers. `units`: how many render at once, normally 1, for a unit uses all threads;
     0 stops taking work (an artist at the machine)."""

@@ -43,6 +43,10 @@ class Claim:
     at: float
     """When it was said, on this node's clock."""
 
+    def lapse(self) -> None:
+        """It vouches for nothing any more, until something newer is said."""
+        self.spans, self.spare, self.activities = IntervalSet(), 0, ()
+
 
 @dataclass(slots=True)
 class Run:

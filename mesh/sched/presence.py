@@ -51,6 +51,7 @@ class Presence:
         if node not in core.peers:
             return
         core.peers.drop(node)
+        core.vanished.pop(node, None)
         self._parts.rescue.on_peer_down(node)
         self._parts.lender.on_peer_down(node)
         self._parts.thief.on_peer_down(node)
@@ -61,6 +62,18 @@ class Presence:
             if job.facts.failed_by:
                 self._parts.books.reconsider_blocks(job)
         core.wake(("recopy", node), core.now + core.config.recopy_seconds)
+
+    def peer_vanished(self, node: NodeId) -> None:
+        """It stays a peer, for gossip decides that; but nobody waits for what it has in hand."""
+        core = self._core
+        if node not in core.peers or node in core.vanished:
+            return
+        core.vanished[node] = core.now
+        self._parts.rescue.on_peer_vanished(node)
+        self._parts.lender.on_peer_down(node)
+        self._parts.thief.on_peer_down(node)
+        for job in core.jobs.values():
+            self._parts.replication.on_peer_down(job, node)
 
     def leave(self) -> None:
         """Hands everything back that is not rendered yet."""

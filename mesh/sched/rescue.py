@@ -2,7 +2,8 @@
 
 What a dead node vouched for is adopted at once by whoever lent it, and otherwise by the keepers in an order
 that all agree on, a fraction of a second apart, so that the first one's claims keep the others from doing
-it too. Everything else that is found unclaimed for a while, whatever the reason, goes the same way.
+it too. A node whose process has ended (`PeerVanished`) need not be declared dead first. Everything else that is
+found unclaimed for a while, whatever the reason, goes the same way.
 """
 
 from __future__ import annotations
@@ -23,16 +24,29 @@ class Rescue:
         """What dead nodes vouched for, until it is this keeper's turn."""
 
     def on_peer_down(self, node: NodeId) -> None:
-        core = self._core
-        for job in core.jobs.values():
+        for job in self._core.jobs.values():
             claim = job.claims.pop(node, None)
-            if claim is None or not claim.spans or job.ended:
-                continue
-            core.touch(job)
-            if core.keeps(job):
-                self._left[job.id, node] = claim.spans
-                wait = core.config.rescue_seconds * (1 + self._rank(job, node))
-                core.wake(("adopt", job.id, node), core.now + wait)
+            if claim is not None:
+                self._leave(job, node, claim.spans)
+
+    def on_peer_vanished(self, node: NodeId) -> None:
+        for job in self._core.jobs.values():
+            claim = job.claims.get(node)
+            if claim is not None:
+                left = claim.spans
+                claim.lapse()
+                self._leave(job, node, left)
+
+    def _leave(self, job: Job, node: NodeId, spans: IntervalSet) -> None:
+        """`spans` are to be adopted when it is this keeper's turn."""
+        core = self._core
+        if not spans or job.ended:
+            return
+        core.touch(job)
+        if core.keeps(job):
+            self._left[job.id, node] = spans
+            wait = core.config.rescue_seconds * (1 + self._rank(job, node))
+            core.wake(("adopt", job.id, node), core.now + wait)
 
     def on_turn(self, job: Job, node: NodeId) -> None:
         """Nobody before this keeper has taken over all that `node` left."""
@@ -66,9 +80,7 @@ class Rescue:
         core = self._core
         for node, claim in list(job.claims.items()):
             if core.now - claim.at > core.config.lease_seconds and claim.spans:
-                claim.spans = IntervalSet()
-                claim.spare = 0
-                claim.activities = ()
+                claim.lapse()
                 core.story.tell(core.now, job.id, [(0, job.layout.total)], f"{node.hex()[:8]} fell silent")
 
     def _yield_clashes(self, job: Job) -> None:

@@ -58,6 +58,7 @@ SchedEvent = (
     | ev.PeerUp
     | ev.PeerChanged
     | ev.PeerDown
+    | ev.PeerVanished
     | ev.SetCapacity
     | ev.ActOnJob
     | ev.RetryJob
@@ -135,6 +136,7 @@ class Scheduler:
                 if alarm is not None:
                     self._alarms.ring(alarm)
             case MessageReceived(sender, message):
+                core.vanished.pop(sender, None)
                 self._inbox.receive(sender, message)
             case SendFailed(to, message):
                 self._inbox.returned(to, message)
@@ -165,6 +167,8 @@ class Scheduler:
                 self._presence.peer_changed(peer)
             case ev.PeerDown(node):
                 self._presence.peer_down(node)
+            case ev.PeerVanished(node):
+                self._presence.peer_vanished(node)
             case ev.SetCapacity():
                 core.capacity = event
                 self._parts.thief.stir()

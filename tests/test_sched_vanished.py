@@ -1,0 +1,93 @@
+"""A node whose process has ended, as a refused connection tells, loses its work long before gossip declares it dead."""
+
+from __future__ import annotations
+
+from mesh.model.ids import Boot, JobId, NodeId
+from mesh.model.policy import JobPolicy
+from mesh.sched.config import SchedConfig
+from mesh.sched.events import PeerDown, PeerVanished, WorkReassigned
+from mesh.wire.jobs import Edit, EditName, JobOffer
+from mesh.wire.ledger import ClaimSet, LedgerDelta
+from mesh.wire.stealing import GrantTaken, StealGrant
+from tests.test_sched_protocol import ME, A, B, Bench, request, sent, told
+from tools.sim.farm import job_id, manifest
+
+
+def keeper() -> tuple[Bench, JobId]:
+    """A node that renders nothing and keeps the ledger of B's job of two frames of 16 buckets, as B does."""
+    bench = Bench(units=0)
+    bench.peer(A)
+    bench.peer(B)
+    of = manifest(frames=2, buckets=16)
+    keepers = Edit(EditName.KEEPERS, b"", 1, B, nodes=(B, ME))
+    bench.hear(B, JobOffer(job_id(of), of, JobPolicy(), B, b"", (keepers,)))
+    return bench, job_id(of)
+
+
+def claims(job: JobId, node: NodeId, stamp: int, *spans: int, age: float = 0.0) -> LedgerDelta:
+    return LedgerDelta(job, (), (ClaimSet(node, Boot(1), stamp, age, spans, 0, 1.0),))
+
+
+def reassigned(bench: Bench, seconds: float) -> int:
+    """Buckets that this node takes over within that time."""
+    return sum(each.buckets for each in told(bench.wait(seconds), WorkReassigned))
+
+
+def test_a_lender_takes_back_at_once_what_a_vanished_thief_had() -> None:
+    bench = Bench()
+    job = bench.submit(manifest(frames=8, buckets=4))
+    bench.peer(A)
+    (grant,) = sent(bench.hear(A, request(job)), StealGrant)
+    bench.hear(A, GrantTaken(job, grant.request))
+    bench.hear(A, claims(job, A, 1, *grant.spans))
+    size = grant.spans[1] - grant.spans[0]
+    assert told(bench.tell(PeerVanished(A)), WorkReassigned) == [WorkReassigned(job, A, size, size // 4)]
+    # and once only
+    assert not told(bench.tell(PeerVanished(A)) + bench.tell(PeerDown(A)), WorkReassigned)
+    assert reassigned(bench, 3.0) == 0
+
+
+def test_a_keeper_takes_over_what_a_vanished_node_vouched_for() -> None:
+    bench, job = keeper()
+    bench.hear(B, claims(job, B, 1, 16, 32))
+    bench.hear(A, claims(job, A, 1, 0, 16))
+    bench.tell(PeerVanished(A))
+    assert reassigned(bench, 1.0) == 16
+
+
+def test_old_words_of_a_vanished_node_count_no_more_when_others_pass_them_on() -> None:
+    bench, job = keeper()
+    bench.hear(A, claims(job, A, 1, 0, 16))
+    bench.hear(B, claims(job, B, 1, 16, 32))
+    bench.tell(PeerVanished(A))
+    bench.hear(B, claims(job, A, 2, 0, 16, age=0.5))
+    assert reassigned(bench, 1.0) == 16
+
+
+def test_a_vanished_node_that_speaks_again_has_its_say() -> None:
+    bench, job = keeper()
+    bench.hear(B, claims(job, B, 1, 16, 32))
+    bench.tell(PeerVanished(A))
+    bench.hear(A, claims(job, A, 1, 0, 16))
+    assert reassigned(bench, 3.0) == 0
+
+
+def test_a_vanished_node_that_others_still_hear_has_its_say() -> None:
+    bench, job = keeper()
+    bench.hear(B, claims(job, B, 1, 0, 32))
+    bench.tell(PeerVanished(A))
+    bench.wait(2.0)
+    # given news of it that are younger than its end
+    bench.hear(B, claims(job, A, 1, 0, 16, age=0.1))
+    bench.hear(B, claims(job, B, 2, 16, 32))
+    assert reassigned(bench, 3.0) == 0
+
+
+def test_a_vanished_node_is_not_asked_to_take_over_first() -> None:
+    # given that B, a keeper, has vanished too
+    bench, job = keeper()
+    bench.hear(A, claims(job, A, 1, 0, 32))
+    bench.tell(PeerVanished(B))
+    bench.tell(PeerVanished(A))
+    # then this keeper is the first in the order of those left, whatever that was before
+    assert reassigned(bench, SchedConfig().rescue_seconds) == 32
