@@ -47,8 +47,8 @@ from tools.namespaces import Network
 from tools.netns_mesh import NetnsMesh, NeverCame, wait_until
 
 NODES = ("ada", "grace", "linus", "mary", "alan")
-FRAMES = 10
-SETTINGS = RenderSettings(width=384, height=216, samples=16)
+FRAMES = 30
+SETTINGS = RenderSettings(width=256, height=128, samples=16)
 SKY = "sky"
 BUCKETS = FRAMES * Grid(SETTINGS.width, SETTINGS.height, SETTINGS.bucket).count
 LOOK_SECONDS = 0.02

@@ -29,6 +29,14 @@ class Connection:
 class Connections:
     _open: dict[tuple[int, int], Connection] = field(default_factory=dict)
 
+    def partners(self, index: int, life: int) -> list[int]:
+        """Who has a connection with that life of a host."""
+        found: dict[int, None] = {}
+        for (source, to), connection in self._open.items():
+            if not connection.broken and (index, life) in zip((source, to), connection.lives, strict=True):
+                found[to if source == index else source] = None
+        return list(found)
+
     def between(self, source: int, to: int, lives: tuple[int, int], now: float) -> tuple[Connection, bool]:
         """The connection from `source` to `to`, and whether it has to be dialled anew."""
         connection = self._open.get((source, to))

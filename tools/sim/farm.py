@@ -22,6 +22,7 @@ from mesh.sched.events import (
     PeerDown,
     PeerInfo,
     PeerUp,
+    PeerVanished,
     Restore,
     SetCapacity,
     Start,
@@ -33,6 +34,7 @@ from mesh.sched.peers import Peers
 from mesh.sched.scheduler import Scheduler
 from mesh.wire.base import Message
 from mesh.wire.gossip import EngineBuild
+from tools.sim.connections import REFUSED
 from tools.sim.farm_world import Disk, FarmWorld, pixels_of
 from tools.sim.host import Birth, Host, Place, place
 from tools.sim.log import Log
@@ -163,6 +165,8 @@ class Farm:
                     self._learn(who.place.index, whom.place.index)
 
     def kill(self, index: int) -> None:
+        for host in self.simulation.connected_with(index):
+            self.simulation.deliver(host, PeerVanished(self.node(index)), REFUSED)
         self.simulation.kill(index)
         for host in self.hosts:
             if host.place.index != index:

@@ -2,9 +2,9 @@
 
 For half a minute messages are lost, late, and delivered though their sender is told otherwise; half of the
 one-way links fail and come back; half of the nodes are killed and born again over and over, records torn off
-their disks; others stand still, are slow, or have full disks, or fail units. Then all that ends, and: no unit is lost,
-what was accepted is what one node alone would have rendered and can be had, all keepers agree, and nobody is
-left with anything under way.
+their disks; others stand still, are slow, have full disks, fail units, or take a living node's process for ended.
+Then all that ends, and: no unit is lost, what was accepted is what one node alone would have rendered and can be
+had, all keepers agree, and nobody is left with anything under way.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import partial
 
 from mesh.model.ids import JobId
 from mesh.sched.config import SchedConfig
-from mesh.sched.events import RetryJob
+from mesh.sched.events import PeerVanished, RetryJob
 from tools.sim.farm import LIMIT, Farm, farm, manifest, settle
 from tools.sim.log import Log
 
@@ -42,6 +42,7 @@ def storm(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
         partial(_fill_disk, made, rng.choice(others), rng.uniform(1.0, 10.0)),
         partial(_swizzle, made, rng.uniform(1.0, 8.0)),
         partial(_cut, made, rng.sample(range(nodes), rng.randrange(1, nodes)), rng.uniform(1.0, 8.0)),
+        *[partial(_mistake, made, *rng.sample(range(nodes), 2)) for _ in range(nodes)],
     ]
     for act in acts:
         simulation.at(simulation.now + rng.uniform(0.0, STORM_SECONDS), act)
@@ -80,6 +81,12 @@ def _toggle(made: Farm, index: int) -> None:
 def _stop(made: Farm, index: int, seconds: float) -> None:
     made.simulation.pause(index)
     made.simulation.at(made.simulation.now + seconds, partial(made.simulation.resume, index))
+
+
+def _mistake(made: Farm, who: int, whom: int) -> None:
+    """A firewall refuses where a node listens."""
+    if made.hosts[who].running:
+        made.simulation.deliver(made.hosts[who], PeerVanished(made.node(whom)))
 
 
 def _fill_disk(made: Farm, index: int, seconds: float) -> None:

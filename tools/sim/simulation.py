@@ -131,6 +131,11 @@ class Simulation:
         host.forget()
         self.world.killed(self, host)
 
+    def connected_with(self, index: int) -> list[Host]:
+        """Those who notice when this host's process ends: its connections break."""
+        partners = self._connections.partners(index, self.hosts[index].life)
+        return [self.hosts[each] for each in partners if self.network.connectable(index, each)]
+
     def pause(self, index: int) -> None:
         """SIGSTOP: nothing runs, the clock goes on, datagrams fill the socket."""
         self.hosts[index].paused = True
