@@ -6,6 +6,7 @@ from mesh.model.ids import Boot, JobId, NodeId
 from mesh.model.policy import JobPolicy
 from mesh.sched.config import SchedConfig
 from mesh.sched.events import PeerDown, PeerVanished, WorkReassigned
+from mesh.sched.peers import rendezvous
 from mesh.wire.jobs import Edit, EditName, JobOffer
 from mesh.wire.ledger import ClaimSet, LedgerDelta
 from mesh.wire.stealing import GrantTaken, StealGrant
@@ -83,11 +84,18 @@ def test_a_vanished_node_that_others_still_hear_has_its_say() -> None:
     assert reassigned(bench, 3.0) == 0
 
 
-def test_a_vanished_node_is_not_asked_to_take_over_first() -> None:
-    # given that B, a keeper, has vanished too
+def test_a_vanished_keeper_is_not_waited_for() -> None:
+    # given a node whose work B would be the first to take over
     bench, job = keeper()
-    bench.hear(A, claims(job, A, 1, 0, 32))
+    gone = next(
+        NodeId(bytes([n]) * 32)
+        for n in range(1, 50)
+        if rendezvous(NodeId(bytes([n]) * 32), [ME, B], 1) == [B]
+    )
+    bench.peer(gone)
+    bench.hear(gone, claims(job, gone, 1, 0, 32))
+    # when both vanish
     bench.tell(PeerVanished(B))
-    bench.tell(PeerVanished(A))
-    # then this keeper is the first in the order of those left, whatever that was before
+    bench.tell(PeerVanished(gone))
+    # then it is this keeper's turn at once
     assert reassigned(bench, SchedConfig().rescue_seconds) == 32
