@@ -80,7 +80,7 @@ class Inbox:
             case LedgerVector():
                 self._parts.replication.on_vector(job, sender, message)
             case JobSummary():
-                elsewhere = self._parts.replication.on_summary(job, message)
+                elsewhere = self._parts.replication.on_summary(job, sender, message)
                 self._parts.runner.withdraw(job, elsewhere)
                 self._parts.market.hear(sender, message.hints)
                 job.hinted_at = core.now

@@ -262,9 +262,10 @@ class Job:
         size = self.layout.buckets
         return len({place for a, b in spans for place in range(a // size, (b - 1) // size + 1)})
 
-    @property
-    def state(self) -> JobState:
-        if self.finished:
+    def state(self, follows: bool) -> JobState:
+        """How it stands. To a node that `follows` the ledger it is done once all results are known here, so that
+        they can be had; others take a keeper's word."""
+        if self.facts.complete or (self.summary_finished and not follows):
             failed = self.facts.failed or self.summary_failed
             return JobState.FAILED if failed else JobState.DONE
         if self.cancelled:

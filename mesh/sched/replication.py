@@ -237,6 +237,8 @@ class Replication:
             for other in core.live_keepers(job)[:_CATCH_UP]:
                 self.compare(job, other)
             job.claims_dirty = True
+            if job.summary_finished:
+                self._books.reopened(job)  # from here on its own ledger says whether it is done
         elif not keeps:
             if job.kept_before:
                 job.home = None
@@ -254,13 +256,19 @@ class Replication:
             job.watching_until = core.now + core.config.watch_seconds
             self.compare(job, rendezvous(core.me, keepers, 1)[0], watch=True)
 
-    def on_summary(self, job: Job, summary: JobSummary) -> IntervalSet:
+    def on_summary(self, job: Job, sender: NodeId, summary: JobSummary) -> IntervalSet:
         """Returns what of this node's work others have done."""
+        core = self._core
         if summary.done > job.summary_done:
-            job.worked_at = self._core.now
+            job.worked_at = core.now
+        if core.follows(job):
+            # The ledger itself is here, or on its way: done is what it says, and nothing is before it does.
+            if summary.finished and not job.facts.complete:
+                self.compare(job, sender)
+        else:
+            job.summary_finished = summary.finished
         job.summary_done = summary.done
         job.summary_failed = summary.failed
-        job.summary_finished = summary.finished
         elsewhere = from_numbers(summary.done_spans, job.layout.total)
         job.holdings.release(elsewhere, UnitState.PUBLISHED)
         return elsewhere

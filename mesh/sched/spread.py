@@ -21,6 +21,8 @@ from mesh.wire.records import JobRecord
 
 _MAX_BRIEFS = 4096
 _MAX_REFUSED = 256
+_URGENT = (EditName.CANCELLED, EditName.PAUSED)
+"""What is to stop all nodes at once."""
 _MAX_INHERITED = 8
 """Stretches of the row that a node answers for in one job: its own, and those of heads that were not there."""
 _ABOVE_ALL = b"\xff" * 512
@@ -158,16 +160,21 @@ class Spread:
         jobs = list(self._core.jobs.values())[-_MAX_BRIEFS:]
         return JobsKnown(tuple(JobBrief(job.id, job.edits.brief()) for job in jobs), answer)
 
-    def _audience(self, job: Job, sender: NodeId | None) -> list[NodeId]:
-        """Whom to pass edits on to: everybody in a small mesh; else the keepers and a few at random."""
+    def _audience(self, job: Job, sender: NodeId | None, urgent: bool) -> list[NodeId]:
+        """Whom to pass edits on to: everybody in a small mesh; else the keepers and a few at random. What is
+        urgent goes more ways than one, for any connection may stand still for a second where packets are
+        lost; keepers tell all who work on the job."""
         core = self._core
-        if len(core.peers) <= core.config.spread_all:
-            nodes = core.peers.nodes() if sender is None else []
-        else:
+        if sender is None and len(core.peers) <= core.config.spread_all:
+            return core.peers.nodes()
+        nodes: list[NodeId] = []
+        if urgent or len(core.peers) > core.config.spread_all:
             nodes = core.peers.sample(core.rng, core.config.spread)
-            if sender is None:
-                nodes = list(dict.fromkeys([*core.live_keepers(job), *nodes]))
-        return [node for node in nodes if node != sender]
+        if sender is None:
+            nodes += core.live_keepers(job)
+        if urgent and core.keeps(job):
+            nodes += [node for node, claim in job.claims.items() if claim.spans and node in core.peers]
+        return [node for node in dict.fromkeys(nodes) if node != sender]
 
     # --- edits --------------------------------------------------------------------------------------
 
@@ -209,7 +216,8 @@ class Spread:
                 core.notify(JobEdited(job.id, edit))
                 core.notify(JobChanged(job.id))
         message = JobEdits(job.id, job.edits.all())
-        for node in self._audience(job, sender):
+        urgent = any(edit.name in _URGENT for edit in news)
+        for node in self._audience(job, sender, urgent):
             core.send(node, message)
 
     # --- keepers ------------------------------------------------------------------------------------

@@ -248,7 +248,7 @@ class Views:
             manifest=job.manifest,
             policy=job.policy,
             submitter=job.submitter,
-            state=job.state,
+            state=job.state(follows),
             frames_done=whole_frames,
             frames_failed=facts.frames_failed,
             buckets_total=job.layout.total,

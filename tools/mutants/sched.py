@@ -15,6 +15,8 @@ _CONSTRAINTS = "tests/test_sched_constraints.py"
 _LIMITS = "tests/test_sched_limits.py"
 _TELLING = "tests/test_sched_telling.py"
 _RELIEF = "tests/test_sched_relief.py"
+_DONE = "tests/test_sched_done.py"
+_STEERING = "tests/test_sched_steering.py -k 'not second'"
 _RIGHTS = "tests/test_node_rights.py"
 
 
@@ -132,6 +134,23 @@ MUTANTS = (
     _mutant(
         "straggler-not-named", "lender", "hint or self._relief.straggler(job, thief, pace)", "hint", _RELIEF
     ),
+    _mutant(
+        "done-by-hearsay",
+        "replication",
+        "        if core.follows(job):\n            # The",
+        "        if False:\n            # The",
+        _DONE,
+    ),
+    _mutant(
+        "done-before-the-results",
+        "job",
+        "self.summary_finished and not follows",
+        "self.summary_finished",
+        _DONE,
+    ),
+    _mutant("word-of-dead-keepers", "replication", "if job.summary_finished:", "if False:", _DONE),
+    _mutant("cancel-goes-one-way", "spread", "if urgent or len(", "if len(", _STEERING),
+    _mutant("cancel-misses-workers", "spread", "if urgent and core.keeps(job):", "if False:", _STEERING),
     _mutant("limit-ignored", "runner", "job.startable()", "job.holdings.owned", _CONSTRAINTS),
     _mutant("barred-node-renders-on", "ends", "            self._step_aside(job)\n", "", _CONSTRAINTS),
     _mutant(

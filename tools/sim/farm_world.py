@@ -195,6 +195,11 @@ class FarmWorld:
                 return True
         return False
 
+    @property
+    def rendering(self) -> list[int]:
+        """The hosts whose engines have something to render."""
+        return [index for index, engine in self._engines.items() if engine]
+
     # --- engines ------------------------------------------------------------------------------------
 
     def _engine(self, host: Host) -> dict[Attempt, Rendering]:

@@ -15,6 +15,7 @@ from tools.sim import (
     farm_scenarios,
     gossip_scenarios,
     slow_scenarios,
+    steering_scenarios,
     whole_scenarios,
 )
 from tools.sim.log import Log
@@ -40,6 +41,7 @@ SCENARIOS: dict[str, Scenario] = {
         audit_scenarios.STORIES,
         disk_scenarios.STORIES,
         slow_scenarios.STORIES,
+        steering_scenarios.STORIES,
         whole_scenarios.STORIES,
     )
     for name, (nodes, story) in stories.items()
