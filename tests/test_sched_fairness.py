@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mesh.model.ids import JobId
 from mesh.sched.fairness import Demand, due, whole
-from tools.sim.farm_scenarios import ORACLES
+from tools.sim.farm_shares import ORACLES
 
 ENOUGH = 1e9
 

@@ -15,7 +15,7 @@ from mesh.model.ids import JobId
 from mesh.wire.codec import encode
 from tools.bench_report import Case, cost, rate
 from tools.sim.farm import Farm, farm, manifest
-from tools.sim.farm_scenarios import capped, shares
+from tools.sim.farm_shares import capped, shares
 
 SIZES = {(100, 20): 97.0, (1000, 10): 90.0, (1200, 5): 0.0, (10_000, 4): 70.0}
 """(nodes, frames for each): the part of the ideal that is asked for, in percent; 0 where none is."""

@@ -97,6 +97,9 @@ class Core:
     def waiting_for(self, alarm: Alarm) -> bool:
         return alarm in self._alarms
 
+    def alarms_set(self) -> int:
+        return len(self._alarms)
+
     def ahead(self) -> float:
         """So many seconds before the end of a unit the next work is asked for."""
         return max(self.config.prefetch_seconds, 3 * self.costs.latest)

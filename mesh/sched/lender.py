@@ -127,7 +127,8 @@ class Lender:
         loan = self._loan(job, sender, request)
         if loan is not None:
             job.holdings.release(self._still_lent(job, loan))
-            job.lent_to.setdefault(sender, IntervalSet()).add_all(loan.spans)
+            if not job.ended:
+                job.lent_to.setdefault(sender, IntervalSet()).add_all(loan.spans)
             self._core.claims_changed(job)
         self._relief.on_taken(job, sender, request)
 

@@ -69,6 +69,9 @@ SchedEvent = (
     | ev.Woke
 )
 
+_QUIET_ALARMS = 4
+"""That each job, and the node itself, may have set while nothing happens."""
+
 
 class Scheduler:
     """`rng` is the only source of chance; `boot` must be larger than in every earlier life of `me`."""
@@ -122,9 +125,12 @@ class Scheduler:
         for job in self._core.jobs.values():
             assert not job.holdings, "something is still held"
             assert not (job.runs or job.loans or job.heirs or job.unpublished), "something is still under way"
+            assert not (job.lent_to or job.fresh_claims), "something is still expected or to be said"
             known = sum(map(self._core.alive, job.claims))
             assert known == len(job.claims), "a node that is gone still has a claim"
         assert not self._parts.copies.busy, "copies are still being made"
+        most = _QUIET_ALARMS * (1 + len(self._core.jobs))
+        assert self._core.alarms_set() <= most, "alarms pile up"
 
     # --- events -------------------------------------------------------------------------------------
 

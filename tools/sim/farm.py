@@ -328,6 +328,12 @@ def farm(
     return made
 
 
+def begin(made: Farm) -> None:
+    """Everybody runs for a second and knows everybody."""
+    made.start_all()
+    made.simulation.run(1.0)
+
+
 def settle(made: Farm, job: JobId, seconds: float = 30.0) -> None:
     """After the end: ledgers agree, and every result is held twice where two nodes run."""
     made.simulation.run(made.simulation.now + seconds)
