@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from mesh.model.ids import Boot, JobId, NodeId
 from mesh.model.policy import JobPolicy
+from mesh.model.units import Unit
 from mesh.sched.config import SchedConfig
 from mesh.sched.events import PeerDown, PeerVanished, WorkReassigned
 from mesh.sched.peers import rendezvous
 from mesh.wire.jobs import Edit, EditName, JobOffer
-from mesh.wire.ledger import ClaimSet, LedgerDelta
+from mesh.wire.ledger import Activity, ClaimSet, LedgerDelta
 from mesh.wire.stealing import GrantTaken, StealGrant
 from tests.test_sched_protocol import ME, A, B, Bench, request, sent, told
 from tools.sim.farm import job_id, manifest
@@ -99,3 +100,26 @@ def test_a_vanished_keeper_is_not_waited_for() -> None:
     bench.tell(PeerVanished(gone))
     # then it is this keeper's turn at once
     assert reassigned(bench, SchedConfig().rescue_seconds) == 32
+
+
+def test_what_a_vanished_node_was_rendering_goes_first() -> None:
+    # given a node that renders the first frame of eight and has lent the last four to A, who renders the last but one
+    bench = Bench()
+    job = bench.submit(manifest(frames=8, buckets=4))
+    bench.peer(A)
+    running = bench.render()
+    (grant,) = sent(bench.hear(A, request(job)), StealGrant)
+    assert grant.spans == (16, 32)
+    bench.hear(A, GrantTaken(job, grant.request))
+    activity = Activity(Unit(7, 0, 4), 0.5, 1.0)
+    nonsense = Activity(Unit(99, 0, 4), 0.5, 1.0)
+    said = ClaimSet(A, Boot(1), 1, 0.0, grant.spans, 0, 1.0, (activity, nonsense))
+    bench.hear(A, LedgerDelta(job, (), (said,)))
+    # when A vanishes, and this node's slot is free again
+    bench.tell(PeerVanished(A))
+    bench.finish(running)
+    # then it renders what A had begun, and after that goes on in order
+    again = bench.render()
+    assert again.unit == Unit(7, 0, 4)
+    bench.finish(again)
+    assert bench.render().unit == Unit(2, 0, 4)

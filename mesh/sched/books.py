@@ -152,6 +152,7 @@ class Books:
                 span = job.layout.span(news.result.unit)
                 job.worked_at = core.now
                 job.holdings.release([span], UnitState.PUBLISHED)
+                job.interrupted.remove(*span)
                 core.story.tell(core.now, job.id, [span], f"published by {run.author.hex()[:8]}")
                 core.notify(ResultKnown(job.id, job.facts.result(len(job.facts.results) - 1)))
             for frame in news.frames_done:

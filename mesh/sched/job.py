@@ -182,6 +182,8 @@ class Job:
     """The keeper that this node reports to where it keeps no ledger itself."""
     stamp: int = 0
     claims_dirty: bool = False
+    interrupted: IntervalSet = field(default_factory=IntervalSet)
+    """What nodes that are gone were rendering, and nobody here has begun again."""
     orphans: Steady = field(default_factory=Steady)
     clashes: Steady = field(default_factory=Steady)
     copies: dict[Digest, Copy] = field(default_factory=dict)

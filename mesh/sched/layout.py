@@ -61,6 +61,16 @@ class Layout:
         base = self.place(unit.frame) * self.buckets
         return base + unit.start, base + unit.stop
 
+    def spans(self, units: Iterable[Unit]) -> IntervalSet:
+        """The positions of units that somebody else named; those that are not of the job are left out."""
+        known = IntervalSet()
+        for unit in units:
+            try:
+                known.add(*self.span(unit))
+            except KeyError:
+                continue
+        return known
+
     def unit(self, start: int, stop: int) -> Unit:
         """The unit of an interval that lies within one frame."""
         place, first = divmod(start, self.buckets)

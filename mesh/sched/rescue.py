@@ -11,7 +11,7 @@ from __future__ import annotations
 from mesh.model.ids import NodeId
 from mesh.sched.core import Core
 from mesh.sched.intervals import IntervalSet
-from mesh.sched.job import Job, Steady
+from mesh.sched.job import Claim, Job, Steady
 from mesh.sched.lender import Lender
 from mesh.sched.peers import mixed, rendezvous
 
@@ -27,15 +27,21 @@ class Rescue:
         for job in self._core.jobs.values():
             claim = job.claims.pop(node, None)
             if claim is not None:
-                self._leave(job, node, claim.spans)
+                self._leave(job, node, self._lapse(job, claim))
 
     def on_peer_vanished(self, node: NodeId) -> None:
         for job in self._core.jobs.values():
             claim = job.claims.get(node)
             if claim is not None:
-                left = claim.spans
-                claim.lapse()
-                self._leave(job, node, left)
+                self._leave(job, node, self._lapse(job, claim))
+
+    def _lapse(self, job: Job, claim: Claim) -> IntervalSet:
+        """The node does not vouch for its claim any more; what that named."""
+        left = claim.spans
+        begun = job.layout.spans(activity.unit for activity in claim.activities)
+        job.interrupted.add_all(begun.common(job.facts.missing))
+        claim.lapse()
+        return left
 
     def _leave(self, job: Job, node: NodeId, spans: IntervalSet) -> None:
         """`spans` are to be adopted when it is this keeper's turn."""
@@ -80,7 +86,7 @@ class Rescue:
         core = self._core
         for node, claim in list(job.claims.items()):
             if core.now - claim.at > core.config.lease_seconds and claim.spans:
-                claim.lapse()
+                self._lapse(job, claim)
                 core.story.tell(core.now, job.id, [(0, job.layout.total)], f"{node.hex()[:8]} fell silent")
 
     def _yield_clashes(self, job: Job) -> None:

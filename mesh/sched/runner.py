@@ -156,9 +156,11 @@ class Runner:
             core.wake(("ahead",), core.now + left - ahead)
 
     def _next(self, job: Job) -> Interval | None:
-        """The first piece of a frame that is owned and may be tried here."""
+        """The first piece of a frame that is owned and may be tried here; before all others, one that a node now
+        gone was rendering: its frame has waited long enough."""
         most = self._most_at_once(job)
-        for start, stop in job.startable():
+        startable = job.startable()
+        for start, stop in (*startable.common(job.interrupted), *startable):
             first = start
             while first < stop:
                 last = min(stop, job.layout.frame_end(first), first + most)
@@ -183,6 +185,7 @@ class Runner:
         core = self._core
         attempt = core.next_attempt()
         job.holdings.move([span], UnitState.OWNED, UnitState.RUNNING)
+        job.interrupted.remove(*span)
         queued = len(self._engine) >= core.capacity.units
         run = Run(job.id, attempt, span[0], span[1], span[1], core.now, core.now, queued=queued)
         job.runs[attempt] = self._engine[attempt] = run

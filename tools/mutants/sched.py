@@ -18,6 +18,7 @@ _RELIEF = "tests/test_sched_relief.py"
 _DONE = "tests/test_sched_done.py"
 _STEERING = "tests/test_sched_steering.py -k 'not second'"
 _RIGHTS = "tests/test_node_rights.py"
+_VANISHED = "tests/test_sched_vanished.py"
 
 
 def _mutant(name: str, module: str, old: str, new: str, tests: str = _PROTOCOL) -> Mutant:
@@ -42,6 +43,20 @@ MUTANTS = (
         "alarms",
         "self._parts.lender.on_grant_failed(job, NodeId(thief), request)",
         "pass",
+    ),
+    _mutant(
+        "vanished-node-keeps-its-work",
+        "presence",
+        "self._parts.rescue.on_peer_vanished(node)",
+        "pass",
+        _VANISHED,
+    ),
+    _mutant(
+        "old-words-bring-the-vanished-back",
+        "claims",
+        "at < core.vanished[said.node] + core.config.settle_seconds",
+        "False",
+        _VANISHED,
     ),
     _mutant("dead-thief-keeps-its-loot", "lender", "self.adopt_from(job, thief, lent)", "pass"),
     _mutant(
