@@ -16,7 +16,6 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -29,6 +28,7 @@ from mesh.blocks.errors import BlockAbsent, BlockCorrupt, DiskFull, WrongBytes
 from mesh.blocks.form import from_form, to_form
 from mesh.blocks.index import BlockIndex, Row
 from mesh.blocks.recipe import BLOCK_MAX, digest_of
+from mesh.blocks.syncs import Syncs
 from mesh.blocks.walk import present_blocks
 from mesh.model.ids import Digest
 from mesh.wire.blocks import BlockData
@@ -38,7 +38,6 @@ SMALL = 8192
 _GATHER = 8 << 20
 """Bytes of blocks that are held before they are handed to the index together."""
 _TOUCHES = 1000
-_SYNC_THREADS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +58,6 @@ class BlockShelf:
         self.capacity = capacity
         self._disk = disk or Disk()
         self._lock = threading.RLock()
-        self._flushing = threading.Lock()
-        self._unsynced: dict[Path, None] = {}
-        self._placed = 1
-        """How often blocks were put in their places; 1 for what an earlier use of this store left."""
-        self._flushed = 0
-        """So much of it is durable."""
         self._touched: dict[Digest, None] = {}
         self._guarded: Counter[Digest] = Counter()
         self._crowded_until = 0
@@ -77,6 +70,7 @@ class BlockShelf:
             self._index = BlockIndex(folder / "index.sqlite")
         except sqlite3.OperationalError as error:
             raise self._told(error, 1) from error
+        self._syncs = Syncs(self._disk, self._files, self._index.sync_path)
         self._mend()
 
     def __enter__(self) -> Self:
@@ -120,25 +114,10 @@ class BlockShelf:
     def flush(self) -> None:
         """Make everything stored so far survive a power cut. Threads that come while another one flushes need
         one more flush between them, not one each. Raises DiskFull."""
-        with self._lock:
-            wanted = self._placed
-        with self._flushing:
-            if self._flushed >= wanted:
-                return
-            with self._lock:
-                paths, self._unsynced = list(self._unsynced), {}
-                reached = self._placed
-            try:
-                self._sync_all(paths)
-                self._sync_all(list(dict.fromkeys(path.parent for path in paths)))
-                if paths:
-                    self._disk.sync(self._files)
-                self._disk.sync(self._index.sync_path)
-                self._flushed = reached
-            except OSError as error:
-                with self._lock:
-                    self._unsynced |= dict.fromkeys(paths)
-                raise self._told(error, 1) from error
+        try:
+            self._syncs.flush()
+        except OSError as error:
+            raise self._told(error, 1) from error
 
     # --- keeping and dropping -------------------------------------------------------------------------
 
@@ -243,16 +222,6 @@ class BlockShelf:
                 self._guarded = +self._guarded
                 self._touch(guarded)
 
-    def _sync_all(self, paths: Sequence[Path]) -> None:
-        """Many at once, so that the file system can commit them together."""
-        if len(paths) <= _SYNC_THREADS:
-            for path in paths:
-                self._disk.sync(path)
-            return
-        with ThreadPoolExecutor(_SYNC_THREADS) as pool:
-            for _ in pool.map(self._disk.sync, paths):
-                pass
-
     def _row(self, digest: Digest, data: bytes) -> Row:
         if len(data) > BLOCK_MAX:
             raise ValueError(f"a block of {len(data)} bytes")
@@ -303,8 +272,7 @@ class BlockShelf:
                 for source, target in moved:
                     self._disk.rename(target, source)
                 raise
-            self._unsynced |= dict.fromkeys(target for _, target in moved)
-            self._placed += 1
+            self._syncs.placed(target for _, target in moved)
 
     def _read(self, digest: Digest) -> tuple[BlockData, bytes]:
         with self._lock:

@@ -40,6 +40,7 @@ from mesh.model.ids import Boot, Digest, JobId, NodeId, short
 from mesh.net.beacons import FINGERPRINT_SIZE, Beacon, Beacons, Heard
 from mesh.net.door import Door
 from mesh.net.endpoint import Endpoint
+from mesh.node.awaited import Awaited
 from mesh.node.core import NodeCore
 from mesh.node.disk import NodeDisk
 from mesh.node.home import remember_peers
@@ -63,7 +64,6 @@ from mesh.wire.effects import (
     BlobFailed,
     BlobReady,
     Compare,
-    Fetch,
     KeepBlob,
     Notify,
     Persist,
@@ -112,8 +112,7 @@ class Node:
         self.changed = trio.Event()
         self.revision = 0
         self._endpoint = endpoint
-        self._waiting: dict[Digest, list[trio.Event]] = {}
-        self._failed_blobs: dict[Digest, str] = {}
+        self._awaited = Awaited(self.feed)
 
         self.disk = NodeDisk(
             resources.enter_context(BlockStore(paths.blocks(config.cache), config.cache.limit)),
@@ -319,11 +318,8 @@ class Node:
 
     def _notice(self, news: object) -> None:
         match news:
-            case BlobReady(root=root) | BlobFailed(root=root):
-                if isinstance(news, BlobFailed):
-                    self._failed_blobs[root] = news.reason
-                for event in self._waiting.pop(root, ()):
-                    event.set()
+            case BlobReady() | BlobFailed():
+                self._awaited.settle(news)
                 return
             case gossip.LeftMesh():
                 self.stopping.set()
@@ -348,12 +344,7 @@ class Node:
 
     async def fetch(self, root: Digest, holders: Sequence[NodeId]) -> str | None:
         """Have the whole blob on this disk. Returns None, or the reason why it cannot be had."""
-        event = trio.Event()
-        self._waiting.setdefault(root, []).append(event)
-        self._failed_blobs.pop(root, None)
-        self.feed(Fetch(root, tuple(holders)))
-        await event.wait()
-        return self._failed_blobs.pop(root, None)
+        return await self._awaited.fetch(root, holders)
 
     # --- housekeeping ---------------------------------------------------------------------------------
 
