@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mesh.engines.builtin_geometry import GeometryKeeper
 from mesh.engines.builtin_light import choose_pose, gather_lights
-from mesh.engines.builtin_materials import pack_materials
+from mesh.engines.builtin_materials import glass_iors, pack_materials
 from mesh.engines.builtin_notes import Names
 from mesh.model.layers import Layer
 from mesh.model.manifest import RenderSettings
@@ -100,7 +100,7 @@ def build(still: Still, settings: RenderSettings, environment: F32) -> World:
         Tables(
             camera_record(pose, settings.width, settings.height),
             make_filter(),
-            albedo_table(),
+            albedo_table(glass_iors(scene.materials)),
             names.object_hashes,
             names.material_hashes,
         ),

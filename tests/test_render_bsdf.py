@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mesh.render.albedo import albedo_table
+from mesh.render.albedo import GLASS, albedo_table
 from mesh.render.bsdf import Surface, make_lobes, sample_direction, value_and_density
 from mesh.render.kernel import kernel
 
@@ -29,8 +29,8 @@ LOBES = {
     "coated": surface(roughness=0.8, coat=1.0, coat_roughness=0.4),
     "cloth": surface(sheen_r=1.0, sheen_g=0.5, sheen_roughness=0.6),
     "thin": surface(transmission=1.0, roughness=0.6),
-    "glass": surface(transmission=1.0, volume=1.0, roughness=0.6),
-    "leaving-glass": surface(transmission=1.0, volume=1.0, roughness=0.6, entering=-1.0),
+    "glass": surface(transmission=1.0, volume=GLASS, roughness=0.6),
+    "leaving-glass": surface(transmission=1.0, volume=GLASS, roughness=0.6, entering=-1.0),
 }
 
 
@@ -64,7 +64,7 @@ def test_directions_are_drawn_with_the_stated_density(name: str, cosine: float) 
     counts, expected = np.zeros((RINGS, SECTORS), np.int64), np.zeros((RINGS, SECTORS))
 
     _measure(
-        albedo_table(),
+        albedo_table((1.5,)),
         LOBES[name],
         f32(np.sqrt(1 - cosine * cosine)),
         f32(cosine),

@@ -23,7 +23,7 @@ from mesh.engines.builtin_light import (
     read_environment,
     white_level,
 )
-from mesh.engines.builtin_materials import pack_materials
+from mesh.engines.builtin_materials import glass_iors, pack_materials
 from mesh.engines.builtin_notes import Names, frame_facts, seen_names
 from mesh.engines.builtin_outline import outline
 from mesh.engines.builtin_shutter import Moment, moments
@@ -74,6 +74,7 @@ class BuiltinRenderer:
         )
         self._environment = read_environment(scene_dir, self._scene, settings)
         self._materials = pack_materials(self._scene.materials, self._scene.images)
+        self._albedo = albedo_table(glass_iors(self._scene.materials))
         self._keeper = GeometryKeeper(self._scene)
         first = self._scene.at(0.0)
         start = self._keeper.place(first)
@@ -133,7 +134,7 @@ class BuiltinRenderer:
                 Tables(
                     camera_record(pose, settings.width, settings.height),
                     self._filter,
-                    albedo_table(),
+                    self._albedo,
                     names.object_hashes,
                     names.material_hashes,
                 ),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mesh.render import materials as table
+from mesh.render.albedo import GLASS
 from mesh.render.materials import Materials, absorption
 from mesh.render.textures import TextureUse, pack_images
 from mesh.scenes.description import Image, Material, Texture
@@ -18,13 +19,15 @@ _NEAR_ONE = 1.001
 
 def pack_materials(materials: Sequence[Material], images: Sequence[Image]) -> Materials:
     """The tables of all materials. Image lists are packed once for each way they are read (sRGB or linear)."""
-    packer = _Packer(images)
+    packer, glass = _Packer(images), glass_iors(materials)
     rows = max(len(materials), 1)
     factors = np.zeros((rows, table.FACTORS), np.float32)
     flags = np.full((rows, table.FLAGS), -1, np.int32)
     flags[:, : table.FIRST_TEXTURE] = 0
     for row, material in enumerate(materials):
         factors[row] = _factors(material)
+        if _is_glass(material):
+            factors[row, table.VOLUME] = GLASS + 2 * glass.index(_ior(material))
         flags[row, : table.FIRST_TEXTURE] = (
             int(material.alpha_mode),
             material.double_sided,
@@ -35,6 +38,20 @@ def pack_materials(materials: Sequence[Material], images: Sequence[Image]) -> Ma
             if texture is not None:
                 flags[row, table.FIRST_TEXTURE + column] = packer.use(texture, is_colour)
     return Materials(factors, flags, pack_images(packer.images, packer.uses))
+
+
+def glass_iors(materials: Sequence[Material]) -> tuple[float, ...]:
+    """The indices of refraction of all solid glass, in the order of its rows in the albedo table."""
+    return tuple(dict.fromkeys(_ior(m) for m in materials if _is_glass(m)))
+
+
+def _is_glass(material: Material) -> bool:
+    return material.transmission > 0.0 and material.thickness > 0.0
+
+
+def _ior(material: Material) -> float:
+    # KHR_materials_ior gives 0 the meaning of a perfect mirror; a very dense dielectric is as good.
+    return max(material.ior, _NEAR_ONE) if material.ior > 0.0 else 1e4
 
 
 def shines(material: Material) -> bool:
@@ -103,12 +120,11 @@ def _factors(m: Material) -> np.ndarray:
     f[table.METALLIC], f[table.ROUGHNESS], f[table.NORMAL_SCALE] = m.metallic, m.roughness, m.normal_scale
     f[table.EMISSIVE : table.EMISSIVE + 3] = m.emissive
     f[table.CUTOFF] = m.alpha_cutoff
-    # KHR_materials_ior gives 0 the meaning of a perfect mirror; a very dense dielectric is as good.
-    f[table.IOR] = max(m.ior, _NEAR_ONE) if m.ior > 0.0 else 1e4
+    f[table.IOR] = _ior(m)
     f[table.SPECULAR] = m.specular
     f[table.SPECULAR_COLOR : table.SPECULAR_COLOR + 3] = m.specular_color
     f[table.COAT], f[table.COAT_ROUGHNESS] = m.clearcoat, m.clearcoat_roughness
-    f[table.TRANSMISSION], f[table.THICKNESS] = m.transmission, m.thickness
+    f[table.TRANSMISSION] = m.transmission
     f[table.ABSORPTION : table.ABSORPTION + 3] = absorbed
     f[table.SHEEN : table.SHEEN + 3] = m.sheen_color
     f[table.SHEEN_ROUGHNESS] = m.sheen_roughness

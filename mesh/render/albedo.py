@@ -2,7 +2,8 @@
 
 A lobe that loses light to missing multiple scattering is scaled up by its own albedo (Turquin, "Practical
 Multiple Scattering Compensation for Microfacet Models", 2019); the layer under a lobe gets what the lobe
-leaves. Tables are (SIZE, SIZE) over the cosine's root and perceptual roughness, computed by the kernels they serve,
+leaves. Glass is one lobe of reflection and refraction, with tables for either side of each index of refraction
+in the scene. Tables are (SIZE, SIZE) over the cosine's root and perceptual roughness, computed by the kernels they serve,
 so they are the same bits on every machine.
 """
 
@@ -12,7 +13,7 @@ from functools import cache
 
 import numpy as np
 
-from mesh.render.fresnel import schlick_weight
+from mesh.render.fresnel import dielectric, schlick_weight
 from mesh.render.ggx import SMALLEST_ALPHA, sample_visible, stretched
 from mesh.render.kernel import kernel, step
 from mesh.render.math import HALF, ONE, PI, TWO, ZERO, reverse_bits, sincos_turns, sqrt
@@ -25,8 +26,10 @@ i32 = np.int32
 
 SIZE = 32
 _POINTS = 1024
-ALL, SLOPE, CLOTH = 0, 1, 2
-"""Rows of the table: GGX with F = 1; its part weighted by Schlick's (1 - cos)^5; sheen."""
+_GLASS_POINTS = 512
+ALL, SLOPE, CLOTH, GLASS = 0, 1, 2, 3
+"""Rows of the table: GGX with F = 1; its part weighted by Schlick's (1 - cos)^5; sheen; and from GLASS on two for each
+index of refraction, seen from outside and from inside."""
 
 
 @kernel
@@ -40,6 +43,41 @@ def _fill(table):
             table[ALL, row, column] = whole
             table[SLOPE, row, column] = slope
             table[CLOTH, row, column] = _cloth_entry(cosine, roughness)
+
+
+@kernel
+def _fill_glass(table, row, eta):
+    for line in range(SIZE):
+        cosine = f32(line) / f32(SIZE - 1)
+        cosine = max(cosine * cosine, f32(1e-4))
+        for column in range(SIZE):
+            roughness = f32(column) / f32(SIZE - 1)
+            alpha = max(roughness * roughness, SMALLEST_ALPHA)
+            table[row, line, column] = _glass_entry(cosine, alpha, eta)
+            table[row + 1, line, column] = _glass_entry(cosine, alpha, ONE / eta)
+
+
+@step
+def _glass_entry(cosine, alpha, eta):
+    """The mean over visible normals of what masking leaves of light reflected and refracted."""
+    sine = sqrt(max(ZERO, ONE - cosine * cosine))
+    length = stretched(sine, ZERO, cosine, alpha, alpha)
+    total = 0.0
+    for i in range(_GLASS_POINTS):
+        u = (f32(i) + HALF) / f32(_GLASS_POINTS)
+        v = to_unit(reverse_bits(u32(i))) + HALF / f32(_GLASS_POINTS)
+        hx, hy, hz = sample_visible(sine, ZERO, cosine, alpha, alpha, u, v)
+        oh = sine * hx + cosine * hz
+        fresnel, beyond = dielectric(oh, eta)
+        ix, iy, iz = TWO * oh * hx - sine, TWO * oh * hy, TWO * oh * hz - cosine
+        if iz > ZERO:
+            other = stretched(ix, iy, iz, alpha, alpha)
+            total += fresnel * iz * (cosine + length) / (iz * length + cosine * other)
+        k = oh / eta - beyond
+        ix, iy, iz = k * hx - sine / eta, k * hy, k * hz - cosine / eta
+        if iz < ZERO:
+            total += (ONE - fresnel) * TWO * (-iz) / (stretched(ix, iy, iz, alpha, alpha) - iz)
+    return f32(total / _GLASS_POINTS)
 
 
 @step
@@ -90,8 +128,10 @@ def directional_albedo(table, row, cosine, roughness):
 
 
 @cache
-def albedo_table() -> np.ndarray:
-    """The (3, SIZE, SIZE) float32 table."""
-    table = np.zeros((3, SIZE, SIZE), np.float32)
+def albedo_table(glass: tuple[float, ...] = ()) -> np.ndarray:
+    """The (GLASS + 2 n, SIZE, SIZE) float32 table for n indices of refraction."""
+    table = np.zeros((GLASS + 2 * len(glass), SIZE, SIZE), np.float32)
     _fill(table)
+    for place, ior in enumerate(glass):
+        _fill_glass(table, GLASS + 2 * place, f32(ior))
     return table

@@ -34,7 +34,8 @@ COAT_F0 = f32(0.04)
 
 
 class Surface(NamedTuple):
-    """A material after its textures: glTF's factors at one point. `volume` is 1 where thickness is given."""
+    """A material after its textures: glTF's factors at one point. `volume` is 0 for thin walls, and for solid glass
+    the row of the albedo table that has its index of refraction."""
 
     r: np.float32
     g: np.float32
@@ -116,8 +117,8 @@ def make_lobes(table, s, ox, oy, oz, gx, gy, gz, cx, cy, cz):
     ax = alpha + (ONE - alpha) * s.anisotropy * s.anisotropy
     ay = alpha
     dielectric_share = ONE - s.metallic
-    glass = dielectric_share * s.transmission * s.volume
-    thin = dielectric_share * s.transmission * (ONE - s.volume)
+    glass = dielectric_share * s.transmission if s.volume > ZERO else ZERO
+    thin = ZERO if s.volume > ZERO else dielectric_share * s.transmission
     below = ONE
     coat = ZERO
     if s.coat > ZERO:
@@ -177,6 +178,10 @@ def make_lobes(table, s, ox, oy, oz, gx, gy, gz, cx, cy, cz):
     weight_diff = diffuse * luminance(s.r, s.g, s.b)
     weight_thin = thin * luminance(s.r, s.g, s.b)
     weight_glass = glass * below
+    glass = weight_glass
+    if glass > ZERO:
+        row = np.int32(s.volume) + np.int32(0 if s.entering > ZERO else 1)
+        glass = glass / directional_albedo(table, row, oz, mean_rough)
     total = weight_spec + weight_diff + weight_thin + weight_glass + weight_coat + weight_cloth
     scale = ONE / max(total, f32(1e-9))
     normal_thin = thin / whole
@@ -185,7 +190,7 @@ def make_lobes(table, s, ox, oy, oz, gx, gy, gz, cx, cy, cz):
     return Lobes(
         ox, oy, oz, gx, gy, gz, ax, ay, stretched(ox, oy, oz, ax, ay), f0r, f0g, f0b, f90, spec_r, spec_g, spec_b,
         diffuse * s.r, diffuse * s.g, diffuse * s.b, normal_thin * s.r, normal_thin * s.g, normal_thin * s.b,
-        weight_glass, s.r, s.g, s.b, eta, coat, coat_alpha, cx, cy, cz,
+        glass, s.r, s.g, s.b, eta, coat, coat_alpha, cx, cy, cz,
         above * s.sheen_r, above * s.sheen_g, above * s.sheen_b, s.sheen_roughness,
         weight_spec * scale, weight_diff * scale, weight_thin * scale, weight_glass * scale,
         weight_coat * scale, weight_cloth * scale,

@@ -26,10 +26,10 @@ BASE, METALLIC, ROUGHNESS, NORMAL_SCALE, EMISSIVE, CUTOFF, IOR, SPECULAR, SPECUL
     12,
     13,
 )
-COAT, COAT_ROUGHNESS, TRANSMISSION, THICKNESS, ABSORPTION, SHEEN, SHEEN_ROUGHNESS = 16, 17, 18, 19, 20, 23, 26
+COAT, COAT_ROUGHNESS, TRANSMISSION, VOLUME, ABSORPTION, SHEEN, SHEEN_ROUGHNESS = 16, 17, 18, 19, 20, 23, 26
 ANISOTROPY, ANISOTROPY_COS, ANISOTROPY_SIN, FILM, FILM_IOR, FILM_MIN, FILM_MAX = 27, 28, 29, 30, 31, 32, 33
 FACTORS = 34
-"""Columns of the factors; ABSORPTION is Beer's coefficient in 1/m."""
+"""Columns of the factors; ABSORPTION is Beer's coefficient in 1/m, VOLUME solid glass's row of the albedo table, or 0."""
 ALPHA_MODE, DOUBLE_SIDED, UNLIT, EMITS, FIRST_TEXTURE = 0, 1, 2, 3, 4
 (
     BASE_MAP,
@@ -167,7 +167,7 @@ def surface_at(materials, material, spot, r, g, b, entering):
     transmission, volume = f[material, TRANSMISSION], ZERO
     if transmission > ZERO:
         transmission = transmission * _channel(materials, material, TRANSMISSION_MAP, spot, 0)
-        volume = ONE if f[material, THICKNESS] > ZERO else ZERO
+        volume = f[material, VOLUME]
     sheen_r, sheen_g, sheen_b = f[material, SHEEN], f[material, SHEEN + 1], f[material, SHEEN + 2]
     sheen_roughness = f[material, SHEEN_ROUGHNESS]
     if max(sheen_r, sheen_g, sheen_b) > ZERO:
