@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mesh.engines.adapter import EngineSession, UnitStopped, opener
+from mesh.engines.memory import SceneTooLarge, limit_memory, machine_memory
 from mesh.engines.protocol import (
     PAYLOAD_MAX,
     Close,
@@ -133,6 +134,9 @@ class Child:
         except MeshError as error:
             self.say(Refused(request.session, str(error)))
             return
+        except MemoryError:
+            self.say(Refused(request.session, _too_large(request.entry), elsewhere=True))
+            return
         self._sessions[request.session] = session
         self.say(Opened(request.session, session.warnings[:256]))
 
@@ -158,13 +162,18 @@ class Child:
         except OSError as error:
             self.say(Failed(number, f"the pixels could not be written to {request.target}: {error.strerror}"))
         except MemoryError:
-            self.say(Failed(number, "the renderer ran out of memory"))
+            self.say(Failed(number, "a frame of the scene does not fit into this machine's memory"))
         else:
             seconds = time.monotonic() - began
             self.say(Done(number, unit, seconds, payload if len(payload) <= PAYLOAD_MAX else None))
 
 
+def _too_large(entry: str) -> str:
+    return str(SceneTooLarge(entry=entry, total=machine_memory() / 1e9))
+
+
 def main() -> None:
+    limit_memory(machine_memory())
     # Whatever a library prints must not reach the pipe: give it standard error instead.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

@@ -297,11 +297,11 @@ class EngineHost:
                 self._fail(Attempt(number), reason, retryable)
             case Stopped(attempt=number):
                 self._tasks.pop(Attempt(number), None)
-            case Refused(session=session, reason=reason):
+            case Refused(session=session, reason=reason, elsewhere=elsewhere):
                 self._sessions = {k: s for k, s in self._sessions.items() if s != session}
                 self._latest = None
                 for attempt in [a for a, task in self._tasks.items() if task.session == session]:
-                    self._fail(attempt, reason, retryable=False)
+                    self._fail(attempt, reason, retryable=elsewhere)
             case Opened(session=session, warnings=warnings):
                 first = next((a for a, task in self._tasks.items() if task.session == session), None)
                 if first is not None:
@@ -331,6 +331,8 @@ class EngineHost:
         self._outgoing.clear()
         if returncode < 0:
             how = f"was ended by {signal.Signals(-returncode).name}"
+            if returncode == -signal.SIGKILL:
+                how += ", as systems do when memory runs out"
         else:
             how = f"ended with status {returncode}"
         rendered = next(iter(self._tasks), None)

@@ -82,10 +82,11 @@ class Opened(Message):
 
 @dataclass(frozen=True, slots=True)
 class Refused(Message):
-    """The scene cannot be opened, here or anywhere: the sentence says why."""
+    """The scene cannot be opened, here or, unless `elsewhere`, anywhere: the sentence says why."""
 
     session: int
     reason: LongText
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
