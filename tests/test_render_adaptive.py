@@ -1,0 +1,48 @@
+"""Adaptive sampling: a pixel takes samples until its own error is small, and decides that for itself alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from mesh.model.layers import ALWAYS
+from mesh.model.manifest import RenderSettings
+from mesh.model.units import Grid, Rect
+from mesh.render.sky import sky_map
+from tests.render_scenes import Still, build, even_light, facing, picture, quad, render
+from tests.test_render_exactness import still_life
+from tests.test_render_paths import WALL, matte
+
+SAMPLES = ALWAYS.index("samples.N")
+ASKED = RenderSettings(width=24, height=20, samples=512, max_depth=6, seed=5, clamp=0.0, noise=0.03)
+
+
+def test_where_there_is_no_noise_few_samples_are_taken() -> None:
+    wall = Still((quad(0, WALL),), (matte(0.0),), facing())
+    pixels = picture(wall, ASKED, even_light(1.0))
+    assert set(pixels[:, :, SAMPLES].ravel().tolist()) == {64.0}
+
+
+def test_noisy_pixels_take_more_samples_and_the_error_is_about_what_was_asked_for() -> None:
+    world = build(still_life(), ASKED, sky_map())
+    found = render(world, Rect(0, 0, 24, 20))
+    truth = picture(still_life(), replace(ASKED, noise=0.0, samples=4096, seed=77), sky_map())
+
+    taken = found[:, :, SAMPLES]
+    assert taken.min() < 128 < taken.max()
+    sure = taken < ASKED.samples
+    means = [image[:, :, :3].mean(axis=2)[sure] for image in (found, truth)]
+    error = np.abs(means[0] - means[1]) / (means[1] + 0.01)
+    assert np.median(error) < 1.3 * ASKED.noise
+
+
+def test_how_the_frame_is_cut_decides_nothing() -> None:
+    world = build(still_life(), ASKED, sky_map())
+    whole = render(world, Rect(0, 0, 24, 20))
+    grid = Grid(24, 20, 7)
+    patched = np.zeros_like(whole)
+    for index in reversed(range(grid.count)):
+        rect = grid.rect(index)
+        patched[rect.y0 : rect.y1, rect.x0 : rect.x1] = render(world, rect)
+    assert patched.tobytes() == whole.tobytes()
