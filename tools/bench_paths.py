@@ -154,7 +154,7 @@ def _write(scene: PathScene, target: Path) -> None:
 
 
 def _peak(renderer: Renderer, here: Path) -> float:
-    said, _ = _run(renderer, here, width=64, samples=1, half=0)
+    said, _ = run_renderer(renderer, here, width=64, samples=1, half=0)
     return said["peak_mb"]
 
 
@@ -162,7 +162,7 @@ def _measure(renderer: Renderer, scene: PathScene, here: Path) -> Measured:
     """The renderer's figures, measured in a process of its own."""
     kept = _kept(renderer, scene, here)
     half = 0 if kept.is_dir() else HALF * scene.samples
-    said, output = _run(renderer, here, WIDTH, scene.samples, half)
+    said, output = run_renderer(renderer, here, WIDTH, scene.samples, half)
     if half:
         kept.mkdir(parents=True)
         for number in range(2):
@@ -191,6 +191,9 @@ def _kept(renderer: Renderer, scene: PathScene, here: Path) -> Path:
     for array in sorted((here / "arrays").glob("*.npy")):
         digest.update(array.name.encode())
         digest.update(array.read_bytes())
+    said = json.loads((here / "arrays" / "scene.json").read_text())
+    # Where the image lies does not matter, and what it holds comes next.
+    digest.update(json.dumps(said | {"environment": ""}).encode())
     if scene.environment:
         digest.update((scene.folder / scene.environment).read_bytes())
     script = (Path(__file__).parent / renderer.script).read_bytes()
@@ -205,7 +208,7 @@ def _interpreter(renderer: Renderer) -> str:
     return os.environ.get(renderer.interpreter, sys.executable)
 
 
-def _run(
+def run_renderer(
     renderer: Renderer, here: Path, width: int, samples: int, half: int
 ) -> tuple[dict[str, float], Path]:
     """What the renderer's script says, and the folder of its pictures."""

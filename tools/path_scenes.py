@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from mesh.engines.builtin_geometry import GeometryKeeper
 from mesh.engines.builtin_light import choose_pose
+from mesh.engines.builtin_outline import outline
 from mesh.model.manifest import RenderSettings
 from mesh.scenes import open_scene
-from mesh.scenes.description import F32, AlphaMode, Instance, Material, Scene, Texture
+from mesh.scenes.description import F32, AlphaMode, Instance, Light, Material, Scene, Texture
 from mesh.scenes.studio.glb_writer import GlbWriter
 from mesh.scenes.studio.shapes import Shape
 from tools.ray_scenes import boulder, landscape
@@ -67,7 +68,7 @@ def many_lights(folder: Path) -> PathScene:
         x, z = number % 4 * 2.4 - 3.6, number // 4 * 2.4 - 2.4
         roots.append(file.add_node(f"boulder {number}", mesh=mesh, translation=[x, 0.9, z]))
     plain = {"pbrMetallicRoughness": {"baseColorFactor": [0.6, 0.6, 0.6, 1.0], "metallicFactor": 0.0}}
-    floor = file.add_mesh("floor", _square(12.0), file.add_material("floor", plain))
+    floor = file.add_mesh("floor", square(12.0), file.add_material("floor", plain))
     roots.append(file.add_node("floor", mesh=floor))
     for number in range(LIGHTS):
         colour = 0.3 + 0.7 * rng.random(3)
@@ -78,7 +79,7 @@ def many_lights(folder: Path) -> PathScene:
         strength = {
             "KHR_materials_emissive_strength": {"emissiveStrength": float(4.0 * 10.0 ** rng.random())}
         }
-        lamp = file.add_mesh("lamp", _square(0.12), file.add_material(f"lamp {number}", glow, strength))
+        lamp = file.add_mesh("lamp", square(0.12), file.add_material(f"lamp {number}", glow, strength))
         place = [float(rng.uniform(-6, 6)), float(rng.uniform(2.4, 4.0)), float(rng.uniform(-5, 5))]
         # Half a turn about x: lamps shine down.
         roots.append(file.add_node("lamp", mesh=lamp, translation=place, rotation=[1.0, 0.0, 0.0, 0.0]))
@@ -106,7 +107,7 @@ def hills(folder: Path) -> tuple[PathScene, int]:
     return PathScene("hills", folder, "hills.glb", 1), len(triangles)
 
 
-def _square(side: float) -> Shape:
+def square(side: float) -> Shape:
     half = side / 2.0
     corners = [(-half, 0.0, half), (half, 0.0, half), (half, 0.0, -half), (-half, 0.0, -half)]
     positions = np.array(corners, np.float32)
@@ -135,7 +136,8 @@ def write_for_peers(made: PathScene, settings: RenderSettings, target: Path) -> 
     scene = open_scene(made.folder / made.entry, scene="", clip="", variant="")
     snapshot = scene.at(0.0)
     placed = GeometryKeeper(scene).place(snapshot)
-    pose = choose_pose(snapshot, (placed.low, placed.high), settings, 1)
+    points = None if snapshot.cameras else outline(scene, snapshot)
+    pose = choose_pose(snapshot, (placed.low, placed.high), settings, 1, points)
 
     def save(name: str, array: NDArray[np.generic]) -> str:
         np.save(target / f"{name}.npy", array)
@@ -154,6 +156,7 @@ def write_for_peers(made: PathScene, settings: RenderSettings, target: Path) -> 
         "images": [save(f"image{n}", image.pixels) for n, image in enumerate(scene.images)],
         "materials": [_material(material) for material in scene.materials],
         "meshes": [_mesh(scene, instance, n, save) for n, instance in enumerate(snapshot.instances)],
+        "lamps": [_lamp(light) for light in snapshot.lights],
     }
     (target / "scene.json").write_text(json.dumps(document))
 
@@ -163,15 +166,38 @@ def _material(material: Material) -> dict[str, object]:
         return -1 if texture is None else texture.image
 
     return {
+        "model": _model(material),
         "base_color": material.base_color[:3],
         "base_color_image": image(material.base_color_texture),
         "alpha": material.base_color[3],
         "blend": material.alpha_mode is AlphaMode.BLEND,
+        "cutoff": material.alpha_cutoff if material.alpha_mode is AlphaMode.MASK else 0.0,
         "metallic": material.metallic,
         "roughness": material.roughness,
         "metallic_roughness_image": image(material.metallic_roughness_texture),
         "normal_image": image(material.normal_texture),
         "emissive": material.emissive,
+    }
+
+
+def _model(material: Material) -> str:
+    """What of the peers' own models is the same as ours: `principled` is only similar."""
+    if material.transmission == 1.0 and material.thickness > 0.0:
+        return "glass"
+    if material.metallic == 1.0 and material.base_color[:3] == (1.0, 1.0, 1.0):
+        return "mirror"
+    if material.metallic == 0.0 and material.specular == 0.0:
+        return "matte"
+    return "principled"
+
+
+def _lamp(light: Light) -> dict[str, object]:
+    """A point lamp or a sun."""
+    return {
+        "kind": light.kind.name.lower(),
+        "origin": light.transform[:3, 3].tolist(),
+        "direction": (-light.transform[:3, 2]).tolist(),
+        "intensity": [c * light.intensity for c in light.color],
     }
 
 

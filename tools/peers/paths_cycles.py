@@ -37,6 +37,9 @@ def make_material(said: dict[str, Any], images: list[Any]) -> Any:
     material.use_nodes = True
     tree = material.node_tree
     principled = next(node for node in tree.nodes if node.type == "BSDF_PRINCIPLED")
+    if said["model"] != "principled":
+        set_model(said, tree, principled, images)
+        return material
     principled.inputs["Base Color"].default_value = (*said["base_color"], 1.0)
     principled.inputs["Metallic"].default_value = said["metallic"]
     principled.inputs["Roughness"].default_value = said["roughness"]
@@ -51,21 +54,94 @@ def make_material(said: dict[str, Any], images: list[Any]) -> Any:
         tree.links.new(node.outputs["Color"], parts.inputs["Color"])
         tree.links.new(parts.outputs["Green"], principled.inputs["Roughness"])
         tree.links.new(parts.outputs["Blue"], principled.inputs["Metallic"])
+    bend_normal(said, tree, principled, images)
+    if max(said["emissive"]) > 0.0:
+        principled.inputs["Emission Color"].default_value = (*said["emissive"], 1.0)
+        tree.links.new(is_front(tree), principled.inputs["Emission Strength"])
+    return material
+
+
+def bend_normal(said: dict[str, Any], tree: Any, shader: Any, images: list[Any]) -> None:
     if said["normal_image"] >= 0:
         node = image_node(tree, images[said["normal_image"]], colour=False)
         bump = tree.nodes.new("ShaderNodeNormalMap")
         tree.links.new(node.outputs["Color"], bump.inputs["Color"])
-        tree.links.new(bump.outputs["Normal"], principled.inputs["Normal"])
+        tree.links.new(bump.outputs["Normal"], shader.inputs["Normal"])
+
+
+def is_front(tree: Any) -> Any:
+    """1 on the front of a surface, else 0: glTF's lamps shine on their front only."""
+    geometry = tree.nodes.new("ShaderNodeNewGeometry")
+    front = tree.nodes.new("ShaderNodeMath")
+    front.operation = "SUBTRACT"
+    front.inputs[0].default_value = 1.0
+    tree.links.new(geometry.outputs["Backfacing"], front.inputs[1])
+    return front.outputs["Value"]
+
+
+def set_model(said: dict[str, Any], tree: Any, principled: Any, images: list[Any]) -> None:
+    """Where ours is one plain lobe, the same lobe: Lambert's, or a GGX mirror or glass that loses no light."""
+    kind = {
+        "matte": "ShaderNodeBsdfDiffuse",
+        "mirror": "ShaderNodeBsdfAnisotropic",
+        "glass": "ShaderNodeBsdfGlass",
+    }
+    shader = tree.nodes.new(kind[said["model"]])
+    shader.inputs["Color"].default_value = (*said["base_color"], 1.0)
+    shader.inputs["Roughness"].default_value = 0.0 if said["model"] == "matte" else said["roughness"]
+    if said["model"] in ("mirror", "glass"):
+        shader.distribution = "MULTI_GGX"
+    if said["model"] == "glass":
+        shader.inputs["IOR"].default_value = 1.5
+    bend_normal(said, tree, shader, images)
+    result = shader.outputs["BSDF"]
+    alpha = None
+    if said["base_color_image"] >= 0:
+        node = image_node(tree, images[said["base_color_image"]], colour=True)
+        tree.links.new(node.outputs["Color"], shader.inputs["Color"])
+        alpha = node.outputs["Alpha"]
     if max(said["emissive"]) > 0.0:
-        principled.inputs["Emission Color"].default_value = (*said["emissive"], 1.0)
-        geometry = tree.nodes.new("ShaderNodeNewGeometry")
-        front = tree.nodes.new("ShaderNodeMath")
-        front.operation = "SUBTRACT"
-        front.inputs[0].default_value = 1.0
-        tree.links.new(geometry.outputs["Backfacing"], front.inputs[1])
-        # glTF's lamps shine on their front only.
-        tree.links.new(front.outputs["Value"], principled.inputs["Emission Strength"])
-    return material
+        glow = tree.nodes.new("ShaderNodeEmission")
+        glow.inputs["Color"].default_value = (*said["emissive"], 1.0)
+        tree.links.new(is_front(tree), glow.inputs["Strength"])
+        both = tree.nodes.new("ShaderNodeAddShader")
+        tree.links.new(result, both.inputs[0])
+        tree.links.new(glow.outputs["Emission"], both.inputs[1])
+        result = both.outputs["Shader"]
+    if alpha is not None and (said["blend"] or said["cutoff"] > 0.0):
+        if said["cutoff"] > 0.0:
+            above = tree.nodes.new("ShaderNodeMath")
+            above.operation = "GREATER_THAN"
+            tree.links.new(alpha, above.inputs[0])
+            above.inputs[1].default_value = said["cutoff"]
+            alpha = above.outputs["Value"]
+        mix = tree.nodes.new("ShaderNodeMixShader")
+        tree.links.new(alpha, mix.inputs["Fac"])
+        tree.links.new(tree.nodes.new("ShaderNodeBsdfTransparent").outputs["BSDF"], mix.inputs[1])
+        tree.links.new(result, mix.inputs[2])
+        result = mix.outputs["Shader"]
+    output = next(node for node in tree.nodes if node.type == "OUTPUT_MATERIAL")
+    tree.links.new(result, output.inputs["Surface"])
+    tree.nodes.remove(principled)
+
+
+def add_lamp(said: dict[str, Any]) -> None:
+    is_point = said["kind"] == "point"
+    lamp = bpy.data.lights.new("lamp", "POINT" if is_point else "SUN")
+    strength = max(said["intensity"])
+    lamp.color = [channel / strength for channel in said["intensity"]]
+    # Watts of a point lamp go in all directions; a sun's strength is its irradiance.
+    lamp.energy = strength * 4.0 * np.pi if is_point else strength
+    if is_point:
+        lamp.shadow_soft_size = 0.0
+    else:
+        lamp.angle = 0.0
+    placed = bpy.data.objects.new("lamp", lamp)
+    x, y, z = said["direction"]
+    placed.rotation_mode = "QUATERNION"
+    placed.rotation_quaternion = mathutils.Vector((x, -z, y)).to_track_quat("-Z", "Y")
+    placed.location = (said["origin"][0], -said["origin"][2], said["origin"][1])
+    bpy.context.collection.objects.link(placed)
 
 
 def upright(array: Any) -> Any:
@@ -119,6 +195,8 @@ def set_up(folder: Path, width: int, depth: int, threads: int) -> None:
     materials = [make_material(one, images) for one in said["materials"]]
     for mesh in said["meshes"]:
         add_mesh(folder, mesh, materials[mesh["material"]])
+    for lamp in said["lamps"]:
+        add_lamp(lamp)
     add_camera(said["camera"])
     light_world(said["environment"])
     scene = bpy.context.scene

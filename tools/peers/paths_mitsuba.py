@@ -30,25 +30,49 @@ def bitmap(image: Any, raw: bool) -> dict[str, Any]:
     }
 
 
+def principled(material: dict[str, Any], images: list[Any]) -> dict[str, Any]:
+    """Roughness and metalness, with their texture."""
+    if material["metallic_roughness_image"] < 0:
+        return {"roughness": material["roughness"], "metallic": material["metallic"]}
+    image = images[material["metallic_roughness_image"]].astype(np.float32) / 255.0
+    return {
+        "roughness": bitmap(image[:, :, 1:2] * np.float32(material["roughness"]), raw=True),
+        "metallic": bitmap(image[:, :, 2:3] * np.float32(material["metallic"]), raw=True),
+    }
+
+
 def bsdf(material: dict[str, Any], images: list[Any]) -> dict[str, Any]:
     base = {"type": "rgb", "value": list(material["base_color"])}
     if material["base_color_image"] >= 0:
         base = bitmap(images[material["base_color_image"]][:, :, :3], raw=False)
     found: dict[str, Any] = {"type": "principled", "base_color": base, "specular": 0.5}
-    found["roughness"], found["metallic"] = material["roughness"], material["metallic"]
-    if material["metallic_roughness_image"] >= 0:
-        image = images[material["metallic_roughness_image"]].astype(np.float32) / 255.0
-        found["roughness"] = bitmap(image[:, :, 1:2] * np.float32(material["roughness"]), raw=True)
-        found["metallic"] = bitmap(image[:, :, 2:3] * np.float32(material["metallic"]), raw=True)
+    alpha = material["roughness"] ** 2
+    if material["model"] == "glass":
+        return {
+            "type": "roughdielectric",
+            "distribution": "ggx",
+            "alpha": alpha,
+            "int_ior": 1.5,
+            "ext_ior": 1.0,
+        }
+    if material["model"] == "mirror":
+        found = {"type": "roughconductor", "material": "none", "distribution": "ggx", "alpha": alpha}
+    elif material["model"] == "matte":
+        found = {"type": "diffuse", "reflectance": base}
+    else:
+        found |= principled(material, images)
     if material["normal_image"] >= 0:
         image = images[material["normal_image"]][:, :, :3].astype(np.float32) / 255.0
         found = {"type": "normalmap", "normalmap": bitmap(image, raw=True), "inner": found}
     found = {"type": "twosided", "inner": found}
-    if material["blend"]:
+    if material["blend"] or material["cutoff"] > 0.0:
         opacity = material["alpha"]
         if material["base_color_image"] >= 0:
             image = images[material["base_color_image"]].astype(np.float32) / 255.0
-            opacity = bitmap(image[:, :, 3:4] * np.float32(opacity), raw=True)
+            image = image[:, :, 3:4] * np.float32(opacity)
+            if material["cutoff"] > 0.0:
+                image = (image >= material["cutoff"]).astype(np.float32)
+            opacity = bitmap(image, raw=True)
         found = {"type": "mask", "opacity": opacity, "inner": found}
     return found
 
@@ -79,6 +103,13 @@ def shape(
     return found
 
 
+def lamp_of(said: dict[str, Any]) -> dict[str, Any]:
+    light = {"type": "rgb", "value": said["intensity"]}
+    if said["kind"] == "point":
+        return {"type": "point", "position": said["origin"], "intensity": light}
+    return {"type": "directional", "direction": said["direction"], "irradiance": light}
+
+
 def load(folder: Path, scratch: Path, width: int, depth: int) -> Any:
     said = json.loads((folder / "scene.json").read_text())
     images = [np.load(folder / name) for name in said["images"]]
@@ -105,6 +136,8 @@ def load(folder: Path, scratch: Path, width: int, depth: int) -> Any:
         # Its map's middle looks along +z, ours along +x.
         image = np.ascontiguousarray(np.roll(image, -image.shape[1] // 4, axis=1))
         scene["environment"] = {"type": "envmap", "bitmap": mi.Bitmap(image)}
+    for number, lamp in enumerate(said["lamps"]):
+        scene[f"lamp{number}"] = lamp_of(lamp)
     for number, mesh in enumerate(said["meshes"]):
         scene[f"mesh{number}"] = shape(
             folder, scratch, number, mesh, said["materials"][mesh["material"]], images
