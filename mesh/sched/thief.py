@@ -33,6 +33,7 @@ class Steals:
     """What stealing has cost in this life, for the benchmarks."""
 
     asked: int
+    """Requests for work, lifelines among them; parts of new jobs that were fetched do not count here or below."""
     granted: int
     seconds: float
     """A steal, as measured of late."""
@@ -66,9 +67,10 @@ class Thief:
         """Since something was last worth asking for."""
         self._asked = 0
         self._granted = 0
+        self._dealt = 0
 
     def steals(self) -> Steals:
-        return Steals(self._asked, self._granted, self._core.costs.latest)
+        return Steals(self._asked - self._dealt, self._granted - self._dealt, self._core.costs.latest)
 
     def stir(self) -> None:
         """Something changed that makes asking worth while again."""
@@ -125,7 +127,9 @@ class Thief:
             return
         if expected and asking is not None:
             self._answered(asking)
-            if asking.dealt is None:
+            if asking.dealt is not None:
+                self._dealt += 1
+            else:
                 core.costs.measured(core.peers.get(sender), core.now - asking.at)
         self._granted += 1
         job.heard_pace = grant.pace or job.heard_pace
