@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mesh.render.kernel import kernel, step
+from mesh.render.kernel import inlined, kernel, step
 from mesh.render.math import HALF, INV_TWO_PI, ONE, TWO, ZERO, normalize, sincos_turns, sqrt
 
 f32 = np.float32
@@ -75,6 +75,12 @@ def camera_record(pose: Pose, width: int, height: int) -> NDArray[np.float32]:
     return record
 
 
+@inlined
+def has_lens(camera):
+    """Whether rays start anywhere but in one point: else nobody need draw a point of the lens."""
+    return camera[_LENS] > ZERO and camera[_FOCUS] > ZERO
+
+
 @step
 def camera_ray(camera, x, y, u, v):
     """The ray through film position (x, y) in pixels and lens point (u, v): origin, unit direction, and the
@@ -86,7 +92,7 @@ def camera_ray(camera, x, y, u, v):
     if camera[_PARALLEL] != ZERO:
         px, py = sx, sy
         dx, dy = ZERO, ZERO
-    elif camera[_LENS] > ZERO and camera[_FOCUS] > ZERO:
+    elif has_lens(camera):
         s, c = sincos_turns(u)
         radius = camera[_LENS] * sqrt(v)
         px, py = radius * c, radius * s

@@ -1,9 +1,10 @@
 """Light from everywhere: an equirectangular radiance map, and how directions are drawn from it.
 
 The map's column follows atan2(z, x) and its middle is +x, as in Blender and the common glTF viewers; rows
-run down from +y. Directions are drawn from a coarser grid by inverting its distribution, with a table
-that says where to start looking. What is drawn is the excess over the mean (Karlik et al., "MIS
-Compensation", 2019): the smooth rest is found by sampling the BSDF.
+run down from +y. Directions are drawn from a grid of quarters of texels, within which the blend of four texels
+changes little, so that a sun of a few texels is drawn as brightly as it is seen; by inverting the grid's
+distribution, with a table that says where to start looking. What is drawn is the excess over the mean (Karlik et
+al., "MIS Compensation", 2019): the smooth rest is found by sampling the BSDF.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mesh.render.kernel import kernel, merged, step
+from mesh.render.kernel import kernel, step
 from mesh.render.math import (
     HALF,
     INV_PI,
@@ -33,7 +34,8 @@ i32 = np.int32
 F32 = NDArray[np.float32]
 
 _LARGEST = f32(1e6)
-_GRID = 512
+_ROWS = 1024
+"""The most rows of the grid, which has twice as many columns: 24 MB. Larger maps have larger cells."""
 
 
 class Environment(NamedTuple):
@@ -64,29 +66,41 @@ def _load(pixels, strength, radiance):
 
 
 @step
-def _mean_light(radiance, y0, y1, x0, x1):
-    height, width, _ = radiance.shape
-    total = 0.0
-    for y in range(y0, y1):
-        row = min(max(y, 0), height - 1)
-        for x in range(x0, x1):
-            column = (x + width) % width
-            total += luminance(radiance[row, column, 0], radiance[row, column, 1], radiance[row, column, 2])
-    return total / ((y1 - y0) * (x1 - x0))
+def _blend(image, s, t):
+    """(r, g, b) of an image (h, w, 4) at column s and row t, whole numbers being centres of texels."""
+    height, width = i32(image.shape[0]), i32(image.shape[1])
+    left, top = floor(s), floor(t)
+    fx, fy = s - left, t - top
+    x0 = i32(left)
+    x1 = x0 + 1
+    if x0 < 0:
+        x0 = x0 + width
+    if x1 >= width:
+        x1 = x1 - width
+    y0 = max(i32(top), i32(0))
+    y1 = min(i32(top) + 1, i32(height - 1))
+    w0, w1, w2, w3 = (ONE - fx) * (ONE - fy), fx * (ONE - fy), (ONE - fx) * fy, fx * fy
+    r = image[y0, x0, 0] * w0 + image[y0, x1, 0] * w1 + image[y1, x0, 0] * w2 + image[y1, x1, 0] * w3
+    g = image[y0, x0, 1] * w0 + image[y0, x1, 1] * w1 + image[y1, x0, 1] * w2 + image[y1, x1, 1] * w3
+    b = image[y0, x0, 2] * w0 + image[y0, x1, 2] * w1 + image[y1, x0, 2] * w2 + image[y1, x1, 2] * w3
+    return r, g, b
 
 
 @kernel
-def _measure(radiance, grid):
-    """The light of each cell of the grid: of its own texels, and a little of those that blend into it."""
+def _measure(radiance, grid, steps):
+    """The mean light of each cell of the grid, from steps * steps points of it; one is exact for a quarter texel."""
     height, width, _ = radiance.shape
     gh, gw = grid.shape
     for i in range(gh):
-        y0, y1 = i * height // gh, max((i + 1) * height // gh, i * height // gh + 1)
         for j in range(gw):
-            x0, x1 = j * width // gw, max((j + 1) * width // gw, j * width // gw + 1)
-            own = _mean_light(radiance, y0, y1, x0, x1)
-            around = _mean_light(radiance, y0 - 1, y1 + 1, x0 - 1, x1 + 1)
-            grid[i, j] = f32(0.75 * own + 0.25 * around)
+            total = 0.0
+            for k in range(steps):
+                t = f32((i + (k + 0.5) / steps) / gh * height - 0.5)
+                for m in range(steps):
+                    s = f32((j + (m + 0.5) / steps) / gw * width - 0.5)
+                    r, g, b = _blend(radiance, s, t)
+                    total += luminance(r, g, b)
+            grid[i, j] = f32(total / (steps * steps))
 
 
 @kernel
@@ -160,50 +174,34 @@ def make_environment(pixels: F32, strength: float, rotation: float) -> Environme
     height, width = pixels.shape[:2]
     radiance = np.zeros((height, width, 4), np.float32)
     _load(pixels, f32(strength), radiance)
-    gh, gw = min(height, _GRID // 2), min(width, _GRID)
+    gh, gw = min(2 * height, _ROWS), min(2 * width, 2 * _ROWS)
     grid = np.zeros((gh, gw), np.float32)
     rows, columns = np.zeros(gh + 1, np.float32), np.zeros((gh, gw + 1), np.float32)
     row_guide, column_guide = np.zeros(gh, np.int32), np.zeros((gh, gw), np.int32)
-    _measure(radiance, grid)
+    # Two points a texel, and in large cells little more than one: a texel's share is two texels wide.
+    _measure(radiance, grid, min(-(-2 * height // gh), -(-height // gh) + 1))
     mean = _distribute(grid, rows, columns, row_guide, column_guide)
     turns = f32((rotation / 360.0) % 1.0)
     return Environment(radiance, grid, rows, columns, row_guide, column_guide, turns, f32(mean))
 
 
-@merged
-def _map_position(environment, x, y, z):
+@step
+def map_position(environment, x, y, z):
+    """Where on the map, (u, v) in the unit square, the unit direction (x, y, z) leads."""
     u = atan2(z, x) * INV_TWO_PI + HALF + environment.turns
     return u - floor(u), acos(y) * INV_PI
 
 
 @step
-def environment_radiance(environment, x, y, z):
-    """(r, g, b) seen in the unit direction (x, y, z)."""
-    u, v = _map_position(environment, x, y, z)
+def radiance_at(environment, u, v):
+    """(r, g, b) at the map's position (u, v)."""
     image = environment.radiance
-    height, width = i32(image.shape[0]), i32(image.shape[1])
-    s, t = u * f32(width) - HALF, v * f32(height) - HALF
-    left, top = floor(s), floor(t)
-    fx, fy = s - left, t - top
-    x0 = i32(left)
-    x1 = x0 + 1
-    if x0 < 0:
-        x0 = x0 + width
-    if x1 >= width:
-        x1 = x1 - width
-    y0 = max(i32(top), i32(0))
-    y1 = min(i32(top) + 1, i32(height - 1))
-    w0, w1, w2, w3 = (ONE - fx) * (ONE - fy), fx * (ONE - fy), (ONE - fx) * fy, fx * fy
-    r = image[y0, x0, 0] * w0 + image[y0, x1, 0] * w1 + image[y1, x0, 0] * w2 + image[y1, x1, 0] * w3
-    g = image[y0, x0, 1] * w0 + image[y0, x1, 1] * w1 + image[y1, x0, 1] * w2 + image[y1, x1, 1] * w3
-    b = image[y0, x0, 2] * w0 + image[y0, x1, 2] * w1 + image[y1, x0, 2] * w2 + image[y1, x1, 2] * w3
-    return r, g, b
+    return _blend(image, u * f32(image.shape[1]) - HALF, v * f32(image.shape[0]) - HALF)
 
 
 @step
-def environment_density(environment, x, y, z):
-    """The density per solid angle with which `sample_environment` finds the unit direction (x, y, z)."""
-    u, v = _map_position(environment, x, y, z)
+def density_at(environment, u, v, y):
+    """The density per solid angle with which `sample_environment` finds position (u, v), whose direction rises by y."""
     gh, gw = environment.grid.shape
     row, column = min(i32(v * f32(gh)), i32(gh - 1)), min(i32(u * f32(gw)), i32(gw - 1))
     sine = sqrt(max(ONE - y * y, f32(1e-12)))
@@ -212,11 +210,12 @@ def environment_density(environment, x, y, z):
 
 @step
 def sample_environment(environment, u, v):
-    """A unit direction (x, y, z) and its density per solid angle."""
+    """A unit direction (x, y, z), its density per solid angle, and its position on the map."""
     gh, gw = environment.grid.shape
     row, fy = _invert(environment.rows, environment.row_guide, v)
     column, fx = _invert(environment.columns[row], environment.column_guide[row], u)
-    sine, y = sincos_turns((f32(row) + fy) / f32(gh) * HALF)
-    s, c = sincos_turns((f32(column) + fx) / f32(gw) - HALF - environment.turns)
+    at_u, at_v = (f32(column) + fx) / f32(gw), (f32(row) + fy) / f32(gh)
+    sine, y = sincos_turns(at_v * HALF)
+    s, c = sincos_turns(at_u - HALF - environment.turns)
     density = environment.grid[row, column] * f32(0.0506605918211689) / max(sine, f32(1e-6))
-    return sine * c, y, sine * s, density
+    return sine * c, y, sine * s, density, at_u, at_v

@@ -12,8 +12,8 @@ import numpy as np
 
 from mesh.render.accel_traverse import closest
 from mesh.render.bsdf import make_lobes, sample_direction, value_and_density
-from mesh.render.camera import camera_ray
-from mesh.render.environment import environment_density, environment_radiance
+from mesh.render.camera import camera_ray, has_lens
+from mesh.render.environment import density_at, map_position, radiance_at
 from mesh.render.filter import filter_offset
 from mesh.render.frames import leave_surface
 from mesh.render.geometry import FIRST, FIRST_LIGHT, MATERIAL, OBJECT
@@ -147,7 +147,7 @@ def trace_path(
     u, v = draw(sequence, counter, tile, FILTER)
     film_x = f32(x) + HALF + filter_offset(tables.pixel_filter, u)
     film_y = f32(y) + HALF + filter_offset(tables.pixel_filter, v)
-    u, v = draw(sequence, counter, tile, LENS)
+    u, v = draw(sequence, counter, tile, LENS) if has_lens(tables.camera) else (ZERO, ZERO)
     ox, oy, oz, dx, dy, dz, width, cone = camera_ray(tables.camera, film_x, film_y, u, v)
     jitter = draw_loose(sequence, counter, tile, 1)
     if log is not None:
@@ -176,12 +176,13 @@ def trace_path(
         instance, prim, t, u, v = closest(everything, ox, oy, oz, dx, dy, dz, ZERO, _FAR, scratch)
         if instance < 0:
             if lights.chance[0] > ZERO or bounce == 0:
-                r, g, b = environment_radiance(environment, dx, dy, dz)
+                u, v = map_position(environment, dx, dy, dz)
+                r, g, b = radiance_at(environment, u, v)
                 weight = ONE
                 if bounce == 0:
                     back_r, back_g, back_b = r, g, b
                 else:
-                    other = lights.chance[0] * environment_density(environment, dx, dy, dz)
+                    other = lights.chance[0] * density_at(environment, u, v, dy)
                     weight = density / (density + other)
                     sum_r += through_r * r * weight
                     sum_g += through_g * g * weight

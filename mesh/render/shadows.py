@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mesh.render.accel_traverse import closest, occluded
-from mesh.render.environment import environment_radiance, sample_environment
+from mesh.render.environment import radiance_at, sample_environment
 from mesh.render.frames import leave_surface
 from mesh.render.geometry import MATERIAL
 from mesh.render.hits import geometric_normal, spot_at
@@ -34,8 +34,8 @@ def sample_light(
     entry = choose_light(lights, choice)
     chance = lights.chance[entry]
     if entry == 0:
-        x, y, z, density = sample_environment(environment, u, v)
-        r, g, b = environment_radiance(environment, x, y, z)
+        x, y, z, density, at_u, at_v = sample_environment(environment, u, v)
+        r, g, b = radiance_at(environment, at_u, at_v)
         return x, y, z, _FAR, r, g, b, density * chance
     light = lights.far[entry]
     if light < 0:
