@@ -107,6 +107,20 @@ def _gather(source, first, count, cost, held, places):
     return number
 
 
+@inlined
+def _largest_last(rows, held, number):
+    """Sort the children by surface, where a ray in search of any hit looks first (Nah and Manocha, "SATO: Surface
+    Area Traversal Order for Shadow Ray Tracing", 2014)."""
+    for i in range(1, number):
+        child = held[i]
+        area = half_area(load_row(rows, child))
+        place = i
+        while place > 0 and half_area(load_row(rows, held[place - 1])) > area:
+            held[place] = held[place - 1]
+            place -= 1
+        held[place] = child
+
+
 @kernel
 def collapse(boxes, first, count, cost, nodes, words, leaves, stack, held):
     """Write the 8-wide tree of a binary one; returns its numbers of nodes and of leaves.
@@ -116,6 +130,7 @@ def collapse(boxes, first, count, cost, nodes, words, leaves, stack, held):
     cost is that of `price`. stack (STACK_SIZE, 2) and held (2, WIDTH): int64 working memory.
     """
     children = held[0]
+    rows = address(boxes, 0)
     stack[0] = (0, 0)
     waiting = 1
     used, leaf_count = 1, 0
@@ -123,6 +138,7 @@ def collapse(boxes, first, count, cost, nodes, words, leaves, stack, held):
         waiting -= 1
         source, target = stack[waiting, 0], stack[waiting, 1]
         number = _gather(source, first, count, cost, children, held[1])
+        _largest_last(rows, children, number)
         base = target * NODE_FLOATS
         for i in range(WIDTH):
             for axis in range(3):

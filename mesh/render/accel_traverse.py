@@ -149,7 +149,8 @@ def _visit(nodes, node, ray, tmin, tmax, stack, sp, keys):
 
 @inlined
 def _visit_any(nodes, node, ray, tmin, tmax, stack, sp, _keys):
-    """As `_visit`, in no order, and stacks bare references: what is looked for may be in any of the boxes."""
+    """As `_visit`, but the last child first, the largest, and bare references on the stack: what is looked for may
+    be in any of the boxes."""
     mask = meets_boxes(nodes, node, ray, tmin, tmax)
     if mask == 0:
         return _NONE, _NOTHING, sp
