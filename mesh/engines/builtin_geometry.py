@@ -255,4 +255,7 @@ class _Bounds:
 
 
 def _joined(parts: list[F32], columns: int) -> F32:
+    """All rows; those of a single part, which may be most of the memory, are not copied."""
+    if len(parts) == 1:
+        return parts[0]
     return np.concatenate(parts) if parts else np.zeros((1, columns), np.float32)

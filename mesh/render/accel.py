@@ -66,6 +66,15 @@ def assemble(trees: Sequence[MeshTree], instance_tree: I32, object_to_world: F64
 
     An instance of an empty tree, or whose matrix is singular or not finite, is never hit.
     """
+    nodes, packets = _end_to_end(trees)
+    start, top, roots, to_object = _instances(trees, instance_tree, object_to_world)
+    return Accel(start, top, nodes, packets, roots, to_object)
+
+
+def _end_to_end(trees: Sequence[MeshTree]) -> tuple[F32, F32]:
+    """Nodes and packets of all trees, references counted through; those of a single tree are its own memory."""
+    if len(trees) == 1:
+        return trees[0].nodes, trees[0].packets
     nodes = aligned(sum(tree.nodes.size for tree in trees))
     packets = aligned(sum(tree.packets.size for tree in trees))
     node_at, packet_at = 0, 0
@@ -78,8 +87,7 @@ def assemble(trees: Sequence[MeshTree], instance_tree: I32, object_to_world: F64
         children += offsets.astype(np.int32)
         node_at += tree.nodes.size
         packet_at += tree.packets.size
-    start, top, roots, to_object = _instances(trees, instance_tree, object_to_world)
-    return Accel(start, top, nodes, packets, roots, to_object)
+    return nodes, packets
 
 
 def move(accel: Accel, trees: Sequence[MeshTree], instance_tree: I32, object_to_world: F64) -> Accel:
