@@ -12,7 +12,8 @@ taken off: so the error found is the one against the limit, and a reference need
 test. References are kept in the temporary folder, by all that they depend on; the first run takes some five
 minutes on two idle cores, later ones about half.
 
-Memory is the peak of a whole process that renders a scene of 1.5 million triangles, per million.
+Memory is the peak of a whole process that renders a scene of 1.5 million triangles, per million; beside ours stands
+that of Mitsuba plus that of Embree alone with the same triangles.
 
 The peers' interpreters are this one, or those that MESH_BENCH_MITSUBA and MESH_BENCH_BPY name; Mitsuba's
 LLVM variant finds its library through DRJIT_LIBLLVM_PATH.
@@ -139,13 +140,33 @@ def _memory(room: Path) -> Iterator[Case]:
     scene, triangles = hills(room / "hills")
     here = room / scene.folder.name
     _write(scene, here / "arrays")
-    ours = _peak(OURS, here) / triangles * 1e6
+    _peak(OURS, here)  # compiles what is not compiled yet, which takes more memory than the scene
+    ours, embree = _peak(OURS, here), _embree_peak(here / "arrays")
     for peer in PEERS:
+        if peer.family != "mitsuba":
+            continue
         try:
-            theirs = _peak(peer, here) / triangles * 1e6
+            theirs = _peak(peer, here) + embree
         except NotInstalled:
             continue
-        yield cost("peak memory per million triangles", ours, theirs, peer.name, "MB")
+        per_million = 1e6 / triangles
+        yield cost(
+            "peak memory per million triangles",
+            ours * per_million,
+            theirs * per_million,
+            f"{peer.name} + Embree",
+            "MB",
+        )
+
+
+def _embree_peak(arrays: Path) -> float:
+    command = [sys.executable, "-m", "tools.peers.embree_peak", str(arrays)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, cwd=Path(__file__).parent.parent
+    )
+    said: dict[str, float] = json.loads(done.stdout)
+    _say(f"Embree alone: peak {said['peak_mb']:.0f} MB")
+    return said["peak_mb"]
 
 
 def _write(scene: PathScene, target: Path) -> None:

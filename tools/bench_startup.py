@@ -1,4 +1,5 @@
-"""What the mesh costs before it does anything: the first word of help, and a node that idles.
+"""What the mesh costs before it does anything: the first word of help, a node that idles, and the first sample of a
+renderer, which after an install compiles its kernels.
 
 The peers are the targets themselves: nothing else can run in their place.
 """
@@ -15,9 +16,13 @@ from pathlib import Path
 import psutil
 
 from tools.bench_report import Case, cost
+from tools.path_scenes import many_lights
 from tools.processes import running_mesh
 
 HELP_SECONDS = 0.3
+FIRST_FRAME_SECONDS = 30.0
+LATER_SAMPLE_SECONDS = 1.5
+LATER_RUNS = 5
 IDLE_MEGABYTES = 150.0
 IDLE_PERCENT = 1.0
 RUNS = 9
@@ -28,7 +33,7 @@ HEAVY = ("numba", "llvmlite", "OpenImageIO")
 
 def run() -> list[Case]:
     with tempfile.TemporaryDirectory() as folder:
-        return [_help(), *_idle(Path(folder))]
+        return [_help(), *_samples(Path(folder)), *_idle(Path(folder))]
 
 
 def _help() -> Case:
@@ -40,6 +45,23 @@ def _help() -> Case:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         times.append(time.perf_counter() - began)
     return cost("mesh --help", statistics.median(times), HELP_SECONDS, "target", "s")
+
+
+def _samples(folder: Path) -> list[Case]:
+    """Renderer processes from start to end: one that finds no compiled kernels, and the median of later ones."""
+    scene = many_lights(folder / "hall")
+    path = scene.folder / scene.entry
+    command = [sys.executable, "-m", "tools.first_sample", str(path), str(folder / "kernels")]
+    times = []
+    for _ in range(1 + LATER_RUNS):
+        began = time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        times.append(time.perf_counter() - began)
+    later = statistics.median(times[1:])
+    return [
+        cost("first frame after an install", times[0], FIRST_FRAME_SECONDS, "target", "s"),
+        cost("first sample of a later process", later, LATER_SAMPLE_SECONDS, "target", "s"),
+    ]
 
 
 def _idle(folder: Path) -> list[Case]:

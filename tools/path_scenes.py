@@ -102,8 +102,11 @@ def hills(folder: Path) -> tuple[PathScene, int]:
     shape = Shape(positions, _smooth_normals(positions, triangles), _no_uv(positions), triangles)
     plain = {"pbrMetallicRoughness": {"baseColorFactor": [0.5, 0.5, 0.5, 1.0], "metallicFactor": 0.0}}
     mesh = file.add_mesh("hills", shape, file.add_material("earth", plain))
+    camera = file.add_node(
+        "camera", camera=file.add_camera("lens", yfov=0.7, aspect=1.0), translation=[0.0, 2.0, 12.0]
+    )
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "hills.glb").write_bytes(file.finish("hills", [file.add_node("hills", mesh=mesh)]))
+    (folder / "hills.glb").write_bytes(file.finish("hills", [file.add_node("hills", mesh=mesh), camera]))
     return PathScene("hills", folder, "hills.glb", 1), len(triangles)
 
 
