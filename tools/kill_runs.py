@@ -48,7 +48,7 @@ from tools.netns_mesh import NetnsMesh, NeverCame, wait_until
 
 NODES = ("ada", "grace", "linus", "mary", "alan")
 FRAMES = 30
-SETTINGS = RenderSettings(width=256, height=128, samples=16)
+SETTINGS = RenderSettings(width=256, height=128, samples=12)
 SKY = "sky"
 BUCKETS = FRAMES * Grid(SETTINGS.width, SETTINGS.height, SETTINGS.bucket).count
 LOOK_SECONDS = 0.02
