@@ -54,6 +54,7 @@ from mesh.node.scheduling import sched_config
 from mesh.node.seals import Seals, news_of
 from mesh.node.searching import tell_if_alone
 from mesh.node.signature import Keys
+from mesh.node.slumber import Slumber
 from mesh.node.timers import Timers
 from mesh.node.traffic import Traffic
 from mesh.sched import events as sched
@@ -81,7 +82,7 @@ from mesh.wire.effects import (
 logger = logging.getLogger(__name__)
 
 WAKE_SECONDS = 5.0
-"""The wall clock running ahead of ours by this much in a second means that the machine slept."""
+"""Shorter sleeps are as good as none."""
 
 REMEMBER_SECONDS = 30.0
 
@@ -349,21 +350,15 @@ class Node:
     # --- housekeeping ---------------------------------------------------------------------------------
 
     async def _every_second(self) -> None:
-        ahead = time.time() - trio.current_time()
+        slumber = Slumber(trio.current_time)
         while True:
             await trio.sleep(1)
-            ahead = self._watch_clock(ahead)
+            asleep = slumber.asleep()
+            if asleep > WAKE_SECONDS:
+                self.journal.say("woke", f"this machine slept for {asleep:.0f} s")
+                self.feed(gossip.Woke())
+                self.feed(sched.Woke(asleep))
             self._keep_presence()
-
-    def _watch_clock(self, ahead: float) -> float:
-        """Tells the machines when the machine slept: the wall clock then runs ahead of the steady one by more
-        than before. Returns by how much it does now."""
-        now_ahead = time.time() - trio.current_time()
-        if now_ahead - ahead > WAKE_SECONDS:
-            self.journal.say("woke", f"this machine slept for {now_ahead - ahead:.0f} s")
-            self.feed(gossip.Woke())
-            self.feed(sched.Woke(now_ahead - ahead))
-        return now_ahead
 
     def _keep_presence(self) -> None:
         """Tells the mesh what this node is doing, as it changes."""

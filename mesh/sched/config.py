@@ -32,6 +32,8 @@ class SchedConfig:
     """A claim that is not renewed for so long is nobody's."""
     progress_seconds: float = 600.0
     """A unit that shows no progress for so long has failed, and its node renews nothing meanwhile."""
+    late_seconds: float = 5.0
+    """A timer so late tells that this process stood still, and others may have taken over what it claimed."""
     rescue_seconds: float = 0.25
     """Missing work that nobody claims is adopted after this times (1 + rank among the keepers)."""
     settle_seconds: float = 1.0

@@ -157,9 +157,10 @@ class Leave:
 
 @dataclass(frozen=True, slots=True)
 class Woke:
-    """The machine slept or its clock jumped by `seconds`: claims are dropped before anything else."""
+    """The machine slept for `asleep` seconds that its steady clock did not count: claims are dropped before
+    anything else. Where that clock went on, late timers tell, and this is not needed."""
 
-    seconds: float
+    asleep: float
 
 
 # --- out, inside Notify -----------------------------------------------------------------------------

@@ -88,8 +88,19 @@ class Presence:
                 core.send(heirs[0], WorkReturned(job.id, owned.numbers(MAX_SPAN_NUMBERS)))
                 core.claims_changed(job)
 
+    def slept(self, asleep: float) -> None:
+        """The machine slept, and its steady clock with it; the time of day and the age of ended jobs did not."""
+        core = self._core
+        core.unix_offset_ms += round(asleep * 1000)
+        for job in core.jobs.values():
+            if job.finished_at is not None:
+                job.finished_at -= asleep
+                core.wake(("retain", job.id), job.finished_at + core.config.retain_seconds)
+        self.woke(0.0)
+
     def woke(self, seconds: float) -> None:
-        """Time has passed unnoticed: others have taken over what was owned here, so let go of it first."""
+        """Time has passed unnoticed, `seconds` of it on this clock: others have taken over what was owned here, so
+        let go of it first."""
         core = self._core
         self._parts.runner.slept(seconds)
         self._parts.thief.forget_requests()

@@ -92,12 +92,14 @@ class Scheduler:
         self._inbox = Inbox(self._core, parts)
         self._alarms = Alarms(self._core, parts)
         self._presence = Presence(self._core, parts)
+        self._before = 0.0
+        """The time of the last event before the one at hand."""
         self.views = Views(self._core)
 
     def handle(self, event: SchedEvent | Together, now: float) -> list[Effect]:
         """What to do about `event`. Raises only for mistakes in our own code."""
         core = self._core
-        core.now = max(core.now, now)
+        self._before, core.now = core.now, max(core.now, now)
         for one in event.events if isinstance(event, Together) else (event,):
             self._dispatch(one)
         self._settle()
@@ -140,6 +142,7 @@ class Scheduler:
             case TimerFired(token):
                 alarm = core.due(token)
                 if alarm is not None:
+                    self._notice_gap(token)
                     self._alarms.ring(alarm)
             case MessageReceived(sender, message):
                 core.vanished.pop(sender, None)
@@ -188,10 +191,17 @@ class Scheduler:
                 core.wake(("scrub",), core.now + core.config.settle_seconds)
             case ev.Leave():
                 self._presence.leave()
-            case ev.Woke(seconds):
-                self._presence.woke(seconds)
+            case ev.Woke(asleep):
+                self._presence.slept(asleep)
             case _:
                 assert_never(event)
+
+    def _notice_gap(self, token: object) -> None:
+        """A timer that fires late tells for how long this process did not run."""
+        due = token[-1] if isinstance(token, tuple) else self._core.now
+        late = self._core.now - max(due, self._before)
+        if late > self._core.config.late_seconds:
+            self._presence.woke(late)
 
     def _on_wish(self, job: Job, event: ev.ActOnJob | ev.RetryJob | ev.Watch | ev.ForgetJob) -> None:
         """What somebody on this node wants of a job."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mesh.sched.config import SchedConfig
-from mesh.sched.events import PeerDown, RetryJob, Woke, WorkReassigned
+from mesh.sched.events import PeerDown, RetryJob, WorkReassigned
 from tools.sim.farm import LIMIT, begin, farm, manifest, settle
 from tools.sim.log import Log
 
@@ -166,7 +166,6 @@ def frozen(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
             made._seen.pop((index, 1), None)
     made.simulation.run(33.0)
     made.simulation.resume(1)
-    made.simulation.deliver(made.hosts[1], Woke(30.0))
     made.heal()
     seconds = made.run_until_done(job, LIMIT)
     made.check_results(job, of)
