@@ -4,8 +4,7 @@ For half a minute messages are lost, late, and delivered though their sender is 
 one-way links fail and come back; half of the nodes are killed and born again over and over, records torn off
 their disks; others stand still, are slow, have full disks, fail units, or take a living node's process for ended.
 Then all that ends, and: no unit is lost, what was accepted is what one node alone would have rendered and can be
-had, all keepers agree, and nobody is left with anything under way, or
-remembers more and more.
+had, all keepers agree, and nobody is left with anything under way, or remembers more and more.
 """
 
 from __future__ import annotations
