@@ -10,8 +10,10 @@ that all see how many there were; of a job's buckets only a small part is starte
 from __future__ import annotations
 
 from dataclasses import dataclass
+from heapq import nlargest
 
 from mesh.model.ids import JobId, NodeId
+from mesh.model.units import Unit
 from mesh.sched.books import Books
 from mesh.sched.core import Core
 from mesh.sched.estimates import pace_of, time_left, usual_pace
@@ -27,6 +29,10 @@ _ALWAYS = 4
 """So many units may be started again in the smallest of jobs."""
 _NAMED_SECONDS = 1.0
 """A straggler is named to one idle node at a time."""
+_LOOK_SECONDS = 1.0
+_MOST_SLOW = 16
+"""A keeper of ten thousand nodes' claims is asked by all of them: it looks through them once in a while, and only
+at the slowest for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,8 @@ class Relief:
         self._market = market
         self._named: dict[NodeId, float] = {}
         """When each straggler was last named to somebody who waits."""
+        self._slow: dict[JobId, tuple[float, list[NodeId]]] = {}
+        """When the claims of each job were looked through, and whose units will take longest."""
         self._offered: dict[tuple[JobId, NodeId, int], Offer] = {}
         """By job, helper and its request: what it has not answered yet."""
 
@@ -66,12 +74,9 @@ class Relief:
         core = self._core
         if not core.follows(job) or not self._fits(job, thief) or self._market.anything(job, thief, pace):
             return None
-        for node, claim in job.claims.items():
-            if (
-                node == thief
-                or node not in core.peers
-                or core.now - self._named.get(node, -1e9) < _NAMED_SECONDS
-            ):
+        for node in self._slow_ones(job):
+            claim = job.claims.get(node)
+            if claim is None or node == thief or core.now - self._named.get(node, -1e9) < _NAMED_SECONDS:
                 continue
             size = self._late_unit(job, claim, thief, pace)
             if size:
@@ -106,19 +111,43 @@ class Relief:
                 found, longest = run, left
         return found
 
-    def _late_unit(self, job: Job, claim: Claim, thief: NodeId, pace: float) -> int:
-        """Buckets of a unit that its node takes too long for; 0 where there is none."""
+    def _slow_ones(self, job: Job) -> list[NodeId]:
+        """Nodes whose units will take longest, by their claims, of those that may be started again."""
         core = self._core
-        theirs = pace or job.facts.pace
+        at, nodes = self._slow.get(job.id, (-1e9, []))
+        if core.now - at >= _LOOK_SECONDS:
+            left = {
+                node: self._longest(job, claim) for node, claim in job.claims.items() if node in core.peers
+            }
+            nodes = nlargest(_MOST_SLOW, (node for node in left if left[node] > 0), key=left.__getitem__)
+            lately = core.now - _LOOK_SECONDS
+            self._slow = {key: kept for key, kept in self._slow.items() if kept[0] > lately}
+            self._slow[job.id] = (core.now, nodes)
+        return nodes
+
+    def _longest(self, job: Job, claim: Claim) -> float:
+        """Seconds that the slowest unit under way of a claim will take."""
+        return max((left for _, left in self._under_way(job, claim)), default=0.0)
+
+    def _under_way(self, job: Job, claim: Claim) -> list[tuple[Unit, float]]:
+        """Units of a claim that are wanted and may be started again, and the seconds that are left of them."""
         mine = 1 / claim.speed if claim.speed > 0 else job.facts.pace
+        found = []
         for activity in claim.activities:
             span = job.layout.span(activity.unit)
-            size = activity.unit.size
-            age = activity.age + core.now - claim.at
-            left = time_left(size, activity.fraction * size, age, age, mine)
-            wanted = job.facts.missing.within(*span) and self._within_bounds(job, span)
-            if wanted and self._worth(job, span, left, thief, theirs):
-                return size
+            if not job.facts.missing.within(*span) or not self._within_bounds(job, span):
+                continue
+            age = activity.age + self._core.now - claim.at
+            done = activity.fraction * activity.unit.size
+            found.append((activity.unit, time_left(activity.unit.size, done, age, age, mine)))
+        return found
+
+    def _late_unit(self, job: Job, claim: Claim, thief: NodeId, pace: float) -> int:
+        """Buckets of a unit that its node takes too long for; 0 where there is none."""
+        theirs = pace or job.facts.pace
+        for unit, left in self._under_way(job, claim):
+            if self._worth(job, job.layout.span(unit), left, thief, theirs):
+                return unit.size
         return 0
 
     def _worth(self, job: Job, span: Interval, left: float, thief: NodeId, pace: float) -> bool:
