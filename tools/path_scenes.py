@@ -187,7 +187,8 @@ def _model(material: Material) -> str:
     """What of the peers' own models is the same as ours: `principled` is only similar."""
     if material.transmission == 1.0 and material.thickness > 0.0:
         return "glass"
-    if material.metallic == 1.0 and material.base_color[:3] == (1.0, 1.0, 1.0):
+    plain = material.base_color_texture is None and material.metallic_roughness_texture is None
+    if material.metallic == 1.0 and material.base_color[:3] == (1.0, 1.0, 1.0) and plain:
         return "mirror"
     if material.metallic == 0.0 and material.specular == 0.0:
         return "matte"
