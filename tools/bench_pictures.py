@@ -69,8 +69,9 @@ def _compare(scene: PathScene) -> list[Case]:
             print(f"{peer.name} is not installed; left out")
             continue
         theirs = np.load(output / "image.npy").astype(np.float64)
-        whole = abs(float(ours.mean() - theirs.mean())) / float(theirs.mean())
-        tiles = float(np.abs(_tiled(ours) - _tiled(theirs)).mean()) / float(theirs.mean())
+        # Of ours, since a peer's picture may be black.
+        whole = abs(float(ours.mean() - theirs.mean())) / float(ours.mean())
+        tiles = float(np.abs(_tiled(ours) - _tiled(theirs)).mean()) / float(ours.mean())
         for what, found in (("whole", whole), ("by tiles", tiles)):
             cases.append(cost(f"{scene.name}: {what}", 100.0 * found, 100.0 * TARGET, peer.name, "%"))
             print(f"{scene.name}: {what} {100.0 * found:.2f} % from {peer.name}")
