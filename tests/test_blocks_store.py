@@ -34,6 +34,7 @@ from mesh.blocks.store import BlockStore
 from mesh.blocks.tree import TreeEntry
 from mesh.model.ids import Digest
 from mesh.wire.blocks import BlockData, BlockForm
+from tests.counting_disk import CountingDisk
 
 ROOMY = 1 << 40
 
@@ -506,15 +507,6 @@ class StoreModel(RuleBasedStateMachine):
 
 TestStoreModel = StoreModel.TestCase
 TestStoreModel.settings = settings(max_examples=30, stateful_step_count=25)
-
-
-class CountingDisk(Disk):
-    def __init__(self) -> None:
-        self.syncs = 0
-
-    def sync(self, path: Path) -> None:
-        self.syncs += 1
-        super().sync(path)
 
 
 def test_what_is_durable_already_is_not_synced_again(tmp_path: Path) -> None:

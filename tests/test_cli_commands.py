@@ -134,8 +134,6 @@ def test_help_lists_every_command_without_loading_one() -> None:
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_a_command_s_own_help_begins_with_its_line_in_the_list(name: str) -> None:
-    if name == "demo" and not (Path(__file__).parents[1] / "mesh" / "cli" / "demo.py").exists():
-        pytest.skip("the demo is not there yet")
     command = program.get_command(click.Context(program), name)
     assert command is not None
     assert (command.help or "").splitlines()[0] == COMMANDS[name][2]

@@ -8,24 +8,15 @@ from pathlib import Path
 import pytest
 import trio
 
-from mesh.blocks.disk import Disk
 from mesh.blocks.errors import DiskFull
 from mesh.blocks.recipe import digest_of, inline_recipe
 from mesh.blocks.store import BlockStore
 from mesh.model.ids import Digest, JobId
 from mesh.node.gathering import Gathering, NotStored, Outcome, Stored
 from mesh.wire.effects import Together
+from tests.counting_disk import CountingDisk
 
 JOB, OTHER = JobId(b"j" * 32), JobId(b"o" * 32)
-
-
-class CountingDisk(Disk):
-    def __init__(self) -> None:
-        self.syncs = 0
-
-    def sync(self, path: Path) -> None:
-        self.syncs += 1
-        super().sync(path)
 
 
 class Bench:

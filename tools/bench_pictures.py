@@ -16,12 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mesh.engines.builtin_frame import BuiltinRenderer
 from mesh.model.manifest import RenderSettings
-from mesh.model.units import Grid, Unit
-from mesh.render.output import assemble
-from mesh.render.pixels import decode
-from tools.bench_paths import DEPTH, PEERS, THREADS, NotInstalled, run_renderer
+from tools.bench_paths import OURS, PEERS, NotInstalled, Renderer, run_renderer
 from tools.bench_report import Case, cost
 from tools.path_scenes import PathScene, write_for_peers
 from tools.picture_scenes import own_scenes, shared_scenes
@@ -47,28 +43,19 @@ def run() -> list[Case]:
 
 
 def _compare(scene: PathScene) -> list[Case]:
-    settings = RenderSettings(
-        width=SIDE,
-        height=SIDE,
-        samples=scene.samples,
-        max_depth=DEPTH,
-        clamp=0.0,
-        environment=scene.environment,
-    )
+    settings = RenderSettings(width=SIDE, height=SIDE, environment=scene.environment)
     here = scene.folder / "pictures"
     write_for_peers(scene, settings, here / "arrays")
-    ours = _ours(scene, settings)
-    np.save(here / "ours.npy", ours.astype(np.float32))
+    ours = _picture(OURS, scene, here)
     cases = []
     for peer in PEERS:
         if peer.name == LEFT_OUT:
             continue
         try:
-            _, output = run_renderer(peer, here, SIDE, scene.samples, 0)
+            theirs = _picture(peer, scene, here)
         except NotInstalled:
             print(f"{peer.name} is not installed; left out")
             continue
-        theirs = np.load(output / "image.npy").astype(np.float64)
         # Of ours, since a peer's picture may be black.
         whole = abs(float(ours.mean() - theirs.mean())) / float(ours.mean())
         tiles = float(np.abs(_tiled(ours) - _tiled(theirs)).mean()) / float(ours.mean())
@@ -78,12 +65,10 @@ def _compare(scene: PathScene) -> list[Case]:
     return cases
 
 
-def _ours(scene: PathScene, settings: RenderSettings) -> Picture:
-    renderer = BuiltinRenderer(scene.folder, scene.entry, settings, (1,), THREADS)
-    count = Grid(SIDE, SIDE, settings.bucket).count
-    _, data = renderer.render(Unit(1, 0, count), lambda _share: None, lambda: count)
-    renderer.close()
-    return assemble([decode(data)]).pixels[:, :, :3].astype(np.float64)
+def _picture(renderer: Renderer, scene: PathScene, here: Path) -> Picture:
+    _, output = run_renderer(renderer, here, SIDE, scene.samples, 0)
+    found: Picture = np.load(output / "image.npy").astype(np.float64)
+    return found
 
 
 def _tiled(picture: Picture) -> Picture:

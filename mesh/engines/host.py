@@ -170,10 +170,9 @@ class EngineHost:
 
     def _session(self, key: _SceneKey) -> int:
         """The open session for `key`, newest last; opens it, and closes the oldest, where need be."""
+        # A key holds all frames of a job: hashing it for each unit would take long.
         if self._latest is not None and self._latest[0] is key:
-            return self._latest[
-                1
-            ]  # a key holds all frames of a job: hashing it for each unit would take long
+            return self._latest[1]
         session = self._sessions.pop(key, None)
         if session is None:
             session = self._next_session

@@ -48,7 +48,7 @@ class Tally(NamedTuple):
     sums int64 (n, _SEEN or _SUMS); taken int32 (n, 3): samples, blocks, 1 where adaptive sampling has had enough;
     spread float64 (n, 2): sums of the blocks' luminance and its square; first int32 (n, 2): ids of the first
     sample; ids float32, counts int32 (n, 2, SLOTS or 0) and used int32 (n, 2): for the mattes. What it has no room
-    for is not counted, which saves a quarter of the time of a simple scene and changes nothing else.
+    for is not counted, which saves a fifth of the time of a simple scene and changes nothing else.
     """
 
     sums: NDArray[np.int64]

@@ -43,9 +43,10 @@ def tangent_space(positions: F32, normals: F32, uv: F32, triangles: I32) -> Tang
     # Only the sign of the uv area matters here, not its size.
     face = normalize(np.where(area < 0.0, -1.0, 1.0)[:, None] * face)
     welded = _weld(positions, normals, uv)[triangles]
-    side = _sides(welded, np.sign(area).astype(np.int64))
     # Corners are counted corner by corner of all triangles: 0 of each, then 1, then 2.
-    group = _groups(welded, side)
+    one, two = _shared_edges(welded)
+    side = _sides(np.sign(area).astype(np.int64), one, two)
+    group = _groups(side, one, two)
     weights = np.concatenate([np.where(area == 0.0, 0.0, _angles(p, n[k], k)) for k in range(3)])
     normal = np.concatenate(n)
     along = np.concatenate([face] * 3)
@@ -55,10 +56,9 @@ def tangent_space(positions: F32, normals: F32, uv: F32, triangles: I32) -> Tang
     total = np.stack(sums, axis=-1)
 
     corner_vertex = triangles.T.reshape(-1).astype(np.int64)
-    keys, first, place = np.unique(
+    _, first, place = np.unique(
         corner_vertex * (group.max(initial=0) + 1) + group, return_index=True, return_inverse=True
     )
-    del keys
     tangents = _finish(total[group[first]], normal[first], np.concatenate([side] * 3)[first])
     remade = np.ascontiguousarray(place.reshape(3, -1).T, np.int32)
     return TangentSpace(corner_vertex[first], remade, tangents)
@@ -97,13 +97,13 @@ def _shared_edges(welded: I64) -> tuple[I64, I64]:
     return np.concatenate([one, after[one]]), np.concatenate([after[two], two])
 
 
-def _sides(welded: I64, side: I64) -> I64:
+def _sides(side: I64, one: I64, two: I64) -> I64:
     """1 or -1 for each triangle: how it winds in uv. One without an area there goes with a neighbour that has one."""
     if bool((side != 0).all()):
         return side
     side = side.copy()
-    m = len(welded)
-    one, two = (corners % m for corners in _shared_edges(welded))
+    m = len(side)
+    one, two = one % m, two % m
     while True:
         reached = (side[one] == 0) & (side[two] != 0)
         if not bool(reached.any()):
@@ -114,10 +114,9 @@ def _sides(welded: I64, side: I64) -> I64:
     return side
 
 
-def _groups(welded: I64, side: I64) -> I64:
+def _groups(side: I64, one: I64, two: I64) -> I64:
     """(3 m,) the number of each corner's group."""
-    m = len(welded)
-    one, two = _shared_edges(welded)
+    m = len(side)
     alike = side[one % m] == side[two % m]
     one, two = one[alike], two[alike]
     label = np.arange(3 * m)
