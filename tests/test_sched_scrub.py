@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -123,6 +125,31 @@ def test_what_nobody_has_is_rendered_again_and_then_counts_though_it_is_the_same
     assert view is not None
     assert view.state.value == "done"
     assert ME in holder.machine.views.results(job, 0)[1][-1].holders
+
+
+EARLIER = Boot(1)
+MINE = LogRun(ME, EARLIER, 1, (Entry(result=replace(RESULT, holders=())),))
+KEPT = LogRun(A, Boot(1), 1, (Entry(result=replace(RESULT, holders=(ME,))),))
+TOLD = (
+    LogRun(A, Boot(1), 1, (Entry(result=replace(RESULT, holders=())),)),
+    LogRun(ME, EARLIER, 1, (lost(held=True),)),
+)
+
+
+@pytest.mark.parametrize("runs", [(MINE,), (KEPT,), TOLD], ids=["rendered", "kept", "kept later"])
+def test_what_a_torn_write_made_a_node_forget_it_learns_from_others_and_copies(
+    runs: tuple[LogRun, ...],
+) -> None:
+    """Given a node in its second life, whose disk lost the last words of the first; when others tell it
+    what it said then; then it looks whether the pixels are there, and sees to it that two hold them."""
+    bench = Bench(boot=2)
+    bench.peer(B)
+    job = bench.offered(manifest(frames=2, buckets=4), A)
+    effects = bench.hear(A, LedgerDelta(job, runs, ())) + bench.wait(2.0)
+    assert [one.root for one in effects if isinstance(one, Fetch)] == [PIXELS]
+    bench.tell(BlobReady(PIXELS))
+    asked = sent(effects + bench.wait(10.0), KeepPixels, B)
+    assert [keep.pixels for keep in asked] == [PIXELS], "of those who hold them only this node is there"
 
 
 def test_disk_story() -> None:

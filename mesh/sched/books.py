@@ -15,12 +15,13 @@ from mesh.sched.events import (
     FrameDone,
     FrameFailed,
     JobKnown,
+    JobResult,
     NodeBlocked,
     ResultKnown,
     UnitFailed,
 )
 from mesh.sched.facts import Facts
-from mesh.sched.job import Job
+from mesh.sched.job import Copy, Job
 from mesh.sched.layout import Layout
 from mesh.sched.life import UnitState
 from mesh.wire.effects import Fetch, Pin
@@ -154,7 +155,13 @@ class Books:
                 job.holdings.release([span], UnitState.PUBLISHED)
                 job.interrupted.remove(*span)
                 core.story.tell(core.now, job.id, [span], f"published by {run.author.hex()[:8]}")
-                core.notify(ResultKnown(job.id, job.facts.result(len(job.facts.results) - 1)))
+                known = job.facts.result(len(job.facts.results) - 1)
+                core.notify(ResultKnown(job.id, known))
+                self.recall(job, known)
+            elif entry.holder is not None and run.author == core.me:
+                held = job.facts.result_of(entry.holder.pixels)
+                if held is not None:
+                    self.recall(job, held)
             for frame in news.frames_done:
                 core.notify(FrameDone(job.id, frame))
             if news.failure is not None:
@@ -173,6 +180,15 @@ class Books:
                 self.on_audit(job, run.author, news.audit)
             for frame in news.frames_failed:
                 core.notify(FrameFailed(job.id, frame, news.failure.reason if news.failure else ""))
+
+    def recall(self, job: Job, result: JobResult) -> None:
+        """Vouches again for pixels that this node is said to hold: a torn write may have lost its own note."""
+        core = self._core
+        if core.me in result.holders and result.pixels not in job.copies:
+            others = tuple(node for node in result.holders if node != core.me)
+            job.copies[result.pixels] = Copy(result.size, others)
+            core.out.append(Pin(job.id, result.pixels))
+            core.wake(("scrub",), core.now + core.config.settle_seconds)
 
     def _keep_log(self, job: Job, author: NodeId, fact: FailureFact) -> None:
         """The submitter keeps a copy of every log, for the node that failed may be about to die."""

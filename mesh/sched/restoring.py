@@ -51,12 +51,11 @@ class Restoring:
         for run in sorted(runs, key=lambda run: (run.author, run.boot, run.first)):
             self._books.restore(job, run)
         self._books.reconsider_blocks(job)
-        for author, fact in job.facts.results:
-            if author == self._core.me:
-                job.copies[fact.pixels] = Copy(fact.size, fact.holders)
         for record in records:
             if isinstance(record, CopyRecord):
                 job.copies[record.pixels] = Copy(record.size, record.holders)
+        for index in range(len(job.facts.results)):
+            self._books.recall(job, job.facts.result(index))
         for record in records:
             if isinstance(record, StoredRecord):
                 self._take_up(job, record)
