@@ -32,7 +32,7 @@ format: $(READY) ## what ruff can mend by itself
 
 soak: $(READY)   ## many seeds simulated, every planted bug, real nodes under full load: SEEDS=10000 MINUTES=30
 	$(PYTHON) -m tools.seeds --last $(or $(SEEDS),10000)
-	$(PYTHON) -m tools.simulate all --seeds 1-20
+	$(PYTHON) -m tools.simulate all --seeds 1-20 --jobs 2
 	$(PYTHON) -m tools.mutants.run
 	$(PYTHON) -m tools.soak --minutes $(or $(MINUTES),30)
 
