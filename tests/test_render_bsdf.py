@@ -103,3 +103,29 @@ def test_a_single_scattering_lobe_is_reciprocal() -> None:
 
     assert out[0] > 0.01
     assert out[1] == pytest.approx(out[0], rel=0.01)
+
+
+@kernel
+def _lit(table, s, gx, gz, ix, iz, out):
+    one, zero = f32(1.0), f32(0.0)
+    m = make_lobes(table, s, zero, zero, one, gx, zero, gz, zero, zero, one)
+    out[0] = value_and_density(m, ix, zero, iz)[0] * np.pi / iz
+
+
+@pytest.mark.parametrize("sine", [0.0, 0.5, 0.9])
+def test_smooth_normals_darken_no_light_that_a_coarse_mesh_receives(sine: float) -> None:
+    """Given a facet that leans away from the light, up to its horizon, matte surfaces are Lambert's."""
+    out = np.zeros(1)
+    lean = f32(0.3)
+
+    _lit(
+        albedo_table(),
+        surface(specular=0.0),
+        -lean,
+        f32(np.sqrt(1.0 - lean * lean)),
+        f32(sine),
+        f32(np.sqrt(1.0 - sine * sine)),
+        out,
+    )
+
+    assert out[0] == pytest.approx(0.8, rel=1e-5)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,15 @@ from mesh.scenes.studio.glb_writer import GlbWriter
 from mesh.scenes.studio.shapes import sphere
 from tools.path_scenes import PathScene, many_lights, square
 
+Change = Callable[[dict[str, Any]], dict[str, Any]]
 BEACH = "spiaggia_di_mondello_1k.hdr"
 SAMPLES = 64
+LAMPS_SAMPLES = 256
+"""Of many lamps the peers see little otherwise but noise."""
 _GLB_HEADER, _CHUNK_HEADER = 12, 8
+_LID = 0.002
+"""How far above its lamp a lid is, in metres."""
+_BLACK = {"pbrMetallicRoughness": {"baseColorFactor": [0.0, 0.0, 0.0, 1.0]}}
 
 
 def shared_scenes(scenes: Path, room: Path) -> list[PathScene]:
@@ -48,21 +55,36 @@ def shared_scenes(scenes: Path, room: Path) -> list[PathScene]:
     return found
 
 
-def _matte_copy(source: Path, folder: Path) -> str:
-    """A copy of `source` whose materials are Lambert's; its name in `folder`."""
+def _matte_copy(source: Path, folder: Path, change: Change = lambda document: document) -> str:
+    """A copy of `source`, changed, whose materials are Lambert's; its name in `folder`."""
     data = source.read_bytes()
     if source.suffix == ".gltf":
         shutil.copytree(source.parent, folder, dirs_exist_ok=True)
-        (folder / source.name).write_text(json.dumps(_matte(json.loads(data))))
+        (folder / source.name).write_text(json.dumps(_matte(change(json.loads(data)))))
         return source.name
     start = _GLB_HEADER + _CHUNK_HEADER
     (length,) = struct.unpack_from("<I", data, _GLB_HEADER)
-    text = json.dumps(_matte(json.loads(data[start : start + length]))).encode()
+    text = json.dumps(_matte(change(json.loads(data[start : start + length])))).encode()
     text += b" " * (-len(text) % 4)
     rest = data[start + length :]
     head = struct.pack("<4sII", b"glTF", 2, start + len(text) + len(rest))
     (folder / source.name).write_bytes(head + struct.pack("<I4s", len(text), b"JSON") + text + rest)
     return source.name
+
+
+def _covered(document: dict[str, Any]) -> dict[str, Any]:
+    """A black lid on every lamp: we alone see through their backs."""
+    lid = len(document["materials"])
+    document["materials"].append({"name": "lid", "doubleSided": True, **_BLACK})
+    lamps = {n for n, material in enumerate(document["materials"]) if "emissiveFactor" in material}
+    for node in list(document["nodes"]):
+        (part,) = document["meshes"][node["mesh"]]["primitives"] if "mesh" in node else ({},)
+        if part.get("material") in lamps:
+            node["children"] = [len(document["nodes"])]
+            # Lamps shine along their own y.
+            document["nodes"].append({"mesh": len(document["meshes"]), "translation": [0.0, -_LID, 0.0]})
+            document["meshes"].append({"primitives": [{**part, "material": lid}]})
+    return document
 
 
 def _matte(document: dict[str, Any]) -> dict[str, Any]:
@@ -82,8 +104,8 @@ def own_scenes(scenes: Path | None, room: Path) -> list[PathScene]:
     """Scenes that need no file; balls of mirror and glass only where there is a sky to see in them."""
     hall = many_lights(room / "hall")
     (room / "lamps").mkdir(parents=True, exist_ok=True)
-    entry = _matte_copy(hall.folder / hall.entry, room / "lamps")
-    found = [PathScene("200 lamps, matte", room / "lamps", entry, SAMPLES), _lamps(room / "punctual")]
+    entry = _matte_copy(hall.folder / hall.entry, room / "lamps", _covered)
+    found = [PathScene("200 lamps, matte", room / "lamps", entry, LAMPS_SAMPLES), _lamps(room / "punctual")]
     if scenes is not None:
         folder = room / "balls"
         folder.mkdir(parents=True, exist_ok=True)

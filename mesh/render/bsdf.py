@@ -202,31 +202,24 @@ def value_and_density(m, ix, iy, iz):
     """(r, g, b, density): the BSDF times |i.z|, and the density with which `sample_direction` finds i."""
     side = ix * m.gx + iy * m.gy + iz * m.gz
     if iz > ZERO and side > ZERO:
-        return _reflected(m, ix, iy, iz, side)
+        return _reflected(m, ix, iy, iz)
     if iz < ZERO and side < ZERO and (m.p_thin > ZERO or m.p_glass > ZERO):
         return _transmitted(m, ix, iy, iz)
     return ZERO, ZERO, ZERO, ZERO
 
 
 @step
-def _reflected(m, ix, iy, iz, side):
+def _reflected(m, ix, iy, iz):
     r = ZERO
     g = ZERO
     b = ZERO
     density = ZERO
     if m.p_diff > ZERO or m.p_cloth > ZERO:
-        # Soft terminator (Chiang, Li and Burley, "Taming the Shadow Terminator", 2019).
-        soft = ONE
-        bend = iz * m.gz
-        if side < bend:
-            soft = side / bend
-            soft = soft * (ONE + soft - soft * soft)
         lambert = iz * INV_PI
         density = lambert * (m.p_diff + m.p_cloth)
-        lambert = lambert * soft
         r, g, b = lambert * m.diff_r, lambert * m.diff_g, lambert * m.diff_b
         if m.p_cloth > ZERO:
-            cloth = soft * sheen(m.ox, m.oy, m.oz, ix, iy, iz, m.cloth_roughness)
+            cloth = sheen(m.ox, m.oy, m.oz, ix, iy, iz, m.cloth_roughness)
             r, g, b = r + cloth * m.cloth_r, g + cloth * m.cloth_g, b + cloth * m.cloth_b
     hx, hy, hz = normalize(m.ox + ix, m.oy + iy, m.oz + iz)
     oh = m.ox * hx + m.oy * hy + m.oz * hz

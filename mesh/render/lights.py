@@ -29,6 +29,8 @@ TRIANGLE_LIGHT = 12
 """Columns: first corner, two edges, area, and 1 or -1 for the side of the edges' cross product that shines, 0 for
 both."""
 BOTH_SIDES = 0.0
+_SPOT_RIM = 0.9999
+"""The cosine of how far beyond a spot's cone the tree still takes it to shine."""
 
 
 class Lights(NamedTuple):
@@ -123,9 +125,10 @@ def _bounds(powers: NDArray[np.float64], punctual: F32, triangles: F32) -> F32:
     bounds[:, POWER] = powers
     bounds[:p, LOW : LOW + 3] = bounds[:p, HIGH : HIGH + 3] = punctual[:, 1:4]
     bounds[:p, AXIS : AXIS + 3] = punctual[:, 4:7]
-    # A spot's outer cone holds all it gives; a point shines all round.
+    # A spot's outer cone holds all it gives, and a little more, so that no rounding leaves out what it lights at its
+    # rim, or its very middle; a point shines all round.
     bounds[:p, COS_O] = np.where(punctual[:, 0] == SPOT, punctual[:, 12], -1.0)
-    bounds[:p, COS_E] = np.where(punctual[:, 0] == SPOT, 1.0, 0.0)
+    bounds[:p, COS_E] = np.where(punctual[:, 0] == SPOT, _SPOT_RIM, 0.0)
     first = triangles[:, 0:3]
     second, third = first + triangles[:, 3:6], first + triangles[:, 6:9]
     bounds[p:, LOW : LOW + 3] = np.minimum(np.minimum(first, second), third)
