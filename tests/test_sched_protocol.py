@@ -252,6 +252,15 @@ def test_a_request_from_an_earlier_life_gets_nothing() -> None:
     assert not sent(bench.hear(A, request(job, boot=1)), StealGrant)
 
 
+def test_a_request_that_comes_twice_is_granted_once() -> None:
+    bench = Bench()
+    job = bench.submit(manifest(frames=8, buckets=4))
+    bench.peer(A)
+    assert sent(bench.hear(A, request(job)), StealGrant)
+    assert not sent(bench.hear(A, request(job)), StealGrant)
+    assert sent(bench.hear(A, request(job, 2)), StealGrant)
+
+
 def test_a_running_unit_loses_its_untouched_back() -> None:
     bench = Bench()
     job = bench.submit(manifest(frames=1, buckets=40))
