@@ -60,6 +60,7 @@ def main() -> None:
     warm = _renderer(folder, width, 1, depth, threads, 0)
     _render(warm, width)
     warm.close()
+    del warm  # one scene at a time, as the peers have it
     renderer = _renderer(folder, width, samples, depth, threads, 0)
     image, seconds, processor = _render(renderer, width)
     renderer.close()

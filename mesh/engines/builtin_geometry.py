@@ -1,6 +1,6 @@
 """From the scene description's meshes and instances to the path tracer's geometry, kept between frames.
 
-Triangle records and trees of meshes at rest are made once and kept; a frame that only moves instances
+Vertices and trees of meshes at rest are made once and kept; a frame that only moves instances
 rebuilds nothing but the tree above them. Deformed meshes have their own place, filled again every frame.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,19 +21,20 @@ from mesh.render.geometry import (
     FLIP,
     INSTANCE,
     INSTANCE_INTS,
-    TRIANGLE,
+    VERTEX,
     Geometry,
     instance_record,
-    per_corner,
-    triangle_records,
+    vertex_records,
 )
 from mesh.render.lights import BOTH_SIDES, triangle_lights
 from mesh.scenes.description import AlphaMode, Instance, Material, Mesh, Scene, Snapshot
 
 F32 = NDArray[np.float32]
+I32 = NDArray[np.int32]
 Vector = tuple[float, float, float]
 Box = tuple[Vector, Vector]
 """Low and high corner."""
+Number = TypeVar("Number", np.float32, np.int32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +44,16 @@ class Shining:
     records: F32
     ids: NDArray[np.int32]
     powers: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a mesh's rows begin: of triangles, vertices, second uvs and colours; -1 where it has none."""
+
+    triangle: int
+    vertex: int
+    uv1: int
+    color: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,18 +79,21 @@ class GeometryKeeper:
         self._trees: dict[bytes, MeshTree] = {}
         self._layout: tuple[tuple[int, bool], ...] = ()
         self._kept: dict[str, tuple[list[MeshTree], Accel]] = {}
-        self._triangles = np.zeros((1, TRIANGLE), np.float32)
-        self._uv1 = np.zeros((1, 6), np.float32)
-        self._colors = np.zeros((1, 12), np.float32)
-        self._places: list[tuple[int, int, int]] = []
+        self._places: list[_Place] = []
+        self._corners: I32
+        self._vertices: F32
+        self._uv1: F32
+        self._colors: F32
+        self._make_places(())
 
     def place(self, snapshot: Snapshot, apart: bool = False) -> Placed:
         """The geometry at one moment; where `apart`, what was placed before stays as it is."""
         instances = snapshot.instances
+        # First the trees, whose making takes more memory than what is kept of them.
+        trees = [self._tree(instance) for instance in instances]
         self._lay_out(instances, apart)
         floats = np.zeros((max(len(instances), 1), INSTANCE), np.float32)
         ints = np.full((max(len(instances), 1), INSTANCE_INTS), -1, np.int32)
-        trees: list[MeshTree] = []
         matrices = np.zeros((len(instances), 4, 4), np.float64)
         bounds = _Bounds()
         objects = object_ids(snapshot)
@@ -88,12 +103,12 @@ class GeometryKeeper:
             material = self._scene.materials[self._scene.meshes[instance.mesh].material]
             floats[i] = instance_record(instance.transform.tolist())
             matrices[i] = instance.transform
-            first, uv1, color = self._places[i]
+            at = self._places[i]
             shining = lamps.add(i, floats[i], mesh, material)
+            number = self._scene.meshes[instance.mesh].material
             object_id = objects[object_name(instance.name, i)]
-            ints[i] = first, self._scene.meshes[instance.mesh].material, uv1, color, shining, object_id
-            trees.append(self._tree(mesh, instance.deformed is not None))
-            bounds.add(trees[-1].bounds, instance.transform.tolist())
+            ints[i] = at.triangle, at.vertex, number, at.uv1, at.color, shining, object_id
+            bounds.add(trees[i].bounds, instance.transform.tolist())
         everything = self._assemble("everything", trees, matrices)
         is_sheer = [self._is_sheer(instance) for instance in instances]
         sheer_ids = np.array([i for i, sheer in enumerate(is_sheer) if sheer] or [0], np.int32)
@@ -101,7 +116,7 @@ class GeometryKeeper:
         if any(is_sheer):
             solid = self._assemble_part("solid", trees, matrices, [not s for s in is_sheer])
             sheer = self._assemble_part("sheer", trees, matrices, is_sheer)
-        geometry = Geometry(self._triangles, self._uv1, self._colors, floats, ints)
+        geometry = Geometry(self._corners, self._vertices, self._uv1, self._colors, floats, ints)
         low, high = bounds.box()
         return Placed(everything, solid, sheer, sheer_ids, any(is_sheer), geometry, lamps.all(), low, high)
 
@@ -110,62 +125,57 @@ class GeometryKeeper:
         return material.alpha_mode is not AlphaMode.OPAQUE
 
     def _lay_out(self, instances: tuple[Instance, ...], apart: bool) -> None:
-        """Give every mesh at rest and every deformed instance its triangles' place, and fill it if new."""
+        """Give every mesh at rest and every deformed instance its vertices' place, and fill it if new."""
         layout = tuple((instance.mesh, instance.deformed is not None) for instance in instances)
         if layout != self._layout:
             self._layout = layout
             self._kept.clear()
             self._make_places(instances)
         if apart and any(instance.deformed is not None for instance in instances):
-            self._triangles = self._triangles.copy()
-        for i, instance in enumerate(instances):
+            self._vertices = self._vertices.copy()
+        for place, instance in zip(self._places, instances, strict=True):
             if instance.deformed is not None:
-                first = self._places[i][0]
-                self._triangles[first : first + len(instance.deformed.triangles)] = self._records(
-                    instance.deformed, self._scene.meshes[instance.mesh]
+                self._vertices[place.vertex : place.vertex + len(instance.deformed.positions)] = (
+                    self._records(instance.deformed, self._scene.meshes[instance.mesh])
                 )
 
     def _make_places(self, instances: tuple[Instance, ...]) -> None:
-        places: dict[int, tuple[int, int, int]] = {}
-        triangles: list[F32] = []
-        uv1: list[F32] = []
-        colors: list[F32] = []
-        totals = [0, 0, 0]
+        places: dict[int, _Place] = {}
+        corners, vertices = _Rows(np.zeros((0, 3), np.int32)), _Rows(np.zeros((0, VERTEX), np.float32))
+        uv1, colors = _Rows(np.zeros((0, 2), np.float32)), _Rows(np.zeros((0, 4), np.float32))
         self._places = []
         for instance in instances:
             mesh = self._scene.meshes[instance.mesh]
             if instance.deformed is None and instance.mesh in places:
                 self._places.append(places[instance.mesh])
                 continue
-            place = [totals[0], -1, -1]
-            count = len(mesh.triangles)
-            triangles.append(
-                np.zeros((count, TRIANGLE), np.float32)
+            records = (
+                np.zeros((len(mesh.positions), VERTEX), np.float32)
                 if instance.deformed is not None
                 else self._records(mesh, mesh)
             )
-            totals[0] += count
-            for kind, values, parts in ((1, mesh.uv1, uv1), (2, mesh.colors, colors)):
-                if values is not None:
-                    place[kind] = totals[kind]
-                    parts.append(per_corner(values, mesh.triangles))
-                    totals[kind] += count
-            self._places.append((place[0], place[1], place[2]))
+            place = _Place(
+                corners.add(mesh.triangles),
+                vertices.add(records),
+                -1 if mesh.uv1 is None else uv1.add(mesh.uv1),
+                -1 if mesh.colors is None else colors.add(mesh.colors),
+            )
+            self._places.append(place)
             if instance.deformed is None:
-                places[instance.mesh] = self._places[-1]
-        self._triangles = _joined(triangles, TRIANGLE)
-        self._uv1 = _joined(uv1, 6)
-        self._colors = _joined(colors, 12)
+                places[instance.mesh] = place
+        self._corners, self._vertices = corners.all(), vertices.all()
+        self._uv1, self._colors = uv1.all(), colors.all()
 
     @staticmethod
     def _records(mesh: Mesh, rest: Mesh) -> F32:
-        return triangle_records(mesh.positions, mesh.triangles, mesh.normals, rest.uv0, mesh.tangents)
+        return vertex_records(mesh.positions, mesh.normals, rest.uv0, mesh.tangents)
 
-    def _tree(self, mesh: Mesh, passing: bool) -> MeshTree:
+    def _tree(self, instance: Instance) -> MeshTree:
+        mesh = instance.deformed or self._scene.meshes[instance.mesh]
         tree = self._trees.get(mesh.digest)
         if tree is None:
             tree = build_mesh(mesh.positions, mesh.triangles)
-            if not passing:
+            if instance.deformed is None:
                 self._trees[mesh.digest] = tree
         return tree
 
@@ -254,8 +264,22 @@ class _Bounds:
         return (a, b, c), (d, e, f)
 
 
-def _joined(parts: list[F32], columns: int) -> F32:
-    """All rows; those of a single part, which may be most of the memory, are not copied."""
-    if len(parts) == 1:
-        return parts[0]
-    return np.concatenate(parts) if parts else np.zeros((1, columns), np.float32)
+class _Rows(Generic[Number]):
+    """Arrays of one width, to be put end to end."""
+
+    def __init__(self, none: NDArray[Number]) -> None:
+        """`none`: no rows, of the width and type wanted."""
+        self._parts: list[NDArray[Number]] = [none]
+        self._count = 0
+
+    def add(self, part: NDArray[Number]) -> int:
+        """The number of its first row."""
+        self._parts.append(part)
+        self._count += len(part)
+        return self._count - len(part)
+
+    def all(self) -> NDArray[Number]:
+        """As kernels want them; those of a single part, which may be most of the memory, are not copied."""
+        none, *parts = self._parts
+        whole = parts[0] if len(parts) == 1 else np.concatenate(self._parts)
+        return np.require(whole, none.dtype, ["C", "W"])

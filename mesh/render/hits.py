@@ -8,16 +8,17 @@ import numpy as np
 
 from mesh.render.frames import tangent_basis
 from mesh.render.geometry import (
-    DENSITY,
     FIRST,
     FIRST_COLOR,
     FIRST_UV1,
+    FIRST_VERTEX,
     FLIP,
+    NORMAL,
     NORMAL_MATRIX,
-    NORMALS,
+    POSITION,
     SCALE,
-    TANGENTS,
-    UVS,
+    TANGENT,
+    UV,
 )
 from mesh.render.kernel import merged, step
 from mesh.render.materials import (
@@ -29,7 +30,7 @@ from mesh.render.materials import (
     Spot,
     mapped_normal,
 )
-from mesh.render.math import ONE, ZERO, normalize
+from mesh.render.math import ONE, ZERO, normalize, sqrt
 
 f32 = np.float32
 
@@ -62,38 +63,72 @@ def _to_world(m, instance, x, y, z):
 
 
 @merged
-def geometric_normal(geometry, instance, triangle):
-    """The unit normal of a triangle in the world, on its front side. `triangle` counts in the scene."""
-    t = geometry.triangles
-    return _to_world(geometry.instances, instance, t[triangle, 0], t[triangle, 1], t[triangle, 2])
+def _corners(geometry, instance, prim):
+    """A triangle's three vertices, counted in the mesh."""
+    triangle = geometry.ints[instance, FIRST] + prim
+    c = geometry.corners
+    return c[triangle, 0], c[triangle, 1], c[triangle, 2]
+
+
+@merged
+def _face(vertices, a, b, c):
+    """A triangle's normal, as long as it has area (twice the triangle's); and one over that, or 0."""
+    p = POSITION
+    ux, uy, uz = (
+        vertices[b, p] - vertices[a, p],
+        vertices[b, p + 1] - vertices[a, p + 1],
+        vertices[b, p + 2] - vertices[a, p + 2],
+    )
+    vx, vy, vz = (
+        vertices[c, p] - vertices[a, p],
+        vertices[c, p + 1] - vertices[a, p + 1],
+        vertices[c, p + 2] - vertices[a, p + 2],
+    )
+    x, y, z = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+    area = sqrt(x * x + y * y + z * z)
+    return x, y, z, ONE / area if area > ZERO else ZERO
+
+
+@merged
+def geometric_normal(geometry, instance, prim):
+    """The unit normal of a triangle in the world, on its front side."""
+    first = geometry.ints[instance, FIRST_VERTEX]
+    a, b, c = _corners(geometry, instance, prim)
+    x, y, z, inverse = _face(geometry.vertices, first + a, first + b, first + c)
+    return _to_world(geometry.instances, instance, x * inverse, y * inverse, z * inverse)
 
 
 @merged
 def spot_at(geometry, instance, prim, u, v, width, jitter):
     """The Spot of a hit; `width` is the ray's cross section there, in metres."""
-    ints, t = geometry.ints, geometry.triangles
-    triangle = ints[instance, FIRST] + prim
+    ints, vertices = geometry.ints, geometry.vertices
+    first = ints[instance, FIRST_VERTEX]
+    p, q, r = _corners(geometry, instance, prim)
+    i, j, k = first + p, first + q, first + r
     w = ONE - u - v
-    k = UVS
-    u0 = t[triangle, k] * w + t[triangle, k + 2] * u + t[triangle, k + 4] * v
-    v0 = t[triangle, k + 1] * w + t[triangle, k + 3] * u + t[triangle, k + 5] * v
+    u0 = vertices[i, UV] * w + vertices[j, UV] * u + vertices[k, UV] * v
+    v0 = vertices[i, UV + 1] * w + vertices[j, UV + 1] * u + vertices[k, UV + 1] * v
     u1, v1 = u0, v0
     second = ints[instance, FIRST_UV1]
     if second >= 0:
-        a = geometry.uv1
-        u1 = a[second + prim, 0] * w + a[second + prim, 2] * u + a[second + prim, 4] * v
-        v1 = a[second + prim, 1] * w + a[second + prim, 3] * u + a[second + prim, 5] * v
-    r, g, b, a = ONE, ONE, ONE, ONE
+        at = geometry.uv1
+        u1 = at[second + p, 0] * w + at[second + q, 0] * u + at[second + r, 0] * v
+        v1 = at[second + p, 1] * w + at[second + q, 1] * u + at[second + r, 1] * v
+    red, green, blue, alpha = ONE, ONE, ONE, ONE
     color = ints[instance, FIRST_COLOR]
     if color >= 0:
         c = geometry.colors
-        color = color + prim
-        r = c[color, 0] * w + c[color, 4] * u + c[color, 8] * v
-        g = c[color, 1] * w + c[color, 5] * u + c[color, 9] * v
-        b = c[color, 2] * w + c[color, 6] * u + c[color, 10] * v
-        a = c[color, 3] * w + c[color, 7] * u + c[color, 11] * v
-    footprint = width * t[triangle, DENSITY] / geometry.instances[instance, SCALE]
-    return Spot(u0, v0, u1, v1, r, g, b, a, footprint, jitter)
+        red = c[color + p, 0] * w + c[color + q, 0] * u + c[color + r, 0] * v
+        green = c[color + p, 1] * w + c[color + q, 1] * u + c[color + r, 1] * v
+        blue = c[color + p, 2] * w + c[color + q, 2] * u + c[color + r, 2] * v
+        alpha = c[color + p, 3] * w + c[color + q, 3] * u + c[color + r, 3] * v
+    # Texture area over area, both rooted: how much of the texture a width covers.
+    _, _, _, inverse = _face(vertices, i, j, k)
+    du1, dv1 = vertices[j, UV] - vertices[i, UV], vertices[j, UV + 1] - vertices[i, UV + 1]
+    du2, dv2 = vertices[k, UV] - vertices[i, UV], vertices[k, UV + 1] - vertices[i, UV + 1]
+    density = sqrt(abs(du1 * dv2 - du2 * dv1) * inverse)
+    footprint = width * density / geometry.instances[instance, SCALE]
+    return Spot(u0, v0, u1, v1, red, green, blue, alpha, footprint, jitter)
 
 
 @step
@@ -110,21 +145,23 @@ def _bend(nx, ny, nz, ox, oy, oz):
 @merged
 def frame_at(geometry, materials, instance, prim, material, u, v, spot, front, ox, oy, oz):
     """The shading frame of a hit seen from the unit direction o; `front` is -1 on the back side, else 1."""
-    t, m = geometry.triangles, geometry.instances
-    triangle = geometry.ints[instance, FIRST] + prim
+    t, m = geometry.vertices, geometry.instances
+    first = geometry.ints[instance, FIRST_VERTEX]
+    i, j, k = _corners(geometry, instance, prim)
+    i, j, k = first + i, first + j, first + k
     w = ONE - u - v
-    k = NORMALS
+    n = NORMAL
     nx, ny, nz = _to_world(
         m, instance,
-        t[triangle, k] * w + t[triangle, k + 3] * u + t[triangle, k + 6] * v,
-        t[triangle, k + 1] * w + t[triangle, k + 4] * u + t[triangle, k + 7] * v,
-        t[triangle, k + 2] * w + t[triangle, k + 5] * u + t[triangle, k + 8] * v,
+        t[i, n] * w + t[j, n] * u + t[k, n] * v,
+        t[i, n + 1] * w + t[j, n + 1] * u + t[k, n + 1] * v,
+        t[i, n + 2] * w + t[j, n + 2] * u + t[k, n + 2] * v,
     )  # fmt: skip
-    k = TANGENTS
-    x = t[triangle, k] * w + t[triangle, k + 4] * u + t[triangle, k + 8] * v
-    y = t[triangle, k + 1] * w + t[triangle, k + 5] * u + t[triangle, k + 9] * v
-    z = t[triangle, k + 2] * w + t[triangle, k + 6] * u + t[triangle, k + 10] * v
-    sign = t[triangle, k + 3] * m[instance, FLIP]
+    n = TANGENT
+    x = t[i, n] * w + t[j, n] * u + t[k, n] * v
+    y = t[i, n + 1] * w + t[j, n + 1] * u + t[k, n + 1] * v
+    z = t[i, n + 2] * w + t[j, n + 2] * u + t[k, n + 2] * v
+    sign = t[i, n + 3] * m[instance, FLIP]
     tx, ty, tz, bx, by, bz = tangent_basis(
         nx, ny, nz,
         m[instance, 0] * x + m[instance, 1] * y + m[instance, 2] * z,

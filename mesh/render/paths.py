@@ -16,7 +16,7 @@ from mesh.render.camera import camera_ray, has_lens
 from mesh.render.environment import density_at, map_position, radiance_at
 from mesh.render.filter import filter_offset
 from mesh.render.frames import leave_surface
-from mesh.render.geometry import FIRST, FIRST_LIGHT, MATERIAL, OBJECT
+from mesh.render.geometry import FIRST_LIGHT, MATERIAL, OBJECT
 from mesh.render.hits import frame_at, spot_at
 from mesh.render.kernel import merged, step
 from mesh.render.light_tree import chance_in_tree
@@ -203,7 +203,7 @@ def trace_path(
         travelled += t
         width += cone * t
         px, py, pz = ox + t * dx, oy + t * dy, oz + t * dz
-        gx, gy, gz, front = front_of(geometry, instance, geometry.ints[instance, FIRST] + prim, dx, dy, dz)
+        gx, gy, gz, front = front_of(geometry, instance, prim, dx, dy, dz)
         cosine = -(gx * dx + gy * dy + gz * dz)
         spot = spot_at(geometry, instance, prim, u, v, width / sqrt(max(cosine, f32(0.01))), jitter)
         r, g, b, alpha = base_color(materials, material, spot)

@@ -106,9 +106,9 @@ def visibility(shade, geometry, materials, px, py, pz, gx, gy, gz, dx, dy, dz, d
 
 
 @merged
-def front_of(geometry, instance, triangle, dx, dy, dz):
+def front_of(geometry, instance, prim, dx, dy, dz):
     """The geometric normal on the side a ray along d comes from, and 1 for the front side, -1 for the back."""
-    x, y, z = geometric_normal(geometry, instance, triangle)
+    x, y, z = geometric_normal(geometry, instance, prim)
     if x * dx + y * dy + z * dz > ZERO:
         return -x, -y, -z, -ONE
     return x, y, z, ONE
