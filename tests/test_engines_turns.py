@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from mesh.engines.turns import LOCK, MARK, compile_in_turn
+from mesh.engines.turns import LOCK, MARK, compile_ahead, compile_in_turn, end_helper
+from mesh.render.cachekey import kernel_environment
 
 # Compiles, so to say, once its standard input says so; says what it does on its standard output.
 RENDERER = """
@@ -106,3 +108,46 @@ def test_where_no_lock_can_be_made_everybody_compiles(
     with compile_in_turn(tmp_path / "file" / "kernels", lambda: False):
         pass
     assert "no turns in compiling" in capsys.readouterr().err
+
+
+# Compiles until its standard input is closed.
+HELPER = (sys.executable, "-c", "import sys; sys.stdin.read()")
+
+
+def test_a_renderer_waits_for_the_helper_that_compiles_while_its_scene_is_opened(tmp_path: Path) -> None:
+    helper = compile_ahead(tmp_path, HELPER)
+    assert helper is not None and helper.stdin is not None
+    with renderer(tmp_path) as one:
+        # given a renderer whose scene is open before the helper is done
+        assert "waits" in line(one.stderr)
+        # when the helper ends, then it goes on
+        helper.stdin.close()
+        assert line(one.stdout) == "rendering\n"
+        one.communicate("\n\n")
+    end_helper(helper)
+
+
+def test_nobody_helps_where_kernels_are_compiled_or_somebody_is_at_it(tmp_path: Path) -> None:
+    helper = compile_ahead(tmp_path, HELPER)
+    assert compile_ahead(tmp_path, HELPER) is None
+    end_helper(helper)
+
+    (tmp_path / MARK).touch()
+
+    assert compile_ahead(tmp_path, HELPER) is None
+
+
+def test_where_no_lock_can_be_made_nobody_helps(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert compile_ahead(tmp_path / "file" / "kernels", HELPER) is None
+
+
+def test_the_helper_does_not_outlive_its_renderer(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mesh.engines.compiling"]
+    environment = {**os.environ, **kernel_environment(tmp_path)}
+    root = Path(__file__).parents[1]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, cwd=root, env=environment) as helper:
+        assert helper.stdin is not None
+        helper.stdin.close()
+        assert helper.wait() == 0
+    assert not list(tmp_path.rglob("film.add_samples*"))

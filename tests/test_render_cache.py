@@ -5,7 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from numba import typeof
+
+from mesh.model.manifest import RenderSettings
+from mesh.render.blank import blank_world
 from mesh.render.cachekey import UNUSED_SECONDS, cache_folder, prune
+from mesh.scenes.description import Material
+from tests.render_scenes import Still, ball, build, even_light, facing
 
 NOW = 2_000_000_000.0
 
@@ -46,3 +52,9 @@ def test_a_folder_that_cannot_be_made_is_no_error(tmp_path: Path) -> None:
     prune(base, cache_folder(base), NOW)
 
     assert base.read_text() == "in the way"
+
+
+def test_what_is_compiled_for_a_blank_world_serves_every_scene() -> None:
+    still = Still((ball(0, 1.0, 4),), (Material(),), facing())
+    rendered = build(still, RenderSettings(), even_light(1.0))
+    assert [typeof(part) for part in rendered] == [typeof(part) for part in blank_world()]

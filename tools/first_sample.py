@@ -1,5 +1,5 @@
 """`python -m tools.first_sample SCENE KERNELS`: open a scene file and render one sample of one bucket, as a renderer
-process does that finds its compiled kernels in the folder KERNELS, or nothing there."""
+process does that finds its compiled kernels below the folder KERNELS, or nothing there."""
 
 from __future__ import annotations
 
@@ -7,21 +7,30 @@ import os
 import sys
 from pathlib import Path
 
-from mesh.render.cachekey import kernel_environment
+from mesh.engines.adapter import KERNEL_CACHE, opener
+from mesh.engines.protocol import Open
+from mesh.model.manifest import EngineName, RenderSettings
+from mesh.model.units import Unit
+
+
+class _Patient:
+    """Wants all of its unit."""
+
+    def progress(self, fraction: float) -> None:
+        pass
+
+    def limit(self) -> int:
+        return 1
 
 
 def main() -> None:
     scene, kernels = (Path(argument) for argument in sys.argv[1:])
-    os.environ.update(kernel_environment(kernels))
-    # numba reads its settings when it is first imported, which is on the next line.
-    from mesh.engines.builtin_frame import BuiltinRenderer
-    from mesh.model.manifest import RenderSettings
-    from mesh.model.units import Unit
-
+    os.environ[KERNEL_CACHE] = str(kernels)
     settings = RenderSettings(width=16, height=16, samples=1)
-    renderer = BuiltinRenderer(scene.parent, scene.name, settings, (1,), threads=1)
-    renderer.render(Unit(1, 0, 1), lambda _: None, lambda: 1)
-    renderer.close()
+    request = Open(1, EngineName.BUILTIN, str(scene.parent), scene.name, settings, (1,), 1)
+    session = opener(EngineName.BUILTIN)(request)
+    session.render(Unit(1, 0, 1), _Patient())
+    session.close()
 
 
 if __name__ == "__main__":

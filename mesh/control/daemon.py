@@ -88,9 +88,7 @@ async def _run(
             if life.ephemeral:
                 nursery.start_soon(_stop_when_orphaned, node)
             await nursery.start(node.run, tuple(known))
-            service = NodeService(node, paths.pending)
-            await nursery.start(service.pending.run)
-            control = await nursery.start(serve_control, service, paths, config)
+            control = await nursery.start(serve_control, NodeService(node), paths, config)
             ready(Ready(address, control))
             await node.stopping.wait()
             nursery.cancel_scope.cancel()

@@ -17,7 +17,6 @@ from mesh.control.service import (
     JobDetail,
     JobPlan,
     MeshService,
-    PendingRequest,
     ResultPage,
     RotatedKey,
     SubmitReceipt,
@@ -174,10 +173,6 @@ async def _submit(call: Call) -> SubmitReceipt:
     return await call.service.submit(call.body)
 
 
-async def _submit_pending(call: Call) -> SubmitReceipt:
-    return await call.service.submit_pending(call.body)
-
-
 async def _act(call: Call) -> JobStatus:
     job = call.service.find_job(call.path["id"])
     await call.service.act(job, JobAction(call.path["action"]))
@@ -230,14 +225,6 @@ ROUTES: tuple[Route, ...] = (
         _submit,
         SubmitReceipt,
         body=SubmitRequest,
-    ),
-    Route(
-        "POST",
-        "/v1/pending-jobs",
-        "Submit a job as soon as all files of its scene are there, read by the node from where they are said to be.",
-        _submit_pending,
-        SubmitReceipt,
-        body=PendingRequest,
     ),
     Route("GET", "/v1/jobs/{id}", "One job, frame by frame; `id` is " + _JOB + ".", _job, JobDetail),
     Route(

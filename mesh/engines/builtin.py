@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 from mesh.engines.adapter import UnitControl, UnitStopped
 from mesh.engines.builtin_frame import BuiltinRenderer
 from mesh.engines.protocol import Open
-from mesh.engines.turns import compile_in_turn
+from mesh.engines.turns import compile_ahead, compile_in_turn, end_helper
 from mesh.model.units import Unit
 
 
 class BuiltinSession:
     def __init__(self, request: Open) -> None:
         """Raises MeshError where the scene or the settings are wrong."""
-        self._renderer = BuiltinRenderer(
-            Path(request.scene_dir), request.entry, request.settings, request.frames, request.threads
-        )
+        self._kernels = Path(os.environ["NUMBA_CACHE_DIR"])
+        self._helper = compile_ahead(self._kernels, (sys.executable, "-m", "mesh.engines.compiling"))
+        try:
+            self._renderer = BuiltinRenderer(
+                Path(request.scene_dir), request.entry, request.settings, request.frames, request.threads
+            )
+        except BaseException:
+            end_helper(self._helper)
+            raise
         self.warnings = self._renderer.warnings
 
     def render(self, unit: Unit, control: UnitControl) -> tuple[Unit, bytes]:
-        folder = Path(os.environ["NUMBA_CACHE_DIR"])
-        with compile_in_turn(folder, lambda: control.limit() <= unit.start) as compiled:
+        with compile_in_turn(self._kernels, lambda: control.limit() <= unit.start) as compiled:
 
             def progress(fraction: float) -> None:
                 compiled()
@@ -34,4 +40,5 @@ class BuiltinSession:
         return covered, payload
 
     def close(self) -> None:
+        end_helper(self._helper)
         self._renderer.close()

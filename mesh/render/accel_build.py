@@ -147,6 +147,12 @@ def _partition(rows, start, end, axis, low, scale, plane, centroids, slot):
     return middle
 
 
+@inlined
+def _push(stack, place, node, start, end, depth):
+    # Assigned as one tuple the row would take a second to compile, for the sake of messages nobody can see.
+    stack[place, 0], stack[place, 1], stack[place, 2], stack[place, 3] = node, start, end, depth
+
+
 @kernel
 def build_binary(boxes, leaf_size, node_boxes, first, count, scratch):
     """Sort boxes (n, 8), rows of `accel_rows`, into a tree and return its number of nodes; n >= 1.
@@ -160,7 +166,7 @@ def build_binary(boxes, leaf_size, node_boxes, first, count, scratch):
     bins, grid_rows = address(scratch.bins, 0), address(grid, 0)
     bounds, centroids = scratch.centroids, address(scratch.centroids, 0)
     _bound(rows, 0, boxes.shape[0], node_rows, 0, centroids, 0)
-    stack[0] = (0, 0, boxes.shape[0], 0)
+    _push(stack, 0, 0, 0, boxes.shape[0], 0)
     held = 1
     nodes = 1
     while held > 0:
@@ -196,8 +202,8 @@ def build_binary(boxes, leaf_size, node_boxes, first, count, scratch):
             _bound(rows, middle, end, node_rows, nodes + 1, centroids, held)
             _bound(rows, start, middle, node_rows, nodes, centroids, held + 1)
         first[node], count[node] = nodes, 0
-        stack[held] = (nodes + 1, middle, end, depth + 1)
-        stack[held + 1] = (nodes, start, middle, depth + 1)
+        _push(stack, held, nodes + 1, middle, end, depth + 1)
+        _push(stack, held + 1, nodes, start, middle, depth + 1)
         held += 2
         nodes += 2
     return nodes

@@ -131,7 +131,7 @@ def collapse(boxes, first, count, cost, nodes, words, leaves, stack, held):
     """
     children = held[0]
     rows = address(boxes, 0)
-    stack[0] = (0, 0)
+    stack[0, 0], stack[0, 1] = 0, 0
     waiting = 1
     used, leaf_count = 1, 0
     while waiting > 0:
@@ -154,7 +154,7 @@ def collapse(boxes, first, count, cost, nodes, words, leaves, stack, held):
                 leaf_count += 1
             else:
                 words[base + CHILD_ROW + i] = used
-                stack[waiting] = (children[i], used)
+                stack[waiting, 0], stack[waiting, 1] = children[i], used
                 waiting += 1
                 used += 1
     return used, leaf_count
