@@ -310,6 +310,11 @@ class Paths:
         return Path(sys.prefix) / "var" / "mesh-kernels" if own_environment else self.home / "kernels"
 
     @property
+    def pending(self) -> Path:
+        """Folder of jobs that wait for their files."""
+        return self.home / "pending"
+
+    @property
     def logs(self) -> Path:
         return self.home / "logs"
 

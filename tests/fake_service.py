@@ -22,6 +22,7 @@ from mesh.control.service import (
     JobAction,
     JobDetail,
     JobPlan,
+    PendingRequest,
     ResultEntry,
     ResultPage,
     RotatedKey,
@@ -140,6 +141,10 @@ class FakeService:
     blobs: dict[bytes, bytes] = field(default_factory=dict)
     blob_names: list[str] = field(default_factory=list)
     requests: list[SubmitRequest] = field(default_factory=list)
+    pending: list[PendingRequest] = field(default_factory=list)
+    begins: dict[JobId, PendingRequest] = field(default_factory=dict)
+    """Those whose files are not there yet, by their ids until then."""
+    became: dict[JobId, JobId] = field(default_factory=dict)
     submitted: dict[JobId, SubmitRequest] = field(default_factory=dict)
     build: str = "builtin-000000000000"
     details: dict[JobId, JobDetail] = field(default_factory=dict)
@@ -176,6 +181,9 @@ class FakeService:
         raise UnknownNode(text=text)
 
     def find_job(self, text: str) -> JobId:
+        for job, begun in self.became.items():
+            if job.hex().startswith(text):
+                return begun
         for job, detail in self.details.items():
             if text in (detail.status.name, detail.status.short) or job.hex().startswith(text):
                 return job
@@ -199,6 +207,10 @@ class FakeService:
 
     def results(self, job: JobId, after: int) -> ResultPage:
         """Two results at a time, so that readers must page."""
+        if job in self.begins:
+            status = self.details[job].status
+            self.begin(job)
+            return ResultPage(0, (), status)
         entries = tuple(self.entries[job][after : after + 2])
         false = next((found for cursor, found in self.false.items() if after >= cursor), ())
         return ResultPage(after + len(entries), entries, self.details[job].status, false)
@@ -281,6 +293,33 @@ class FakeService:
             for frame in request.frames
         )
         self.details[job] = JobDetail(status, frames, failures)
+
+    async def submit_pending(self, request: PendingRequest) -> SubmitReceipt:
+        """Its files are taken to be there when somebody looks for its results for the second time."""
+        self.pending.append(request)
+        job = JobId(hashlib.sha256(repr(request).encode()).digest())
+        waiting = job_status(
+            request.name,
+            job=job.hex(),
+            short=short(job),
+            state=JobState.WAITING,
+            waiting="it starts when a file is there: wood.png",
+        )
+        frames = tuple(FrameStatus(frame, False, False, (), 0.0) for frame in request.frames)
+        self.details[job] = JobDetail(waiting, frames, ())
+        self.begins[job] = request
+        return SubmitReceipt(job, ())
+
+    def begin(self, job: JobId) -> None:
+        """Its files are there: it goes on under another id, and this one goes on meaning it."""
+        request = self.begins.pop(job)
+        begun = JobId(hashlib.sha256(job).digest())
+        full = SubmitRequest(
+            request.name, request.submitter, (), "", request.frames, request.engine, request.settings
+        )
+        self.render(begun, full)
+        del self.details[job]
+        self.became[job] = begun
 
     async def act(self, job: JobId, action: JobAction) -> None:
         self.acts.append((job, action))

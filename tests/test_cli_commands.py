@@ -18,6 +18,7 @@ from mesh.control.service import AttemptEntry
 from mesh.control.terms import JobChange, JobTerms
 from mesh.engines.protocol import Replay, Step, Story
 from mesh.errors import ExitCode
+from mesh.model.ids import short
 from mesh.model.layers import Layer
 from mesh.model.look import Depth, Look, OcioView, View
 from mesh.model.manifest import RenderSettings
@@ -305,6 +306,49 @@ def test_a_scene_is_submitted_with_all_its_files_and_its_frames_land_here(
     assert "triangle (" in outcome.out
     assert "3 frames written to renders/triangle.####.{exr,png}" in outcome.out
     assert "render1" in outcome.out
+
+
+def test_a_job_may_be_submitted_before_its_scene_is_there(mesh: Mesh, node: FakeService, home: Paths) -> None:
+    outcome = mesh(
+        *("submit", "later/shot.gltf", "--frames", "1-2", "--wait-for-files", "--environment", "sky.hdr"),
+        *("--priority", "3"),
+    )
+
+    # the node is told where to look for the files, and frames land here when it has begun under another id
+    assert outcome.code == ExitCode.DONE
+    (request,) = node.pending
+    here = Path.cwd()
+    assert (request.name, request.scene) == ("shot", str(here / "later/shot.gltf"))
+    assert request.environment == str(here / "sky.hdr")
+    assert (request.frames, request.terms.priority) == ((1, 2), 3)
+    assert "waits: it starts when a file is there: wood.png" in outcome.out
+    assert files() == [f"renders/shot.000{n}.{kind}" for n in (1, 2) for kind in ("exr", "png")]
+    assert "2 frames written to renders/shot" in outcome.out
+
+
+def test_whoever_detaches_from_a_job_that_waits_is_told_for_what(mesh: Mesh, node: FakeService) -> None:
+    outcome = mesh("submit", "later/shot.gltf", "--wait-for-files", "--detach", "--environment", "sky")
+    (job,) = node.begins
+    assert (
+        f"shot is submitted as {short(job)}. Fetch its frames with: mesh collect {short(job)}" in outcome.out
+    )
+    assert outcome.err == "Note: it starts when a file is there: wood.png.\n"
+    assert node.pending[0].environment == "sky"
+    # and the id that was printed goes on meaning it
+    outcome = mesh("collect", short(job))
+    assert outcome.code == ExitCode.DONE
+    assert files() == ["renders/shot.0001.exr", "renders/shot.0001.png"]
+
+
+def test_without_being_told_to_wait_submit_says_how_to(mesh: Mesh, node: FakeService) -> None:
+    Path("triangle.bin").unlink()
+    outcome = mesh("submit", "triangle.gltf")
+    assert one_sentence(outcome).endswith(
+        "or, where files are still to come, submit it with --wait-for-files."
+    )
+    outcome = mesh("submit", "nothing.gltf")
+    assert one_sentence(outcome).endswith("or, where it is still to come, submit it with --wait-for-files.")
+    assert not node.requests
 
 
 def test_how_a_job_is_to_be_treated_goes_with_it(mesh: Mesh, node: FakeService) -> None:

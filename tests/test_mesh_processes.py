@@ -19,7 +19,8 @@ import pytest
 from mesh.control.client import Client
 from mesh.control.errors import RefusedByNode
 from mesh.control.service import JobAction, SceneFile, SubmitRequest
-from mesh.control.terms import JobChange
+from mesh.control.submission import Wish, submit_when_complete
+from mesh.control.terms import JobChange, JobTerms
 from mesh.errors import ExitCode
 from mesh.model.manifest import EngineName, RenderSettings
 from mesh.model.status import JobState, JobStatus, MeshStatus, NodeState
@@ -57,7 +58,9 @@ def is_done(job: str) -> Callable[[MeshStatus], bool]:
     return check
 
 
-def submit_naps(client: Client, folder: Path, frames: int, milliseconds: int) -> str:
+def submit_naps(
+    client: Client, folder: Path, frames: int, milliseconds: int, terms: JobTerms | None = None
+) -> str:
     """A job of `frames` frames of 16 buckets that take `milliseconds` each; its id."""
     nothing = folder / "nothing"
     nothing.write_bytes(b"nothing to see")
@@ -70,6 +73,7 @@ def submit_naps(client: Client, folder: Path, frames: int, milliseconds: int) ->
         frames=tuple(range(1, frames + 1)),
         engine=EngineName.SLEEP,
         settings=RenderSettings(width=64, height=64, bucket=16, samples=milliseconds),
+        terms=terms or JobTerms(),
     )
     return client.submit(request).job.hex()
 
@@ -165,6 +169,40 @@ def test_a_whole_mesh_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> No
         finally:
             for node in again:
                 node.end()
+
+
+def test_a_job_that_waits_for_its_files_outlives_its_node_and_starts_when_they_are_there(
+    tmp_path: Path,
+) -> None:
+    scene = tmp_path / "export" / "shot.glb"
+    wish = Wish(scene, (1, 2), EngineName.SLEEP, RenderSettings(width=64, height=64, bucket=16, samples=1))
+    with running_mesh(tmp_path, ("ada",)) as nodes:
+        # given a job whose scene is not there
+        with nodes["ada"].connect() as client:
+            waiting = submit_when_complete(client, wish).job.hex()
+            status = client.job(waiting).status
+            assert (status.state, status.waiting) == (
+                JobState.WAITING,
+                f"it starts when a file is there: {scene}",
+            )
+            with pytest.raises(RefusedByNode, match="shot waits for its files and has not begun"):
+                client.act(waiting, JobAction.PAUSE)
+            with pytest.raises(RefusedByNode, match="no job can come after it"):
+                submit_naps(client, tmp_path, frames=1, milliseconds=1, terms=JobTerms(after=("shot",)))
+        # when its node is killed and started again, and the scene is there
+        nodes["ada"].kill()
+        scene.parent.mkdir()
+        scene.write_bytes(triangle().glb())
+        ada = start_node("ada", nodes["ada"].home, "--loopback", "--port", "0")
+        try:
+            # then it begins by itself and is done, for whoever asks by the id of before
+            with ada.connect() as client:
+                wait_for(client, lambda status: [one.state for one in status.jobs] == [JobState.DONE])
+                status = client.job(waiting).status
+                assert (status.name, status.frames_done) == ("shot", 2)
+                assert status.job != waiting
+        finally:
+            ada.end()
 
 
 def test_what_was_rendered_is_counted_and_cannot_be_cancelled(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 
 import pytest
 
@@ -56,9 +57,12 @@ def test_a_node_takes_part_where_every_constraint_lets_it(
     assert view.waits.obstacles == (() if expected is None else ((expected, 1),))
 
 
+_NUMBERS = count(1)
+
+
 def asks(bench: Bench, job: object) -> list[StealGrant]:
-    """What A gets where it asks for work."""
-    request = StealRequest(1, Boot(1), (Want(job, 0.0),), parked=False, idle=True)  # type: ignore[arg-type]
+    """What A gets where it asks for work, once more."""
+    request = StealRequest(next(_NUMBERS), Boot(1), (Want(job, 0.0),), parked=False, idle=True)  # type: ignore[arg-type]
     return sent(bench.hear(A, request), StealGrant, A)
 
 

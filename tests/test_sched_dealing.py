@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from itertools import count
 
 import pytest
 from hypothesis import given
@@ -213,8 +214,9 @@ def test_a_keeper_tells_a_parked_thief_of_somebody_who_has_work() -> None:
     for node in (A, B, C):
         bench.peer(node)
     (grant,) = sent(bench.hear(A, StealRequest(1, Boot(1), (Want(job, 4.0),), False, True)), StealGrant)
-    while sent(bench.hear(B, StealRequest(1, Boot(1), (Want(job, 4.0),), False, True)), StealGrant):
-        pass
+    for number in count(1):
+        if not sent(bench.hear(B, StealRequest(number, Boot(1), (Want(job, 4.0),), False, True)), StealGrant):
+            break
     assert not sent(bench.hear(C, request(job, 7, parked=True)), StealDeny)
     claim = ClaimSet(A, Boot(1), 1, 0.0, grant.spans, 12, 4.0)
     (named,) = sent(bench.hear(A, LedgerDelta(job, (), (claim,))), StealDeny, to=C)

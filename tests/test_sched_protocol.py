@@ -35,6 +35,7 @@ from mesh.sched.scheduler import SchedEvent, Scheduler
 from mesh.wire.codec import encode, encode_record
 from mesh.wire.copies import KeepPixels, KeepScene, PixelsKept, SceneKept
 from mesh.wire.effects import (
+    BlobFailed,
     BlobReady,
     Effect,
     Fetch,
@@ -251,6 +252,15 @@ def test_a_request_from_an_earlier_life_gets_nothing() -> None:
     assert not sent(bench.hear(A, request(job, boot=1)), StealGrant)
 
 
+def test_a_request_that_comes_twice_is_granted_once() -> None:
+    bench = Bench()
+    job = bench.submit(manifest(frames=8, buckets=4))
+    bench.peer(A)
+    assert sent(bench.hear(A, request(job)), StealGrant)
+    assert not sent(bench.hear(A, request(job)), StealGrant)
+    assert sent(bench.hear(A, request(job, 2)), StealGrant)
+
+
 def test_a_running_unit_loses_its_untouched_back() -> None:
     bench = Bench()
     job = bench.submit(manifest(frames=1, buckets=40))
@@ -325,6 +335,24 @@ def test_nobody_asks_for_work_before_the_scene_is_here() -> None:
     assert [effect for effect in effects if isinstance(effect, Fetch)]
     assert not sent(effects, StealRequest)
     assert sent(bench.tell(BlobReady(of.scene_root)), StealRequest, to=A)
+
+
+def test_nothing_is_begun_before_the_scene_is_here() -> None:
+    # given a node that owns work of a job whose scene is not here: it keeps the ledger, and adopts what nobody has
+    bench = Bench()
+    of = manifest(frames=4, buckets=4)
+    keepers = Edit(EditName.KEEPERS, b"", 1, A, nodes=(ME,))
+    bench.hear(A, JobOffer(job_id(of), of, JobPolicy(), A, b"", (keepers,)))
+    bench.wait(120.0)
+    assert bench.machine.views.job(job_id(of)).buckets_done == 0  # type: ignore[union-attr]
+    # then it begins none of it, however long it waits, and neither where the scene cannot be had for now
+    bench.tell(BlobFailed(of.scene_root, "nobody here has it"))
+    bench.wait(120.0)
+    assert not [effect for effect in bench.effects if isinstance(effect, Render)]
+    # until the scene is here
+    bench.tell(BlobReady(of.scene_root))
+    bench.wait(10.0)
+    assert bench.render().job == job_id(of)
 
 
 def test_a_granted_unit_is_rendered_and_acknowledged() -> None:

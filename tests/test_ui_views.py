@@ -13,6 +13,7 @@ from rich.console import Console, RenderableType
 
 from mesh.cli.reports import Closing, LiveReport
 from mesh.control.collection import FrameWritten, Looked
+from mesh.model.ids import JobId
 from mesh.model.status import JobState, MeshStatus, NodeState, ShareStatus
 from mesh.ui.pieces import bar
 from mesh.ui.progress_view import render_progress, shares_table
@@ -156,7 +157,7 @@ def test_the_live_report_draws_and_ends_with_the_closing_table() -> None:
     job = job_status("still-life", done=12, total=24, job=JOB)
     done = job_status("still-life", done=24, total=24, job=JOB)
     with LiveReport(console, "renders") as report:
-        report.submitted(JOB, "abab-abab", ("render2",))
+        report.submitted(JobId(bytes.fromhex(JOB)), ("render2",))
         report.update(Looked(job, busy_mesh(), 11))
         report.update(FrameWritten(12, (("renders/a.0012.png", "00"),), ("render1",)))
         report.close(Closing(done, 24, "renders", 100.0))

@@ -32,7 +32,7 @@ from mesh.control.submission import submit as send
 from mesh.engines.protocol import MakePreview
 from mesh.engines.writer_client import WriterClient
 from mesh.errors import ExitCode, MeshError
-from mesh.model.ids import short
+from mesh.model.ids import JobId
 from mesh.model.look import Look
 from mesh.model.manifest import EngineName, RenderSettings
 from mesh.model.status import JobStatus, MeshStatus, NodeState
@@ -130,10 +130,10 @@ def _demo(output: Path) -> ExitCode:
         prepared = prepare(Wish(scene, FRAMES, EngineName.BUILTIN, SETTINGS, "sky"))
         receipt = send(client, prepared)
         job = receipt.job.hex()
-        report = _KillingReport(choose_report(False, str(pattern), job), victim)
-        report.submitted(job, short(receipt.job), receipt.durable_on)
+        report = _KillingReport(choose_report(False, str(pattern)), victim)
+        report.submitted(receipt.job, receipt.durable_on)
         look = Look(denoise=importlib.util.find_spec("pyoidn") is not None)
-        code = follow(Following(client, job, short(receipt.job), FRAMES, pattern, report, None, look))
+        code = follow(Following(client, job, FRAMES, pattern, report, None, look))
         if code is not ExitCode.DONE:
             return code
         preview = _make_preview(output, pattern)
@@ -244,8 +244,8 @@ class _KillingReport:
     def resume(self) -> None:
         self._inner.resume()
 
-    def submitted(self, job: str, short: str, durable_on: tuple[str, ...]) -> None:
-        self._inner.submitted(job, short, durable_on)
+    def submitted(self, job: JobId, durable_on: tuple[str, ...]) -> None:
+        self._inner.submitted(job, durable_on)
 
     def note(self, sentence: str) -> None:
         self._inner.note(sentence)

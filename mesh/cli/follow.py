@@ -20,6 +20,7 @@ from mesh.control.outputs import OutputPattern, work_folder
 from mesh.control.service import JobAction
 from mesh.engines.writer_client import WriterClient
 from mesh.errors import ExitCode
+from mesh.model.ids import short
 from mesh.model.look import Look
 from mesh.model.status import JobState, JobStatus
 
@@ -34,11 +35,10 @@ class Choice(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    """What to follow, and how. `output_argument` is the user's `-o`, to be repeated in a printed command."""
+    """What to follow, and how: `job` by its id in hex. `output_argument` is the user's `-o`, to be repeated in a printed command."""
 
     client: Client
     job: str
-    short: str
     frames: Sequence[int]
     pattern: OutputPattern
     report: Report
@@ -63,15 +63,16 @@ def follow(following: Following) -> ExitCode:
             except KeyboardInterrupt:
                 following.client.close()  # whatever was on its way belongs to nobody now
                 report.pause()
-                choice = _ask(following)
+                name = short(bytes.fromhex(collector.job))
+                choice = _ask(following, name)
             if choice is Choice.GO_ON:
                 report.resume()
                 continue
             if choice is Choice.CANCEL:
-                following.client.act(following.job, JobAction.CANCEL)
-                report.note(f"{following.short} is cancelled; {collector.written} frames are in {pattern}")
+                following.client.act(collector.job, JobAction.CANCEL)
+                report.note(f"{name} is cancelled; {collector.written} frames are in {pattern}")
             else:
-                report.note(_how_to_collect(following))
+                report.note(_how_to_collect(following, name))
             return ExitCode.INTERRUPTED
         report.close(Closing(job, collector.written, str(pattern), time.monotonic() - started))
     return ExitCode.DONE if job.state is JobState.DONE else ExitCode.FRAMES_FAILED
@@ -87,14 +88,14 @@ def _run(collector: Collector, report: Report) -> JobStatus:
     return job
 
 
-def _ask(following: Following) -> Choice:
+def _ask(following: Following, name: str) -> Choice:
     """What the user wants; where nobody can be asked, to detach."""
     if not _can_ask():
         return Choice.DETACH
     leave = (
         "[d]etach: it goes on when a node runs here again" if following.own_node else "[d]etach: it goes on"
     )
-    click.echo(f"\n{following.short}: {leave}, [c]ancel it, or [g]o on watching?", nl=False)
+    click.echo(f"\n{name}: {leave}, [c]ancel it, or [g]o on watching?", nl=False)
     try:
         answer = click.prompt("", default="d", show_default=False, prompt_suffix=" ").strip().lower()[:1]
     except (click.Abort, KeyboardInterrupt):
@@ -106,12 +107,12 @@ def _can_ask() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def _how_to_collect(following: Following) -> str:
+def _how_to_collect(following: Following, name: str) -> str:
     where = f" -o {following.output_argument}" if following.output_argument else ""
-    command = f"mesh collect {following.short}{where} --skip-existing"
+    command = f"mesh collect {name}{where} --skip-existing"
     if following.own_node:
         return f"this command's node ends with it; go on with `mesh join`, then fetch frames with: {command}"
-    return f"{following.short} goes on; fetch its frames with: {command}"
+    return f"{name} goes on; fetch its frames with: {command}"
 
 
 @contextmanager

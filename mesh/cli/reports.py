@@ -15,6 +15,7 @@ import click
 
 from mesh.control.collection import FrameWritten, Looked, Update
 from mesh.control.convert import to_json
+from mesh.model.ids import JobId, short
 from mesh.model.status import EventStatus, JobState, JobStatus
 from mesh.ui.words import clock, duration, percent, plural
 
@@ -49,7 +50,7 @@ class Report(Protocol):
 
     def resume(self) -> None: ...
 
-    def submitted(self, job: str, short: str, durable_on: tuple[str, ...]) -> None: ...
+    def submitted(self, job: JobId, durable_on: tuple[str, ...]) -> None: ...
 
     def note(self, sentence: str) -> None: ...
 
@@ -79,15 +80,14 @@ class _Quiet:
 class EventFilter:
     """The events that concern one job, each once, beginning with those after the first look."""
 
-    def __init__(self, job: str) -> None:
-        self._job = job
+    def __init__(self) -> None:
         self._seen: int | None = None
 
-    def fresh(self, events: tuple[EventStatus, ...]) -> list[EventStatus]:
+    def fresh(self, events: tuple[EventStatus, ...], job: JobStatus) -> list[EventStatus]:
         newest = max((event.number for event in events), default=0)
         if self._seen is None:
             self._seen = newest
-        found = [one for one in events if one.number > self._seen and one.job in (None, self._job)]
+        found = [one for one in events if one.number > self._seen and one.job in (None, job.job)]
         self._seen = max(newest, self._seen)
         return found
 
@@ -95,13 +95,12 @@ class EventFilter:
 class JsonReport(_Quiet):
     """One JSON object a line: `{"event": "submitted" | "note" | "frame" | "progress" | "log" | "closed", ...}`."""
 
-    def __init__(self, job: str = "") -> None:
-        self._events = EventFilter(job)
+    def __init__(self) -> None:
+        self._events = EventFilter()
         self._last: tuple[object, ...] = ()
 
-    def submitted(self, job: str, short: str, durable_on: tuple[str, ...]) -> None:
-        self._events = EventFilter(job)
-        self._print("submitted", job=job, short=short, durable_on=durable_on)
+    def submitted(self, job: JobId, durable_on: tuple[str, ...]) -> None:
+        self._print("submitted", job=job.hex(), short=short(job), durable_on=durable_on)
 
     def note(self, sentence: str) -> None:
         self._print("note", text=sentence)
@@ -111,10 +110,17 @@ class JsonReport(_Quiet):
             files = [{"path": path, "sha256": digest} for path, digest in update.files]
             self._print("frame", frame=update.frame, files=files, nodes=update.nodes)
             return
-        for event in self._events.fresh(update.mesh.events):
+        for event in self._events.fresh(update.mesh.events, update.job):
             self._print("log", kind=event.kind, text=event.text, unix_ms=event.unix_ms)
         job = update.job
-        now = (job.state, job.frames_done, job.frames_failed, update.written, int(job.fraction * 100))
+        now = (
+            job.state,
+            job.frames_done,
+            job.frames_failed,
+            update.written,
+            int(job.fraction * 100),
+            job.waiting,
+        )
         if now != self._last:
             self._last = now
             self._print("progress", written=update.written, job=to_json(job))
@@ -136,17 +142,16 @@ class JsonReport(_Quiet):
 class LineReport(_Quiet):
     """A line for each frame and event, for logs and pipes."""
 
-    def __init__(self, output: str, job: str = "", now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, output: str, now: Callable[[], float] = time.monotonic) -> None:
         self._output = output
-        self._events = EventFilter(job)
+        self._events = EventFilter()
         self._now = now
         self._spoke = now()
         self._job: JobStatus | None = None
         self._written = 0
 
-    def submitted(self, job: str, short: str, durable_on: tuple[str, ...]) -> None:
-        self._events = EventFilter(job)
-        self._say(f"submitted as {short}{_safe(durable_on)}; frames go to {self._output}")
+    def submitted(self, job: JobId, durable_on: tuple[str, ...]) -> None:
+        self._say(f"submitted as {short(job)}{_safe(durable_on)}; frames go to {self._output}")
 
     def note(self, sentence: str) -> None:
         self._say(sentence)
@@ -160,9 +165,11 @@ class LineReport(_Quiet):
             by = " and ".join(update.nodes)
             self._say(f"frame {update.frame} written ({self._written} of {total}{tail}), rendered by {by}")
             return
-        self._job = update.job
-        for event in self._events.fresh(update.mesh.events):
+        before, self._job = self._job, update.job
+        for event in self._events.fresh(update.mesh.events, update.job):
             self._say(event.text, event.unix_ms)
+        if update.job.waiting and (before is None or before.waiting != update.job.waiting):
+            self._say(f"waits: {update.job.waiting}")
         if self._now() - self._spoke >= _EVERY:
             self._say(_progress_line(update))
 
@@ -189,13 +196,13 @@ def _progress_line(look: Looked) -> str:
 class LiveReport:
     """A picture redrawn in place; notes scroll by above it."""
 
-    def __init__(self, console: Console, output: str, job: str = "") -> None:
+    def __init__(self, console: Console, output: str) -> None:
         from rich.live import Live
 
         self._console = console
         self._output = output
         self._live = Live(console=console, auto_refresh=False, transient=True)
-        self._filter = EventFilter(job)
+        self._filter = EventFilter()
         self._recent: deque[EventStatus] = deque(maxlen=5)
         self._look: Looked | None = None
 
@@ -215,9 +222,8 @@ class LiveReport:
         self._live.start()
         self._draw()
 
-    def submitted(self, job: str, short: str, durable_on: tuple[str, ...]) -> None:
-        self._filter = EventFilter(job)
-        self.note(f"submitted as {short}{_safe(durable_on)}")
+    def submitted(self, job: JobId, durable_on: tuple[str, ...]) -> None:
+        self.note(f"submitted as {short(job)}{_safe(durable_on)}")
 
     def note(self, sentence: str) -> None:
         self._console.print(f" {sentence}", highlight=False, markup=False)
@@ -225,7 +231,7 @@ class LiveReport:
     def update(self, update: Update) -> None:
         if isinstance(update, Looked):
             self._look = update
-            self._recent.extend(self._filter.fresh(update.mesh.events))
+            self._recent.extend(self._filter.fresh(update.mesh.events, update.job))
         self._draw()
 
     def _draw(self) -> None:
@@ -267,12 +273,12 @@ def print_closing(console: Console, closing: Closing) -> None:
         console.print(shares_table(job))
 
 
-def choose_report(as_json: bool, output: str, job: str = "") -> Report:
+def choose_report(as_json: bool, output: str) -> Report:
     """JSON where asked for, live on a terminal, lines elsewhere."""
     if as_json:
-        return JsonReport(job)
+        return JsonReport()
     if not sys.stdout.isatty():
-        return LineReport(output, job)
+        return LineReport(output)
     from rich.console import Console
 
-    return LiveReport(Console(), output, job)
+    return LiveReport(Console(), output)

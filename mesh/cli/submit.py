@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,14 @@ import click
 from mesh.cli.collect import existing_policy, output_options
 from mesh.cli.common import connect, print_json
 from mesh.cli.look import read_look
+from mesh.cli.orders import LateOrder, Order, ReadyOrder
 from mesh.cli.picture import picture_options, with_picture
 from mesh.cli.solo import any_node
 from mesh.cli.terms import read_terms, terms_options
 from mesh.config import Paths
 from mesh.control.errors import NoNode
 from mesh.control.outputs import Format, OutputPattern, frames_to_write, parse_output, work_folder
-from mesh.control.submission import Prepared, Wish, prepare
-from mesh.control.submission import submit as send
+from mesh.control.submission import Wish, prepare
 from mesh.errors import ExitCode, MeshError
 from mesh.model.frames import parse_frames
 from mesh.model.ids import short
@@ -128,6 +127,11 @@ class Finite(click.FloatRange):
     help="Longest path in bounces.",
 )
 @click.option("--name", default="", help="What to call the job. Default: the scene file's name.")
+@click.option(
+    "--wait-for-files",
+    is_flag=True,
+    help="Start by itself once SCENE and all it refers to are there, and nothing of it changes any more.",
+)
 @click.option("--detach", is_flag=True, help="Do not wait; frames stay in the mesh until collected.")
 @picture_options
 @terms_options
@@ -150,6 +154,7 @@ def submit(
     seed: int,
     max_depth: int,
     name: str,
+    wait_for_files: bool,
     detach: bool,
     output: str | None,
     formats: tuple[Format, ...],
@@ -164,12 +169,17 @@ def submit(
     Ctrl-C asks whether to detach or cancel. Where no node runs on this machine, one is started for the
     duration: nothing needs to be set up.
 
+    With --wait-for-files the job may be submitted before its scene is exported: the node of this machine looks for
+    the files where they are missed, whether or not this command goes on, and starts the job when they are complete.
+    `mesh jobs` on this machine says what it waits for, and `mesh cancel` ends that.
+
     \b
     Examples:
       mesh submit scene.glb --frames 1-240
       mesh submit scene.glb --frames 1-240x2 --samples 256 --resolution 1920x1080 -o shot/a.####.exr
       mesh submit helmet.gltf --turntable --frames 1-48 --environment studio.hdr
       mesh submit scene.glb --frames 1-240 --detach
+      mesh submit export/shot.gltf --frames 1-240 --wait-for-files --detach
       mesh submit shot.glb --frames 1-240 --tags gpu --priority 4 --after layout
     """
     width, height = resolution
@@ -191,31 +201,31 @@ def submit(
     )
     settings = with_picture(settings, options)
     wish = Wish(scene, chosen, EngineName(engine), settings, environment, name, read_terms(options))
-    prepared = prepare(wish)
-    for warning in prepared.warnings:
+    order: Order = LateOrder(wish) if wait_for_files else ReadyOrder(prepare(wish))
+    for warning in order.warnings:
         click.echo(f"Note: {warning}", err=True)
     if detach:
-        sys.exit(_detached(prepared, output, as_json))
+        sys.exit(_detached(order, output, as_json))
     policy = existing_policy(overwrite, skip_existing)
     look = read_look(options)
-    pattern = parse_output(output, prepared.name, formats, len(prepared.frames))
-    wanted = frames_to_write(pattern, prepared.frames, policy)
+    pattern = parse_output(output, order.name, formats, len(chosen))
+    wanted = frames_to_write(pattern, chosen, policy)
     if not wanted:
         click.echo(f"Every frame is already in {pattern}.")
         return
     with work_folder(pattern):
         pass  # that it can be written to must be known before anything is rendered
-    sys.exit(_watched(prepared, wanted, pattern, output, look, as_json))
+    sys.exit(_watched(order, wanted, pattern, output, look, as_json))
 
 
-def _detached(prepared: Prepared, output: str | None, as_json: bool) -> ExitCode:
+def _detached(order: Order, output: str | None, as_json: bool) -> ExitCode:
     """Submit, print how to collect, and be done."""
     try:
         client = connect()
     except NoNode as error:
         raise NoNodeToDetach() from error
     with client:
-        receipt = send(client, prepared)
+        receipt = order.send(client)
         waiting = client.job(receipt.job.hex()).status.waiting
     name = short(receipt.job)
     where = f" -o {output}" if output else ""
@@ -228,13 +238,13 @@ def _detached(prepared: Prepared, output: str | None, as_json: bool) -> ExitCode
         click.echo(f"Note: {waiting}.", err=True)
     safe = f", safe on {' and '.join(receipt.durable_on)} too" if receipt.durable_on else ""
     click.echo(
-        f"{prepared.name} is submitted as {name}{safe}. Fetch its frames with: mesh collect {name}{where}"
+        f"{order.name} is submitted as {name}{safe}. Fetch its frames with: mesh collect {name}{where}"
     )
     return ExitCode.DONE
 
 
 def _watched(
-    prepared: Prepared,
+    order: Order,
     wanted: tuple[int, ...],
     pattern: OutputPattern,
     output: str | None,
@@ -246,10 +256,11 @@ def _watched(
     from mesh.cli.reports import choose_report
 
     with any_node(Paths.locate()) as (client, own):
-        receipt = send(client, replace(prepared, frames=wanted))
-        job, name = receipt.job.hex(), short(receipt.job)
-        report = choose_report(as_json, str(pattern), job)
+        receipt = order.only(wanted).send(client)
+        report = choose_report(as_json, str(pattern))
         if own:
             report.note("no node runs here: this command renders by itself")
-        report.submitted(job, name, receipt.durable_on)
-        return follow(Following(client, job, name, wanted, pattern, report, output, look, own_node=own))
+        report.submitted(receipt.job, receipt.durable_on)
+        return follow(
+            Following(client, receipt.job.hex(), wanted, pattern, report, output, look, own_node=own)
+        )

@@ -32,6 +32,7 @@ from mesh.control.service import (
     JobAction,
     JobDetail,
     JobPlan,
+    PendingRequest,
     ResultPage,
     RotatedKey,
     SubmitReceipt,
@@ -119,6 +120,9 @@ class Client:
 
     def submit(self, request: SubmitRequest) -> SubmitReceipt:
         return self._post(SubmitReceipt, "/v1/jobs", request)
+
+    def submit_pending(self, request: PendingRequest) -> SubmitReceipt:
+        return self._post(SubmitReceipt, "/v1/pending-jobs", request)
 
     def act(self, job: str, action: JobAction) -> JobStatus:
         return self._post(JobStatus, f"/v1/jobs/{quote(job, safe='')}/{action.value}")

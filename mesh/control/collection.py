@@ -88,7 +88,7 @@ class Collector:
     client: Client
     writer: Writer
     job: str
-    """Full id in hex."""
+    """Full id in hex; one that waits for its files has another once it has begun."""
     frames: Iterable[int]
     pattern: OutputPattern
     work: Path
@@ -146,7 +146,7 @@ class Collector:
 
     def _remember(self, page: ResultPage) -> None:
         """Note results, and which frames they complete."""
-        self.name = page.status.name
+        self.name, self.job = page.status.name, page.status.job
         if page.false:
             self._forget(frozenset(page.false))
         count = page.status.buckets_total // max(1, page.status.frames_total)

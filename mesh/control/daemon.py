@@ -88,7 +88,9 @@ async def _run(
             if life.ephemeral:
                 nursery.start_soon(_stop_when_orphaned, node)
             await nursery.start(node.run, tuple(known))
-            control = await nursery.start(serve_control, NodeService(node), paths, config)
+            service = NodeService(node, paths.pending)
+            await nursery.start(service.pending.run)
+            control = await nursery.start(serve_control, service, paths, config)
             ready(Ready(address, control))
             await node.stopping.wait()
             nursery.cancel_scope.cancel()

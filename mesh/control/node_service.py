@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
 
 import trio
 
 from mesh.blocks.errors import BlockAbsent, BlockCorrupt
 from mesh.blocks.tree import TreeEntry
+from mesh.control.opening import Opening
+from mesh.control.pending import Host, NotBegun, NothingToFollow, PendingJobs
 from mesh.control.service import (
     AttemptEntry,
     AttemptList,
     JobAction,
     JobDetail,
     JobPlan,
+    PendingRequest,
     ResultEntry,
     ResultPage,
     RotatedKey,
@@ -34,7 +39,6 @@ from mesh.node.errors import (
     AmbiguousJob,
     AmbiguousNode,
     BlobUnavailable,
-    EngineMissing,
     JobHasEnded,
     LogUnavailable,
     NotYourJob,
@@ -46,26 +50,41 @@ from mesh.node.report import failures, frame_statuses, job_status, mesh_status
 from mesh.node.runtime import KEYRING, Node
 from mesh.sched import events as sched
 from mesh.sched.views import JobView
-from mesh.wire.codec import job_id
 from mesh.wire.jobs import EditName
 
 
 class NodeService:
-    def __init__(self, node: Node) -> None:
+    """`folder` keeps what waits for its files; `pending.run` serves it."""
+
+    def __init__(self, node: Node, folder: Path) -> None:
         self._node = node
-        self._steering = Steering(node.me, self.find_node, self.find_job)
+        self._steering = Steering(node.me, self.find_node, self._find_begun)
+        self._opening = Opening(node, self._steering)
+        self.pending = PendingJobs(
+            folder,
+            node.config.jobs.keep_days,
+            Host(
+                node.disk.put_file,
+                self._opening.check,
+                self._opening.open,
+                lambda kind, sentence, job: node.journal.say(kind, sentence, job=job),
+                node.touch,
+            ),
+        )
 
     # --- looking --------------------------------------------------------------------------------------
 
     def status(self) -> MeshStatus:
-        return mesh_status(self._node)
+        status = mesh_status(self._node)
+        jobs = (*self.pending.statuses(), *status.jobs)
+        return replace(status, jobs=tuple(sorted(jobs, key=lambda job: -job.submitted_ms)))
 
     async def wait_status(self, revision: int, seconds: float) -> MeshStatus:
         """The status as soon as its revision differs from `revision`, or after `seconds`."""
         with trio.move_on_after(seconds):
             while self._node.revision == revision:
                 await self._node.changed.wait()
-        return mesh_status(self._node)
+        return self.status()
 
     def find_node(self, text: str) -> NodeId:
         """By name, short id or hex prefix. Raises UnknownNode, AmbiguousNode."""
@@ -81,15 +100,31 @@ class NodeService:
     def find_job(self, text: str) -> JobId:
         """By short id, hex prefix or exact name. Raises UnknownJob, AmbiguousJob."""
         jobs = self._node.core.scheduler.views.jobs()
-        found = [job for job in jobs if _begins(job, text)]
+        pending = self.pending.ids()
+        found = list(
+            dict.fromkeys(self.pending.become(job) for job in (*jobs, *pending) if _begins(job, text))
+        )
         found = found or [job for job in jobs if self._node.job_name(job) == text]
+        found = found or [job for job in pending if self.pending.name(job) == text]
         if not found:
             raise UnknownJob(text=text)
         if len(found) > 1:
             raise AmbiguousJob(text=text, candidates=", ".join(map(short, found)))
         return found[0]
 
+    def _find_begun(self, text: str) -> JobId:
+        """As `find_job`, for a job to come after. Raises NothingToFollow for one that waits for its files, which other
+        nodes know nothing of, and JobHasEnded where it is cancelled."""
+        job = self.find_job(text)
+        try:
+            self.pending.check_begun(job)
+        except NotBegun as error:
+            raise NothingToFollow(name=error.details["name"]) from error
+        return job
+
     def job(self, job: JobId) -> JobDetail:
+        if self.pending.name(job) is not None:
+            return self.pending.detail(job)
         view = self._view(job)
         self._node.feed(sched.Watch(job))
         return JobDetail(
@@ -121,6 +156,8 @@ class NodeService:
         return await self._node.disk.tree(manifest.scene_root)
 
     def results(self, job: JobId, after: int) -> ResultPage:
+        if self.pending.name(job) is not None:
+            return self.pending.page(job)
         self._view(job)
         self._node.feed(sched.Watch(job))
         cursor, results = self._node.core.scheduler.views.results(job, after)
@@ -206,29 +243,22 @@ class NodeService:
     async def submit(self, request: SubmitRequest) -> SubmitReceipt:
         """Open a job whose files are stored here. Raises EngineMissing, BadTree, DiskFull, and what
         `Steering.policy` raises."""
-        node = self._node
-        build = node.engines.get(request.engine)
-        if build is None:
-            raise EngineMissing(engine=request.engine.value, engines=", ".join(node.engines))
-        policy = self._steering.policy(request.terms)
-        entries = tuple(TreeEntry(file.path, file.blob, file.size) for file in request.files)
-        manifest = Manifest(
-            name=request.name,
-            submitter=request.submitter,
-            submitted_ms=time.time_ns() // 1_000_000,
-            scene_root=await node.disk.put_tree(entries),
-            entry=request.entry,
-            frames=request.frames,
-            engine=request.engine,
-            engine_build=build,
-            settings=request.settings,
-        )
-        job = job_id(manifest)
-        node.feed(sched.SubmitJob(job, manifest, node.me, node.rights.sign_job(job, policy), policy))
-        return SubmitReceipt(job, tuple(map(node.node_name, self._view(job).durable_on)))
+        job = await self._opening.open(request, time.time_ns() // 1_000_000)
+        return SubmitReceipt(job, tuple(map(self._node.node_name, self._view(job).durable_on)))
+
+    async def submit_pending(self, request: PendingRequest) -> SubmitReceipt:
+        """Submit it once all files of its scene are there. Raises EngineMissing, and what `Steering.policy` raises."""
+        self._opening.build(request.engine)
+        after = tuple(self.find_job(text).hex() for text in request.terms.after)
+        self._steering.policy(replace(request.terms, after=()))
+        kept = replace(request, terms=replace(request.terms, after=after))
+        return SubmitReceipt(await self.pending.add(kept), ())
 
     async def act(self, job: JobId, action: JobAction) -> None:
-        """Raises NotYourJob, and JobHasEnded where it is too late."""
+        """Raises NotYourJob, JobHasEnded where it is too late, and NotBegun where it is too early."""
+        if action is JobAction.CANCEL and self.pending.name(job) is not None:
+            self.pending.cancel(job)
+            return
         view = self._steered(job, action.value)
         if action is not JobAction.RETRY and view.state in (JobState.DONE, JobState.CANCELLED):
             raise JobHasEnded(name=view.manifest.name, state=view.state.value, action=action.value)
@@ -277,6 +307,7 @@ class NodeService:
         return view
 
     def _view(self, job: JobId) -> JobView:
+        self.pending.check_begun(job)
         view = self._node.core.scheduler.views.job(job)
         if view is None:
             raise UnknownJob(text=short(job))

@@ -17,6 +17,7 @@ from mesh.control.service import (
     JobDetail,
     JobPlan,
     MeshService,
+    PendingRequest,
     ResultPage,
     RotatedKey,
     SubmitReceipt,
@@ -173,6 +174,10 @@ async def _submit(call: Call) -> SubmitReceipt:
     return await call.service.submit(call.body)
 
 
+async def _submit_pending(call: Call) -> SubmitReceipt:
+    return await call.service.submit_pending(call.body)
+
+
 async def _act(call: Call) -> JobStatus:
     job = call.service.find_job(call.path["id"])
     await call.service.act(job, JobAction(call.path["action"]))
@@ -225,6 +230,14 @@ ROUTES: tuple[Route, ...] = (
         _submit,
         SubmitReceipt,
         body=SubmitRequest,
+    ),
+    Route(
+        "POST",
+        "/v1/pending-jobs",
+        "Submit a job as soon as all files of its scene are there, read by the node from where they are said to be.",
+        _submit_pending,
+        SubmitReceipt,
+        body=PendingRequest,
     ),
     Route("GET", "/v1/jobs/{id}", "One job, frame by frame; `id` is " + _JOB + ".", _job, JobDetail),
     Route(

@@ -46,8 +46,24 @@ class SubmitRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class PendingRequest:
+    """A job to be submitted once all files of its scene are there. `scene`, and `environment` where it is a file,
+    are whole paths on the node's machine, read by the node."""
+
+    name: str
+    submitter: str
+    scene: str
+    environment: str
+    frames: tuple[int, ...]
+    engine: EngineName
+    settings: RenderSettings
+    terms: JobTerms = JobTerms()  # noqa: RUF009 - frozen
+
+
+@dataclass(frozen=True, slots=True)
 class SubmitReceipt:
     job: JobId
+    """Of one that waits for its files an id of its own, which goes on meaning the job once that has begun."""
     durable_on: tuple[str, ...]
     """Names of the other nodes that already hold the manifest and the scene; grows later, see JobStatus."""
 
@@ -170,6 +186,10 @@ class MeshService(Protocol):
         ...
 
     async def submit(self, request: SubmitRequest) -> SubmitReceipt: ...
+
+    async def submit_pending(self, request: PendingRequest) -> SubmitReceipt:
+        """Submit it once all files of its scene are there."""
+        ...
 
     async def act(self, job: JobId, action: JobAction) -> None: ...
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mesh.control.client import Client
-from mesh.control.service import SceneFile, SubmitReceipt, SubmitRequest
+from mesh.control.service import PendingRequest, SceneFile, SubmitReceipt, SubmitRequest
 from mesh.control.terms import JobTerms
 from mesh.errors import ExitCode, MeshError
 from mesh.model.manifest import EngineName, RenderSettings
@@ -30,7 +30,7 @@ class BadJobName(MeshError):
 
 
 class NoSceneFile(MeshError):
-    """There is no scene file {file}. Check the path."""
+    """There is no scene file {file}. Check the path or, where it is still to come, submit it with --wait-for-files."""
 
     exit_code = ExitCode.USAGE
 
@@ -74,21 +74,30 @@ def prepare(wish: Wish) -> Prepared:
     """
     if not wish.scene.is_file():
         raise NoSceneFile(file=wish.scene)
-    name = wish.name or wish.scene.stem
-    if not 0 < len(name) <= 100 or not name.isprintable() or "/" in name:
-        raise BadJobName(name=name, reason="it must be at most 100 printable characters without slashes")
+    name = job_name(wish)
     warnings: tuple[str, ...] = ()
     if wish.scene.suffix.lower() in _GLTF or wish.engine is EngineName.BUILTIN:
         warnings = _check_choices(wish.scene, wish.settings)
-    extra: list[Path] = []
-    if wish.environment not in ("", COMPUTED_SKY):
-        extra.append(Path(wish.environment))
-        if not extra[0].is_file():
-            raise NoEnvironmentFile(file=wish.environment)
+    extra = extra_files(wish)
+    if extra and not extra[0].is_file():
+        raise NoEnvironmentFile(file=wish.environment)
     files = find_files(wish.scene, extra)
     environment = files.extras[0] if extra else wish.environment
     settings = replace(wish.settings, environment=environment)
     return Prepared(name, files, wish.frames, wish.engine, settings, warnings, wish.terms)
+
+
+def job_name(wish: Wish) -> str:
+    """What the job is to be called. Raises BadJobName."""
+    name = wish.name or wish.scene.stem
+    if not 0 < len(name) <= 100 or not name.isprintable() or "/" in name:
+        raise BadJobName(name=name, reason="it must be at most 100 printable characters without slashes")
+    return name
+
+
+def extra_files(wish: Wish) -> tuple[Path, ...]:
+    """What it needs beside the scene's own files: its environment, where that is one."""
+    return () if wish.environment in ("", COMPUTED_SKY) else (Path(wish.environment),)
 
 
 def _check_choices(scene: Path, settings: RenderSettings) -> tuple[str, ...]:
@@ -125,6 +134,25 @@ def submit(
             engine=prepared.engine,
             settings=prepared.settings,
             terms=prepared.terms,
+        )
+    )
+
+
+def submit_when_complete(client: Client, wish: Wish) -> SubmitReceipt:
+    """Have the node submit it once all files of its scene are there, whether or not anybody still waits for that.
+
+    Raises BadJobName, and what the node raises.
+    """
+    return client.submit_pending(
+        PendingRequest(
+            name=job_name(wish),
+            submitter=submitter(),
+            scene=str(wish.scene.absolute()),
+            environment=next((str(file.absolute()) for file in extra_files(wish)), wish.environment),
+            frames=wish.frames,
+            engine=wish.engine,
+            settings=wish.settings,
+            terms=wish.terms,
         )
     )
 

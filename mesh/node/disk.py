@@ -59,6 +59,11 @@ class NodeDisk:
         self._to_write: dict[tuple[JobId, tuple[str, ...]], object | None] = {}
         """Records by their keys, in the order in which they came: of one key, the last is all that counts."""
         self._news = trio.Event()
+        self._batch_over = trio.Event()
+        """Set when what is now in `_to_write` was written, or could not be."""
+        self._under_way = trio.Event()
+        """The same of the batch before that one."""
+        self._under_way.set()
         self._serving = 0
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -81,17 +86,23 @@ class NodeDisk:
         self._to_write[effect.job, effect.key] = effect.record
         self._news.set()
 
+    async def records_written(self) -> None:
+        """Returns once the records asked for before are on the disk, or `complain` has said why they are not."""
+        await (self._batch_over if self._to_write else self._under_way).wait()
+
     async def _write_records(self) -> None:
         while True:
             await self._news.wait()
             await trio.sleep(GATHER_SECONDS)
             self._news = trio.Event()
             batch, self._to_write = self._to_write, {}
+            self._under_way, self._batch_over = self._batch_over, trio.Event()
             try:
                 await trio.to_thread.run_sync(self._write_batch, batch, limiter=self._limiter)
             except DiskFull as error:
                 # The machines hold all of it in memory and peers hold copies: say it, and go on.
                 self._complain(str(error))
+            self._under_way.set()
 
     def _write_now(self) -> None:
         batch, self._to_write = self._to_write, {}

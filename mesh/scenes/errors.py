@@ -14,7 +14,7 @@ class UnsupportedExtension(MeshError):
 
 
 class MissingFiles(MeshError):
-    """{file} needs {count} that cannot be read: {names}. Put what is missing where the scene expects it, or save the scene as one .glb."""
+    """{file} needs {count} that cannot be read: {names}. Put what is missing where the scene expects it, save the scene as one .glb or, where files are still to come, submit it with --wait-for-files."""
 
 
 class UnsafeReference(MeshError):

@@ -42,26 +42,47 @@ class SceneFiles:
         return sum(file.size for file in self.files)
 
 
+@dataclass(frozen=True, slots=True)
+class SceneNames:
+    """What a scene asks for, there or not: where each file of its tree lies here, the entry first, and of how
+    many bytes at least those it names must be (a buffer states its length). `extras` as in `SceneFiles`."""
+
+    local: dict[str, Path]
+    lengths: dict[str, int]
+    extras: tuple[str, ...] = ()
+
+
 def find_files(entry: Path, extra: Sequence[Path] = ()) -> SceneFiles:
     """Every file that rendering `entry` needs, with the extra ones (such as an environment image) beside it.
 
-    Files that are not glTF are taken to need nothing else. Raises MissingFiles, which names all that are
-    missing; UnsafeReference for what lies outside the scene's folder; BadScene and UnsupportedExtension
-    for what could not be opened anyway.
+    Raises MissingFiles, which names all that are missing, and what `find_names` raises.
+    """
+    names = find_names(entry, extra)
+    return SceneFiles(entry.name, _measure(entry, names.local), names.extras)
+
+
+def find_names(entry: Path, extra: Sequence[Path] = ()) -> SceneNames:
+    """As `find_files`, for a scene whose other files may not be there yet.
+
+    Files that are not glTF are taken to need nothing else. Raises UnsafeReference for what lies outside the
+    scene's folder; BadScene and UnsupportedExtension for what could not be opened anyway; MissingFiles where
+    the scene file itself cannot be read.
     """
     wanted: dict[str, Path] = {entry.name: entry}
+    lengths: dict[str, int] = {}
     if entry.suffix.lower() in _GLTF:
         document = read_document(entry)
         for owner, uri in _references(document):
             path = tree_path(owner, uri)
             wanted.setdefault(path, entry.parent / path)
+            lengths[path] = max(lengths.get(path, 1), owner.integer("byteLength", 1))
     extras = []
     for local in extra:
         name = _free_name(local.name, wanted, local)
         wanted[name] = local
         extras.append(name)
     _check_folders(entry, wanted)
-    return SceneFiles(entry.name, _measure(entry, wanted), tuple(extras))
+    return SceneNames(wanted, lengths, tuple(extras))
 
 
 def _references(document: Document) -> Iterator[tuple[Value, str]]:

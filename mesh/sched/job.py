@@ -78,6 +78,9 @@ class Loan:
     spans: IntervalSet
     at: float
 
+    def answers(self, thief: NodeId, request: int) -> bool:
+        return (self.thief, self.request) == (thief, request)
+
 
 @dataclass(slots=True)
 class Copy:

@@ -57,6 +57,8 @@ class Lender:
         peer = core.peers.get(sender)
         if peer is not None and peer.boot > request.boot:
             return
+        if any(loan.answers(sender, request.request) for job in core.jobs.values() for loan in job.loans):
+            return  # came twice
         self._parked.pop(sender, None)
         for want in request.wants:
             job = core.jobs.get(want.job)
@@ -321,7 +323,7 @@ class Lender:
 
     def _loan(self, job: Job, thief: NodeId, request: int) -> Loan | None:
         for loan in job.loans:
-            if loan.thief == thief and loan.request == request:
+            if loan.answers(thief, request):
                 job.loans.remove(loan)
                 return loan
         return None

@@ -206,6 +206,8 @@ class FarmWorld:
         return self._engines.setdefault(host.place.index, {})
 
     def _render(self, simulation: Simulation, host: Host, effect: Render) -> None:
+        here = self.disk(host).blobs
+        assert effect.manifest.scene_root in here, f"{host.place.index} was to render without the scene"
         engine = self._engine(host)
         engine[effect.attempt] = rendering = Rendering(effect, effect.unit.stop, simulation.now)
         if len(engine) == 1:
