@@ -56,7 +56,7 @@ from mesh.wire.effects import (
 )
 from mesh.wire.jobs import Edit, EditName, JobOffer
 from mesh.wire.ledger import LedgerDelta
-from mesh.wire.stealing import GrantTaken, StealDeny, StealGrant, StealRequest, Want, WorkReturned
+from mesh.wire.stealing import GrantTaken, StealGrant, StealRequest, Want, WorkReturned
 from tools.sim.farm import ENGINE, job_id, manifest
 
 ME, A, B = (NodeId(bytes([letter]) * 32) for letter in b"mab")
@@ -376,15 +376,6 @@ def test_a_grant_that_comes_after_its_time_out_is_sent_back() -> None:
     bench.wait(1.5)
     effects = bench.hear(A, StealGrant(job, asked.request, Boot(1), (8, 16), 0.0))
     assert sent(effects, WorkReturned, to=A)
-
-
-def test_after_two_refusals_a_thief_parks_and_asks_ever_more_rarely() -> None:
-    bench, _, asked = _thief()
-    bench.peer(B)
-    bench.hear(A, StealDeny(asked.request, Boot(1), ()))
-    parked = [message for message in sent(bench.effects, StealRequest) if message.parked]
-    assert parked
-    assert len(sent(bench.wait(60.0), StealRequest)) < 60
 
 
 def test_work_that_went_round_in_a_circle_is_owned_again() -> None:

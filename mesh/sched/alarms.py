@@ -49,6 +49,8 @@ class Alarms:
         match alarm:
             case ("flush", _):
                 self._parts.replication.flush(job)
+            case ("invite", _):
+                self._parts.inviting.look(job)
             case ("renew", _):
                 self._parts.claims.renew(job)
             case ("pulse", _):

@@ -67,6 +67,7 @@ class Claims:
             spare_of(job, core.me, core.capacity.threads, core.now),
             speed_of(job, core.me, core.now),
             activities[:16],
+            idle=job.waits and not job.holdings,
         )
 
     def hear(self, job: Job, sender: NodeId, said: ClaimSet) -> None:
@@ -91,5 +92,8 @@ class Claims:
             said.boot, said.stamp, spans, said.spare, said.speed, said.activities, at
         )
         core.touch(job)
+        job.waiting.leave(said.node)
+        if said.idle and sender == said.node and core.keeps(job) and not job.ended:
+            job.waiting.join(said.node, said.speed)
         if (core.keeps(job) and sender not in job.keepers) or job.watchers:
             job.fresh_claims[said.node] = None

@@ -41,6 +41,8 @@ class Ends:
         if not job.told_finished:
             job.told_finished = True
             job.lent_to.clear()
+            job.waits = False
+            job.waiting.clear()
             if job.ended_ms is None:
                 job.ended_ms = core.unix_ms()
                 core.persist(job.id, ("ended",), EndedRecord(job.ended_ms))

@@ -18,6 +18,7 @@ from mesh.sched.intervals import IntervalSet
 from mesh.sched.layout import Layout
 from mesh.sched.life import Holdings
 from mesh.sched.logs import LogName, Logs
+from mesh.sched.waiting import Waiting
 from mesh.wire.effects import Attempt
 from mesh.wire.jobs import EditName
 from mesh.wire.ledger import Activity
@@ -140,8 +141,8 @@ class Job:
     logs: Logs = field(default_factory=Logs)
     holdings: Holdings = field(default_factory=Holdings)
     claims: dict[NodeId, Claim] = field(default_factory=dict)
-    rich: dict[str, list[tuple[NodeId, int]]] = field(default_factory=dict)
-    """By site: who has how much to give, by the claims at `rich_at` (`market.py`)."""
+    rich: dict[str, list[NodeId]] = field(default_factory=dict)
+    """By site: who had enough to give some of it away, by the claims at `rich_at` (`market.py`)."""
     rich_at: float = -1e9
     hinted_at: float = -1e9
     """When a keeper last told this node whom it might ask for work."""
@@ -150,6 +151,10 @@ class Job:
     loans: list[Loan] = field(default_factory=list)
     lent_to: dict[NodeId, IntervalSet] = field(default_factory=dict)
     """What each thief took from this node and has not finished, as far as known."""
+    waits: bool = False
+    """This node has nothing to do, and its keeper is to tell it who has work."""
+    waiting: Waiting = field(default_factory=Waiting)
+    """Who waits for that at this keeper (`inviting.py`)."""
     helping: IntervalSet = field(default_factory=IntervalSet)
     """What this node started to relieve a slow one: not to be lent, or it would go round in a circle."""
     runs: dict[Attempt, Run] = field(default_factory=dict)

@@ -111,7 +111,7 @@ class Lender:
             job = self._core.jobs.get(want.job)
             if job is not None and not job.ended:
                 pace = 1 / want.speed if want.speed > 0 else 0.0
-                hint = self._market.introduction(job, thief, pace)
+                hint = self._market.introduction(job, thief, want.speed)
                 hint = hint or self._relief.straggler(job, thief, pace)
                 if hint is not None:
                     self._core.send(thief, StealDeny(request.request, request.boot, (hint,)))

@@ -6,15 +6,14 @@ refusal; so a thief knows whom to ask before it runs dry, without asking for it.
 
 from __future__ import annotations
 
-import random
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 
 from mesh.model.ids import NodeId
 from mesh.sched.core import Core
-from mesh.sched.estimates import pace_of, speed_of
+from mesh.sched.estimates import speed_of
 from mesh.sched.job import Job
-from mesh.sched.rules import grain_of
+from mesh.sched.rules import worth_asking
 from mesh.wire.ledger import Hint
 
 _FEW = 64
@@ -24,9 +23,13 @@ _DRAWN = 8
 _FAR = 2
 """Nodes of other sites among those named where there are enough near ones."""
 _HEARSAY = 32
+_HALF_SECONDS = 0.5
+"""After so long others have taken half of what somebody was said to have."""
 _WEIGHED = 8
 """Rich nodes that are weighed against each other."""
 _NAMED_SECONDS = 0.1
+_TABLE_SECONDS = 5e-5
+"""For each claim, between two tables of who is rich: ten thousand are looked through twice a second."""
 _CAUTION = 4.0
 
 
@@ -69,26 +72,27 @@ class Market:
     def victims(self, job: Job) -> list[Hint]:
         """Nodes that this one might ask, and would hardly be refused by."""
         core = self._core
-        pace = pace_of(job, core.me, core.now)
+        speed = speed_of(job, core.me, core.now)
         return [
             hint
             for hint in self.hints(job, core.me, _WEIGHED)
-            if self._pays(hint.spare, pace, core.cost(hint.node))
+            if self._pays(hint, speed, core.cost(hint.node))
         ]
 
-    def introduction(self, job: Job, thief: NodeId, pace: float) -> Hint | None:
-        """Somebody with work that a parked `thief`, of so many seconds a bucket, has not heard of yet; each
-        is named once in a while, for whoever is named first will take it."""
+    def introduction(self, job: Job, thief: NodeId, speed: float, mine: Hint | None = None) -> Hint | None:
+        """Somebody with work that an idle `thief`, of so many buckets a second, has not heard of yet; each is
+        named once in a while, for whoever is named first will take it. `mine`: what this node has itself."""
         core = self._core
         info = core.peers.get(thief)
         if info is None or not core.follows(job):
             return None
-        for hint in self.hints(job, thief, _WEIGHED):
-            victim = core.peers.get(hint.node)
+        hints = self.hints(job, thief, _WEIGHED)
+        for hint in hints if mine is None else (*hints, mine):
+            victim = core.myself() if hint.node == core.me else core.peers.get(hint.node)
             named = self._named.get(hint.node, -1.0)
             if victim is None or core.now - named < _NAMED_SECONDS:
                 continue
-            if self._pays(hint.spare, pace, core.costs.between(info.site, victim.site)):
+            if self._pays(hint, speed, core.costs.between(info.site, victim.site)):
                 self._named[hint.node] = core.now
                 return hint
         return None
@@ -97,13 +101,11 @@ class Market:
         """Whether somebody is believed to have work that is worth a steal to `thief`, of so many seconds a
         bucket."""
         core = self._core
-        return any(
-            self._pays(hint.spare, pace, core.cost(hint.node)) for hint in self.hints(job, thief, _WEIGHED)
-        )
+        speed = 1 / pace if pace > 0 else 0.0
+        return any(self._pays(hint, speed, core.cost(hint.node)) for hint in self.hints(job, thief, _WEIGHED))
 
-    def _pays(self, spare: int, pace: float, cost: float) -> bool:
-        """Whether half of it is worth a steal, and will be when the request arrives: see `portion`."""
-        return spare >= max(1, 3 * grain_of(pace, cost, self._core.config.grain_factor) - 2)
+    def _pays(self, hint: Hint, speed: float, cost: float) -> bool:
+        return worth_asking(hint.spare, hint.speed, speed, cost, self._core.config.grain_factor)
 
     # --- what is believed ---------------------------------------------------------------------------
 
@@ -114,9 +116,8 @@ class Market:
         site = core.capacity.site if info is None else info.site
         avoid = (thief, core.me)
         if not core.follows(job):
-            speed = speed_of(job, core.me, core.now)
             return [
-                replace(hint, spare=self._left(job, hint.spare, core.now - at, speed))
+                self._by_now(job, hint, core.now - at)
                 for hint, at in self._heard.values()
                 if hint.job == job.id and hint.node not in avoid and hint.node in core.peers
             ][-count:]
@@ -131,34 +132,44 @@ class Market:
             far += self._draw(job, by_site[each], avoid, 1)
         return near[: count - len(far)] + far
 
+    def _by_now(self, job: Job, hint: Hint, age: float) -> Hint:
+        """What is left of hearsay: the node works on, and others were told the same."""
+        speed = hint.speed or speed_of(job, self._core.me, self._core.now)
+        left = self._left(job, hint.spare, age, speed)
+        return replace(hint, spare=int(left * 0.5 ** (age / _HALF_SECONDS)))
+
     def _left(self, job: Job, spare: int, age: float, speed: float) -> int:
         """What a node has at least left of `spare`, for it works on: all of it where nobody can tell how long
         the job's units take."""
         sure = max(0.0, 1.0 - _CAUTION * job.facts.unevenness)
         return max(0, spare - int(sure * age * speed))
 
-    def _draw(
-        self, job: Job, rich: Iterable[tuple[NodeId, int]], avoid: Container[NodeId], count: int
-    ) -> list[Hint]:
+    def _draw(self, job: Job, rich: Sequence[NodeId], avoid: Container[NodeId], count: int) -> list[Hint]:
+        """The richest of a few, by what they say now: the table is older."""
         core = self._core
-        drawn = _sample(list(rich), core.rng)
-        live = [(node, spare) for node, spare in drawn if node not in avoid and node in core.peers]
-        live.sort(key=lambda each: -each[1])
-        return [Hint(job.id, node, spare) for node, spare in live[:count]]
+        drawn = rich if len(rich) <= _DRAWN else core.rng.sample(rich, _DRAWN)
+        found = []
+        for node in drawn:
+            claim = job.claims.get(node)
+            if claim is not None and claim.spare and node not in avoid and node in core.peers:
+                age = core.now - claim.at + core.cost(node)
+                found.append(
+                    Hint(job.id, node, self._left(job, claim.spare, age, claim.speed), False, claim.speed)
+                )
+        found.sort(key=lambda hint: -hint.spare)
+        return found[:count]
 
-    def _rich(self, job: Job) -> dict[str, list[tuple[NodeId, int]]]:
-        """Nodes with spare work, by site. Claims come gathered over the flushing time, so a table of that
-        age is as good as new."""
+    def _rich(self, job: Job) -> dict[str, list[NodeId]]:
+        """Nodes with spare work, by site. Claims come gathered over the flushing time, so a table of that age is as
+        good as new; that of very many claims is made less often, for it costs as much as they are many."""
         core = self._core
-        if core.now - job.rich_at >= core.config.flush_seconds or len(job.claims) <= _FEW:
+        fresh = max(core.config.flush_seconds, len(job.claims) * _TABLE_SECONDS)
+        if core.now - job.rich_at >= fresh or len(job.claims) <= _FEW:
             job.rich, job.rich_at = {}, core.now
             for node, claim in job.claims.items():
                 info = core.peers.get(node) if claim.spare else None
-                if info is not None:
-                    left = self._left(job, claim.spare, core.now - claim.at + core.cost(node), claim.speed)
-                    job.rich.setdefault(info.site, []).append((node, left))
+                if info is not None and self._pays(
+                    Hint(job.id, node, claim.spare, False, claim.speed), 0.0, core.config.steal_cost_seconds
+                ):
+                    job.rich.setdefault(info.site, []).append(node)
         return job.rich
-
-
-def _sample(rich: list[tuple[NodeId, int]], rng: random.Random) -> list[tuple[NodeId, int]]:
-    return rich if len(rich) <= _DRAWN else rng.sample(rich, _DRAWN)

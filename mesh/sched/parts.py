@@ -8,6 +8,7 @@ from mesh.sched.claims import Claims
 from mesh.sched.copies import Copies
 from mesh.sched.core import Core
 from mesh.sched.ends import Ends
+from mesh.sched.inviting import Inviting
 from mesh.sched.lender import Lender
 from mesh.sched.market import Market
 from mesh.sched.relief import Relief
@@ -38,6 +39,7 @@ class Parts:
         self.sharing = Sharing(core)
         self.runner = Runner(core, self.books, self.sharing, self.copies.on_stored)
         self.relief = Relief(core, self.books, self.market)
+        self.inviting = Inviting(core, self.market, self.relief)
         self.lender = Lender(core, self.sharing, self.market, self.relief, self.runner)
         self.thief = Thief(core, self.runner, self.lender, self.market)
         self.rescue = Rescue(core, self.lender)

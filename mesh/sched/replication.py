@@ -98,7 +98,7 @@ class Replication:
         home = chosen[0] if chosen else None
         if home is not None:
             job.home = home
-            job.claims_dirty = job.claims_dirty or bool(job.holdings)
+            job.claims_dirty = job.claims_dirty or bool(job.holdings) or job.waits
             if job.logs.count:
                 self.compare(job, home)
         return home
@@ -276,6 +276,7 @@ class Replication:
     def on_peer_down(self, job: Job, node: NodeId) -> None:
         job.watchers.pop(node, None)
         job.fresh_claims.pop(node, None)
+        job.waiting.leave(node)
         if job.home == node:
             job.home = None
             job.watching_until = 0.0

@@ -51,8 +51,7 @@ def portion(
     buckets, never less than the grain. A lender that renders nothing itself still keeps half of many frames,
     for other thieves will come. A thief that is not `idle` yet gets no crumbs that are too small to cut.
     """
-    ratio = min(max(thief / mine, _LEAST_RATIO), 1 / _LEAST_RATIO) if thief > 0 and mine > 0 else 1.0
-    part = heads * ratio / (heads * ratio + stock.heads)
+    part = _part(thief, mine, heads, stock.heads)
     most = stock.chunk * heads or stock.owned + stock.tail
     dealing = max(heads, stock.heads) > 1
     if stock.owned:
@@ -70,6 +69,25 @@ def portion(
         return Portion(owned=min(count, most))
     count = min(round(part * (stock.tail + stock.in_hand)), stock.tail)
     return Portion(tail=min(count, most)) if count >= max(1, stock.grain) else Portion()
+
+
+def worth_asking(spare: float, theirs: float, mine: float, cost: float, factor: float) -> bool:
+    """Whether a victim of speed `theirs` that has `spare` buckets to give would hand some of them to a thief of
+    speed `mine` (buckets a second; 0 unknown): as `portion` decides it, with half as much again for what the
+    victim begins while the request, of `cost` seconds, is on its way."""
+    if spare < 1:
+        return False
+    speed = theirs or mine
+    if speed <= 0:
+        return True
+    grain = grain_of(1 / speed, cost, factor)
+    return (spare + 1) * _part(mine, theirs, 1, 1) >= 1.5 * grain - 0.5
+
+
+def _part(thief: float, mine: float, heads: int, others: int) -> float:
+    """The part of a lender's work that makes both finish at the same time; where a speed is unknown, by heads."""
+    ratio = min(max(thief / mine, _LEAST_RATIO), 1 / _LEAST_RATIO) if thief > 0 and mine > 0 else 1.0
+    return heads * ratio / (heads * ratio + others)
 
 
 def worth_starting_again(left: float, need: float, cost: float, factor: float) -> bool:

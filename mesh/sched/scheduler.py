@@ -274,6 +274,10 @@ class Scheduler:
         self._parts.runner.fill()
         if stirred and self._parts.lender.has_parked:
             self._parts.lender.serve_parked()
+        for job_id in stirred:
+            job = core.jobs.get(job_id)
+            if job is not None:
+                self._parts.inviting.look(job)
         self._parts.thief.seek()
         for job_id in dict.fromkeys([*stirred, *core.touched]):
             job = core.jobs.get(job_id)

@@ -1,8 +1,10 @@
 """The idle side of stealing: whom to ask, what to do with the answers, when to stop asking.
 
-One request is out at a time. After two refusals the node parks: it leaves lifelines with a few nodes,
-which push work to it when they have some (Saraswat et al., PPoPP 2011), and asks again ever more rarely.
-A grant that answers no open request, such as one that comes after its time-out, is sent back.
+One request is out at a time. Where nobody is known to have work, or after two refusals, the node parks: its
+claims say that it is idle, and the keeper that hears them tells it who comes to have work (`inviting.py`). Where
+no keeper hears it, it leaves lifelines with a few nodes, which push work to it when they have some (Saraswat et
+al., PPoPP 2011), and asks again ever more rarely. A grant that answers no open request, such as one that comes
+after its time-out, is sent back.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from mesh.sched.market import Market
 from mesh.sched.rules import Victim, choose_victim
 from mesh.sched.runner import Runner
 from mesh.wire.ledger import Hint
-from mesh.wire.stealing import GrantTaken, StealDeny, StealGrant, StealRequest, Want, WorkReturned
+from mesh.wire.stealing import INVITATION, GrantTaken, StealDeny, StealGrant, StealRequest, Want, WorkReturned
 
 _REFUSALS = 2
 _WANTS = 16
@@ -33,8 +35,13 @@ class Steals:
     """What stealing has cost in this life, for the benchmarks."""
 
     asked: int
-    """Requests for work, lifelines among them; parts of new jobs that were fetched do not count here or below."""
+    """Requests for work, lifelines among them."""
     granted: int
+    """Those that brought some."""
+    dealt: int
+    """Of both: what fetched this node's part of a new job, where it was told of the job."""
+    announced: int
+    """Times that this node told its keepers that it is idle."""
     seconds: float
     """A steal, as measured of late."""
 
@@ -56,8 +63,10 @@ class Thief:
         self._market = market
         self._asking: Asking | None = None
         self._requests = 0
-        self._lifeline: int | None = None
-        """Number of the request that waits with others."""
+        self._lifelines: list[int] = []
+        """Numbers of the requests that wait with others, since something was last worth asking for."""
+        self._waits = False
+        """Keepers were told that this node is idle."""
         self._refusals = 0
         self._refused_by: dict[NodeId, None] = {}
         self._parked_until = 0.0
@@ -68,9 +77,10 @@ class Thief:
         self._asked = 0
         self._granted = 0
         self._dealt = 0
+        self._announced = 0
 
     def steals(self) -> Steals:
-        return Steals(self._asked - self._dealt, self._granted - self._dealt, self._core.costs.latest)
+        return Steals(self._asked, self._granted, self._dealt, self._announced, self._core.costs.latest)
 
     def stir(self) -> None:
         """Something changed that makes asking worth while again."""
@@ -84,6 +94,8 @@ class Thief:
         """Asks somebody for work where this node is idle or about to be, or could do more deserving work
         than what it has."""
         core = self._core
+        if self._waits and not self._runner.idle():
+            self._wait_no_more()
         if self._asking is not None or core.leaving or self._ask_patron():
             return
         if not self._runner.slot_within(core.ahead()):
@@ -121,7 +133,7 @@ class Thief:
         core = self._core
         asking = self._asking
         expected = asking is not None and (asking.victim, asking.request) == (sender, grant.request)
-        waited = grant.request == self._lifeline
+        waited = grant.request in self._lifelines
         if grant.boot != core.boot or not (expected or waited) or job is None or job.ended or core.leaving:
             core.send(sender, WorkReturned(grant.job, grant.spans))
             return
@@ -149,7 +161,8 @@ class Thief:
         if deny.boot != self._core.boot:
             return
         self._offer_relief(deny.hints)
-        if deny.request == self._lifeline and self._asking is None:
+        told = deny.request == INVITATION or deny.request in self._lifelines
+        if told and self._asking is None:
             self._market.hear(sender, deny.hints)
             self._parked_until = 0.0  # a keeper where this node waits knows of work elsewhere
         if self._asking is None or self._asking.request != deny.request:
@@ -161,14 +174,15 @@ class Thief:
     def _offer_relief(self, hints: Iterable[Hint]) -> None:
         """A keeper where this node waits knows who takes too long: wait there, to be given a part in it."""
         core = self._core
-        if self._lifeline is None or not self._runner.idle():
+        if not self._lifelines or not self._runner.idle():
             return
         for hint in hints:
             job = core.jobs.get(hint.job) if hint.late else None
             if job is not None and self._runner.ready(job) and hint.node in core.peers:
                 self._asked += 1
                 wants = self._wants([job])
-                core.send(hint.node, StealRequest(self._lifeline, core.boot, wants, parked=True, idle=True))
+                number = self._lifelines[-1]
+                core.send(hint.node, StealRequest(number, core.boot, wants, parked=True, idle=True))
 
     def on_timeout(self, request: int) -> None:
         if self._asking is not None and self._asking.request == request:
@@ -182,7 +196,7 @@ class Thief:
     def forget_requests(self) -> None:
         """After a sleep: whatever was asked for is not wanted any more."""
         self._asking = None
-        self._lifeline = None
+        self._lifelines.clear()
         self._market.forget_all()
         self.stir()
 
@@ -226,8 +240,8 @@ class Thief:
         return [Victim(node, spare.get(node, 0), core.cost(node)) for node in known]
 
     def _who_may_know(self, job: Job) -> list[NodeId]:
-        if self._market.informed(job):
-            return []  # nobody has anything to spare
+        if self._market.informed(job) or (job.waits and self._is_heard(job)):
+            return []  # nobody has anything to spare, or this node will be told
         return [job.submitter, *job.keepers]
 
     def _may_ask(self, node: NodeId) -> bool:
@@ -243,25 +257,56 @@ class Thief:
         core.wake(("steal", self._requests), core.now + patience)
 
     def _park(self, wants: tuple[Want, ...]) -> None:
-        """Leaves word with a few nodes, and sleeps; with more nodes each time that nothing came of it."""
+        """Sees to it that this node is told of work, and sleeps: by the keepers that hear it, else by a few nodes
+        where it leaves word, more of them each time that nothing came of it."""
         core = self._core
         self._requests += 1
-        self._lifeline = self._requests
+        if self._parks == 0:
+            self._lifelines.clear()
+        self._lifelines.append(self._requests)
         self._parks += 1
-        most = core.config.lifelines + int(math.log2(len(core.peers) + 1))
-        for node in self._lifelines(wants, min(1 + (self._parks - 1) * core.config.lifelines, most)):
+        unheard = tuple(want for want in wants if not self._announce(core.jobs[want.job]))
+        for node in self._neighbours(unheard) if unheard else ():
             self._asked += 1
-            core.send(node, StealRequest(self._lifeline, core.boot, wants, parked=True, idle=True))
+            core.send(node, StealRequest(self._requests, core.boot, unheard, parked=True, idle=True))
         self._refusals = 0
         self._refused_by.clear()
         self._market.forget_all()
-        self._parked_until = core.now + self._pause * core.rng.uniform(0.75, 1.25)
+        pause = self._pause if unheard else core.config.park_most_seconds
+        self._parked_until = core.now + pause * core.rng.uniform(0.75, 1.25)
         self._pause = min(2 * self._pause, core.config.park_most_seconds)
         core.wake(("park",), self._parked_until)
 
-    def _lifelines(self, wants: tuple[Want, ...], count: int) -> list[NodeId]:
-        """Nodes that have work to give, then those who know, then anybody."""
+    def _announce(self, job: Job) -> bool:
+        """Has a keeper told that this node is idle; False where none would hear it. Said again after a long pause,
+        in case that it was lost."""
+        if not self._is_heard(job):
+            return False
+        if not job.waits or self._core.now >= self._parked_until > 0:
+            self._announced += 1
+            job.waits = self._waits = True
+            self._core.claims_changed(job)
+        return True
+
+    def _is_heard(self, job: Job) -> bool:
+        """Whether this node's claims go to a keeper that is there."""
+        return not self._core.follows(job) and job.home in self._core.live_keepers(job)
+
+    def _wait_no_more(self) -> None:
+        self._waits = False
+        for job in self._core.jobs.values():
+            if job.waits:
+                job.waits = False
+                self._core.claims_changed(job)
+
+    def _neighbours(self, wants: tuple[Want, ...]) -> list[NodeId]:
+        """Nodes that have work to give, then those who know, then anybody. Who follows the ledgers sees by itself
+        who has work, and needs one only, for stragglers."""
         core = self._core
+        most = core.config.lifelines + int(math.log2(len(core.peers) + 1))
+        count = min(1 + (self._parks - 1) * core.config.lifelines, most)
+        if all(core.follows(core.jobs[want.job]) for want in wants):
+            count = 1
         worth: dict[NodeId, int] = {}
         for want in wants:
             job = core.jobs[want.job]

@@ -133,6 +133,8 @@ class ClaimSet:
     speed: Annotated[float, Range(0, 1e9)]
     """Buckets a second; 0 while unknown."""
     activities: Annotated[tuple[Activity, ...], AtMost(16)] = ()
+    idle: bool = False
+    """It has nothing to do, and counts on its keeper to be told who comes to have work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,8 @@ class Hint:
     spare: Size
     late: bool = False
     """It has nothing to give, but takes too long for a unit of `spare` buckets, which others might also start."""
+    speed: Annotated[float, Range(0, 1e9)] = 0.0
+    """Its buckets a second; 0 while unknown."""
 
 
 Hints = Annotated[tuple[Hint, ...], AtMost(16)]

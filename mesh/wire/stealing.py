@@ -10,6 +10,9 @@ from mesh.wire.base import AtMost, Message, Range
 from mesh.wire.fields import Counter, Seconds, Size, Spans
 from mesh.wire.ledger import Hints
 
+INVITATION = 0
+"""No request has this number."""
+
 
 @dataclass(frozen=True, slots=True)
 class Want:
@@ -49,7 +52,8 @@ class StealGrant(Message):
 
 @dataclass(frozen=True, slots=True)
 class StealDeny(Message):
-    """Nothing to give; `hints` name nodes that may have."""
+    """Nothing to give; `hints` name nodes that may have. From a keeper to a node whose claims say that it is idle,
+    and which asked nobody, `request` is INVITATION."""
 
     request: Counter
     boot: Boot

@@ -15,6 +15,7 @@ _CONSTRAINTS = "tests/test_sched_constraints.py"
 _LIMITS = "tests/test_sched_limits.py"
 _TELLING = "tests/test_sched_telling.py"
 _RELIEF = "tests/test_sched_relief.py"
+_INVITING = "tests/test_sched_inviting.py"
 _DONE = "tests/test_sched_done.py"
 _STEERING = "tests/test_sched_steering.py -k 'not second'"
 _RIGHTS = "tests/test_node_rights.py"
@@ -85,7 +86,13 @@ MUTANTS = (
     ),
     _mutant("hints-unheard", "inbox", "self._parts.market.hear(sender, message.hints)", "pass", _DEALING),
     _mutant("parked-thief-not-introduced", "lender", "if hint is not None:", "if False:", _DEALING),
-    _mutant("distance-ignored", "market", "grain_of(pace, cost,", "grain_of(pace, 0.0,", _DEALING),
+    _mutant("distance-ignored", "rules", "grain_of(1 / speed, cost,", "grain_of(1 / speed, 0.0,", _INVITING),
+    _mutant("idle-unsaid", "claims", "idle=job.waits and not job.holdings", "idle=False", _INVITING),
+    _mutant("idle-uninvited", "inviting", "if self._invite(job, thief, speed):", "if False:", _INVITING),
+    _mutant(
+        "all-sent-to-one", "market", "                self._named[hint.node] = core.now\n", "", _INVITING
+    ),
+    _mutant("idle-for-ever", "claims", "        job.waiting.leave(said.node)\n", "", _INVITING),
     _mutant(
         "silent-engine-never-cut",
         "lender",
