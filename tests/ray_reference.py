@@ -196,8 +196,7 @@ def brute_force(world: World, rays: F32, tmin: object = 0.0, tmax: object = INFI
     ids, tuv = np.full((len(rays), 2), -1, np.int64), np.zeros((len(rays), 3), np.float32)
     tuv[:, 0] = far
     trees = [build_mesh(*mesh) for mesh in world.meshes]
-    bounds = np.array([tree.bounds for tree in trees], np.float64)[world.instance_tree]
-    lows, highs = world_bounds(bounds, world.object_to_world)
+    lows, highs = world_bounds([tree.parts for tree in trees], world.instance_tree, world.object_to_world)
     if len(lows) == 1:  # a lone instance has no tree above it, and so no box of its own
         lows, highs = np.full((1, 3), -INFINITY), np.full((1, 3), INFINITY)
     for instance, which in enumerate(world.instance_tree):

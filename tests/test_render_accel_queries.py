@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from mesh.render.accel import assemble, build_mesh, move
+from mesh.render.accel import assemble, build_mesh, move, world_bounds
 from tests.ray_reference import F32, World, any_hits, brute_force, closest_hits, cloud, one_mesh
+from tools.ray_scenes import boulder
 
 
 def random_rays(rng: np.random.Generator, count: int, reach: float = 2.0) -> F32:
@@ -210,6 +212,32 @@ def test_moving_instances_gives_the_same_as_assembling_anew_and_shares_the_meshe
     np.testing.assert_array_equal(closest_hits(moved, rays).tuv, closest_hits(after.accel(), rays).tuv)
     assert moved.nodes is accel.nodes
     assert moved.packets is accel.packets
+
+
+def surface(low: NDArray[np.float64], high: NDArray[np.float64]) -> float:
+    x, y, z = high - low
+    return float(x * y + y * z + z * x)
+
+
+def test_the_box_of_a_turned_ball_is_not_that_of_its_turned_box() -> None:
+    # given a ball among other meshes, turned halfway between all axes
+    positions, triangles = boulder(40, 1)
+    trees = [build_mesh(*cloud(np.random.default_rng(1), 5, 0.5)), build_mesh(positions, triangles)]
+    matrix = np.eye(4)
+    turn, _ = np.linalg.qr(np.random.default_rng(3).normal(size=(3, 3)))
+    matrix[:3] = np.column_stack([0.7 * turn, [5.0, -2.0, 1.0]])
+
+    lows, highs = world_bounds(
+        [tree.parts for tree in trees], np.array([1, 1]), np.stack([np.eye(4), matrix])
+    )
+
+    # then its box holds all of it and little else
+    points = positions @ matrix[:3, :3].T + matrix[:3, 3]
+    low, high = points.min(axis=0), points.max(axis=0)
+    assert (lows[1] <= low).all() and (highs[1] >= high).all()
+    assert surface(lows[1], highs[1]) < 1.6 * surface(low, high)
+    # and one that stands as it was built has the box it was built with
+    np.testing.assert_allclose(np.concatenate([lows[0], highs[0]]), trees[1].bounds, rtol=1e-4)
 
 
 def answers_digest() -> str:

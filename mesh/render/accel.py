@@ -39,6 +39,8 @@ F64 = NDArray[np.float64]
 _EMPTY = np.empty(0, np.float32)
 # World boxes are padded by this part of their coordinates: float32 transforms of a ray round as much.
 _WORLD_PADDING = 2.0**-20
+# So many instances' boxes are worked out at a time, which bounds the memory it takes.
+_TOGETHER = 4096
 
 
 def build_mesh(positions: F32, triangles: I32) -> MeshTree:
@@ -52,12 +54,22 @@ def build_mesh(positions: F32, triangles: I32) -> MeshTree:
     boxes = aligned(8 * len(triangles)).reshape(-1, 8)
     kept = box_triangles(positions, triangles, boxes, boxes.view(np.int32))
     if kept == 0:
-        return MeshTree(_EMPTY, _EMPTY, np.zeros(6, np.float32))
+        return MeshTree(_EMPTY, _EMPTY, np.zeros(6, np.float32), np.zeros((1, 6), np.float32))
     nodes, leaves, binary = _wide_tree(boxes[:kept], LANES)
     packets = aligned(len(leaves) * PACKET_FLOATS)
     pack(leaves, binary.first, binary.count, boxes, positions, triangles, packets, packets.view(np.int32))
     bounds = np.concatenate([binary.boxes[0, 0:3], -binary.boxes[0, 4:7]])
-    return MeshTree(nodes, packets, bounds)
+    return MeshTree(nodes, packets, bounds, _parts(nodes))
+
+
+def _parts(nodes: F32) -> F32:
+    """The boxes (k, 6) of the root's children, or rather of their children where they have any."""
+    rows = nodes.reshape(-1, NODE_FLOATS // WIDTH, WIDTH)
+    children = nodes.view(np.int32).reshape(rows.shape)[0, CHILD_ROW // WIDTH]
+    # Unused places refer to the root, and so do not count as inner.
+    own, below = rows[0, :6, children < 0], rows[children[children > 0], :6].transpose(0, 2, 1).reshape(-1, 6)
+    boxes = np.concatenate([own, below])
+    return np.ascontiguousarray(boxes[boxes[:, 0] <= boxes[:, 3]])
 
 
 def assemble(trees: Sequence[MeshTree], instance_tree: I32, object_to_world: F64) -> Accel:
@@ -104,7 +116,6 @@ def _instances(
     starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
     which = np.asarray(instance_tree, np.int64).reshape(-1)
     matrices = np.asarray(object_to_world, np.float64).reshape(-1, 4, 4)
-    bounds = np.array([tree.bounds for tree in trees], np.float64).reshape(-1, 6)[which]
     roots = starts[which]
 
     usable = (sizes[which] > 0) & np.isfinite(matrices).all(axis=(1, 2))
@@ -116,7 +127,7 @@ def _instances(
     if not usable.any():
         return -1, _EMPTY, roots, to_object.reshape(-1)
 
-    lows, highs = world_bounds(bounds[usable], matrices[usable])
+    lows, highs = world_bounds([tree.parts for tree in trees], which[usable], matrices[usable])
     boxes = np.zeros((len(lows), 8), np.float32)
     boxes[:, 0:3] = lows
     boxes[:, 4:7] = -highs
@@ -131,14 +142,30 @@ def _instances(
     return start, top, roots, to_object.reshape(-1)
 
 
-def world_bounds(bounds: F64, matrices: F64) -> tuple[F32, F32]:
-    """Float32 world boxes, low and high (k, 3), around object boxes (k, 6) moved by matrices (k, 4, 4)."""
-    pick = np.array([[x, y, z] for x in (0, 3) for y in (1, 4) for z in (2, 5)])
-    corners = np.einsum("kij,kcj->kci", matrices[:, :3, :3], bounds[:, pick]) + matrices[:, None, :3, 3]
-    low, high = corners.min(axis=1), corners.max(axis=1)
-    size = (high - low).max(axis=1, keepdims=True)
-    padding = (np.maximum(abs(low), abs(high)) + size) * _WORLD_PADDING
-    return (low - padding).astype(np.float32), (high + padding).astype(np.float32)
+def world_bounds(parts: Sequence[F32], which: I64, matrices: F64) -> tuple[F32, F32]:
+    """Float32 world boxes, low and high (k, 3), of instances: the boxes parts[which[i]] moved by matrices (k, 4, 4).
+
+    Around the parts' world boxes, for around the corners of the mesh's own box a turned ball gets twice the surface.
+    """
+    counts = np.array([len(boxes) for boxes in parts], np.int64)
+    starts = np.cumsum(counts) - counts
+    boxes = np.concatenate(parts).astype(np.float64)
+    middles, halves = (boxes[:, :3] + boxes[:, 3:]) / 2.0, (boxes[:, 3:] - boxes[:, :3]) / 2.0
+    lows, highs = np.empty((len(which), 3)), np.empty((len(which), 3))
+    for at in range(0, len(which), _TOGETHER):
+        some = slice(at, min(at + _TOGETHER, len(which)))
+        number = counts[which[some]]
+        first = np.cumsum(number) - number
+        owner = np.repeat(np.arange(len(number)), number)
+        row = starts[which[some]][owner] + np.arange(len(owner)) - first[owner]
+        linear, (x, y, z), (w, h, d) = matrices[some, :3][owner], middles[row].T, halves[row].T
+        centre = np.stack([a * x + b * y + c * z + e for a, b, c, e in linear.transpose(1, 2, 0)], axis=1)
+        reach = np.stack([a * w + b * h + c * d for a, b, c, _ in abs(linear).transpose(1, 2, 0)], axis=1)
+        lows[some] = np.minimum.reduceat(centre - reach, first)
+        highs[some] = np.maximum.reduceat(centre + reach, first)
+    size = (highs - lows).max(axis=1, keepdims=True)
+    padding = (np.maximum(abs(lows), abs(highs)) + size) * _WORLD_PADDING
+    return (lows - padding).astype(np.float32), (highs + padding).astype(np.float32)
 
 
 class _Binary:

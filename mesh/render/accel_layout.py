@@ -69,11 +69,13 @@ class MeshTree(NamedTuple):
 
     nodes: float32 (n * NODE_FLOATS,); packets: float32 (m * PACKET_FLOATS,); references are relative.
     bounds: float32 (6,), low then high corner; a mesh without a triangle of any area has n = m = 0.
+    parts: float32 (k, 6), at most WIDTH**2 boxes, those of the upper nodes, which together hold all of it.
     """
 
     nodes: F32
     packets: F32
     bounds: F32
+    parts: F32
 
 
 class Accel(NamedTuple):
