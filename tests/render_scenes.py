@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from mesh.engines.builtin_geometry import GeometryKeeper
 from mesh.engines.builtin_light import choose_pose, gather_lights
-from mesh.engines.builtin_materials import glass_iors, pack_materials
+from mesh.engines.builtin_materials import albedos_wanted, pack_materials
 from mesh.engines.builtin_notes import Names
 from mesh.model.layers import Layer
 from mesh.model.manifest import RenderSettings
 from mesh.model.units import Rect
-from mesh.render.albedo import albedo_table
+from mesh.render.albedo import albedo_tables
 from mesh.render.camera import camera_record
 from mesh.render.environment import make_environment
 from mesh.render.film import add_samples, columns_of, make_bench, make_tally, resolve
@@ -100,7 +100,7 @@ def build(still: Still, settings: RenderSettings, environment: F32) -> World:
         Tables(
             camera_record(pose, settings.width, settings.height),
             make_filter(),
-            albedo_table(glass_iors(scene.materials)),
+            albedo_tables(*albedos_wanted(scene.materials)),
             names.object_hashes,
             names.material_hashes,
         ),

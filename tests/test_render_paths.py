@@ -43,6 +43,9 @@ def test_a_matte_wall_under_an_even_sky_shows_its_albedo() -> None:
         Material(metallic=1.0, roughness=0.4, iridescence=1.0),
         Material(metallic=1.0, roughness=0.7, clearcoat=1.0, clearcoat_roughness=0.5),
         Material(metallic=0.0, roughness=0.4, ior=0.0, specular_color=(0.5, 0.5, 0.5)),
+        Material(metallic=1.0, roughness=0.3, anisotropy=0.8),
+        Material(metallic=0.5, roughness=0.8),
+        Material(metallic=0.0, roughness=0.3, iridescence=1.0),
     ],
     ids=[
         "mirror",
@@ -56,6 +59,9 @@ def test_a_matte_wall_under_an_even_sky_shows_its_albedo() -> None:
         "metal-under-a-film",
         "coated-metal",
         "specular-and-glossy",
+        "brushed-metal",
+        "half-metal",
+        "plastic-under-a-film",
     ],
 )
 def test_a_white_wall_in_a_white_room_cannot_be_seen(material: Material) -> None:

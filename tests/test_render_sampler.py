@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -59,3 +61,53 @@ def test_large_frames_and_many_samples_still_give_distinct_points() -> None:
     near = points(4096, x=1, y=1)
     far = points(4096, x=1 + 2**11, y=1)
     assert not np.array_equal(near, far)
+
+
+SIDE = 64
+
+
+@kernel
+def _draw_image(sequence, samples, pair, out):
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            for sample in range(samples):
+                counter, tile = start_sample(sequence, x, y, sample)
+                out[y, x, sample, 0], out[y, x, sample, 1] = draw(sequence, counter, tile, pair)
+
+
+INTEGRANDS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "edge": lambda u, v: (0.7 * u + v < 0.8).astype(np.float64),
+    "smooth": lambda u, v: u * u + np.sin(3.0 * v),
+    "highlight": lambda u, v: np.exp(-20.0 * ((u - 0.4) ** 2 + (v - 0.6) ** 2)),
+}
+
+
+def spectrum(samples: int, integrand: str) -> tuple[float, float]:
+    """The mean power of the error of a flat picture, at frequencies below an eighth of the pixels' and at all,
+    relative to that of as many random numbers."""
+    low, every, chance = 0.0, 0.0, 0.0
+    frequency = np.minimum(np.arange(SIDE), SIDE - np.arange(SIDE))
+    radius = np.hypot(*np.meshgrid(frequency, frequency))
+    rng = np.random.default_rng(1)
+    for seed in range(6):
+        numbers = np.zeros((SIDE, SIDE, samples, 2), np.float32)
+        _draw_image(make_sequence(seed, 1, samples, 8), samples, 3 + seed, numbers)
+        for source in (numbers, rng.random(numbers.shape)):
+            found = INTEGRANDS[integrand](source[..., 0].astype(np.float64), source[..., 1]).mean(axis=2)
+            power = np.abs(np.fft.fft2(found - found.mean())) ** 2
+            if source is numbers:
+                low += power[(radius > 0) & (radius < SIDE / 8)].mean()
+                every += power.mean()
+            else:
+                chance += power.mean()
+    return low / chance, every / chance
+
+
+@pytest.mark.parametrize("samples", [1, 4, 16])
+@pytest.mark.parametrize("integrand", list(INTEGRANDS))
+def test_the_error_of_a_picture_is_blue_noise(samples: int, integrand: str) -> None:
+    """Of what the eye sees as blotches there is a fraction of white noise's, and not by making more of the rest."""
+    low, every = spectrum(samples, integrand)
+    assert every < 1.1
+    assert low < 0.5 * every
+    assert low < 0.35

@@ -23,13 +23,13 @@ from mesh.engines.builtin_light import (
     read_environment,
     white_level,
 )
-from mesh.engines.builtin_materials import glass_iors, pack_materials
+from mesh.engines.builtin_materials import albedos_wanted, pack_materials
 from mesh.engines.builtin_notes import Names, frame_facts, seen_names
 from mesh.engines.builtin_outline import outline
 from mesh.engines.builtin_shutter import Moment, moments
 from mesh.model.manifest import RenderSettings
 from mesh.model.units import Grid, Rect, Unit
-from mesh.render.albedo import albedo_table
+from mesh.render.albedo import albedo_tables
 from mesh.render.camera import camera_record
 from mesh.render.film import Bench, add_samples, columns_of, make_bench, make_tally, resolve
 from mesh.render.filter import make_filter
@@ -74,7 +74,7 @@ class BuiltinRenderer:
         )
         self._environment = read_environment(scene_dir, self._scene, settings)
         self._materials = pack_materials(self._scene.materials, self._scene.images)
-        self._albedo = albedo_table(glass_iors(self._scene.materials))
+        self._albedo = albedo_tables(*albedos_wanted(self._scene.materials))
         self._keeper = GeometryKeeper(self._scene)
         first = self._scene.at(0.0)
         start = self._keeper.place(first)

@@ -10,10 +10,13 @@ so they are the same bits on every machine.
 from __future__ import annotations
 
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mesh.render.fresnel import dielectric, schlick_weight
+from mesh.render.brushed import brushed_table, whole_and_slope
+from mesh.render.fresnel import dielectric
 from mesh.render.ggx import SMALLEST_ALPHA, sample_visible, stretched
 from mesh.render.kernel import kernel, step
 from mesh.render.math import HALF, ONE, PI, TWO, ZERO, reverse_bits, sincos_turns, sqrt
@@ -26,10 +29,17 @@ i32 = np.int32
 
 SIZE = 32
 _POINTS = 1024
-_GLASS_POINTS = 512
+_GLASS_POINTS = 2048
 ALL, SLOPE, CLOTH, GLASS = 0, 1, 2, 3
 """Rows of the table: GGX with F = 1; its part weighted by Schlick's (1 - cos)^5; sheen; and from GLASS on two for each
 index of refraction, seen from outside and from inside."""
+
+
+class Albedos(NamedTuple):
+    """rows float32 (GLASS + 2 n, SIZE, SIZE) for n indices of refraction; brushed: that of brushed.py."""
+
+    rows: NDArray[np.float32]
+    brushed: NDArray[np.float32]
 
 
 @kernel
@@ -39,7 +49,8 @@ def _fill(table):
         cosine = max(cosine * cosine, f32(1e-4))
         for column in range(SIZE):
             roughness = f32(column) / f32(SIZE - 1)
-            whole, slope = _ggx_entry(cosine, max(roughness * roughness, SMALLEST_ALPHA))
+            alpha = max(roughness * roughness, SMALLEST_ALPHA)
+            whole, slope = whole_and_slope(cosine, ONE, ZERO, alpha, alpha, _POINTS)
             table[ALL, row, column] = whole
             table[SLOPE, row, column] = slope
             table[CLOTH, row, column] = _cloth_entry(cosine, roughness)
@@ -64,7 +75,8 @@ def _glass_entry(cosine, alpha, eta):
     length = stretched(sine, ZERO, cosine, alpha, alpha)
     total = 0.0
     for i in range(_GLASS_POINTS):
-        u = (f32(i) + HALF) / f32(_GLASS_POINTS)
+        # One side of the plane of the view is the mirror image of the other.
+        u = (f32(i) + HALF) / f32(2 * _GLASS_POINTS)
         v = to_unit(reverse_bits(u32(i))) + HALF / f32(_GLASS_POINTS)
         hx, hy, hz = sample_visible(sine, ZERO, cosine, alpha, alpha, u, v)
         oh = sine * hx + cosine * hz
@@ -81,27 +93,6 @@ def _glass_entry(cosine, alpha, eta):
 
 
 @step
-def _ggx_entry(cosine, alpha):
-    """The mean of G2 / G1 over visible normals, and its part weighted by Schlick's factor."""
-    sine = sqrt(max(ZERO, ONE - cosine * cosine))
-    length = stretched(sine, ZERO, cosine, alpha, alpha)
-    whole = 0.0
-    slope = 0.0
-    for i in range(_POINTS):
-        u = (f32(i) + HALF) / f32(_POINTS)
-        v = to_unit(reverse_bits(u32(i))) + HALF / f32(_POINTS)
-        hx, hy, hz = sample_visible(sine, ZERO, cosine, alpha, alpha, u, v)
-        oh = sine * hx + cosine * hz
-        ix, iy, iz = TWO * oh * hx - sine, TWO * oh * hy, TWO * oh * hz - cosine
-        if iz > ZERO:
-            other = stretched(ix, iy, iz, alpha, alpha)
-            weight = iz * (cosine + length) / (iz * length + cosine * other)
-            whole += weight
-            slope += weight * schlick_weight(oh)
-    return f32(whole / _POINTS), f32(slope / _POINTS)
-
-
-@step
 def _cloth_entry(cosine, roughness):
     """Sheen integrated over the hemisphere by points of equal solid angle."""
     sine = sqrt(max(ZERO, ONE - cosine * cosine))
@@ -115,8 +106,9 @@ def _cloth_entry(cosine, roughness):
 
 
 @step
-def directional_albedo(table, row, cosine, roughness):
+def directional_albedo(albedos, row, cosine, roughness):
     """Look `row` up, bilinearly."""
+    table = albedos.rows
     x = sqrt(min(max(cosine, ZERO), ONE)) * f32(SIZE - 1)
     y = min(max(roughness, ZERO), ONE) * f32(SIZE - 1)
     i = min(i32(x), i32(SIZE - 2))
@@ -128,10 +120,10 @@ def directional_albedo(table, row, cosine, roughness):
 
 
 @cache
-def albedo_table(glass: tuple[float, ...] = ()) -> np.ndarray:
-    """The (GLASS + 2 n, SIZE, SIZE) float32 table for n indices of refraction."""
-    table = np.zeros((GLASS + 2 * len(glass), SIZE, SIZE), np.float32)
-    _fill(table)
+def albedo_tables(glass: tuple[float, ...] = (), anisotropic: bool = False) -> Albedos:
+    """The tables for these indices of refraction, and where a material is `anisotropic`, for those too."""
+    rows = np.zeros((GLASS + 2 * len(glass), SIZE, SIZE), np.float32)
+    _fill(rows)
     for place, ior in enumerate(glass):
-        _fill_glass(table, GLASS + 2 * place, f32(ior))
-    return table
+        _fill_glass(rows, GLASS + 2 * place, f32(ior))
+    return Albedos(rows, brushed_table(anisotropic))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mesh.render.accel_layout import Accel
+from mesh.render.albedo import Albedos
 from mesh.render.environment import Environment
 from mesh.render.film import add_samples, columns_of, make_bench, make_tally
 from mesh.render.geometry import INSTANCE, INSTANCE_INTS, VERTEX, Geometry
@@ -68,7 +69,7 @@ def blank_world() -> World:
             0,
         ),
         sequence=Sequence(np.zeros((0, 3), np.uint32), 0, 0),
-        tables=Tables(row, row, np.zeros((0, 0, 0), f32), row, row),
+        tables=Tables(row, row, Albedos(np.zeros((0, 0, 0), f32), np.zeros((0, 0, 0, 0, 0), f32)), row, row),
         limits=Limits(0, f32(0.0), 0, f32(0.0)),
     )
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mesh.render.albedo import ALL, CLOTH, SLOPE, directional_albedo
+from mesh.render.brushed import along_tangent, brushed_albedo
 from mesh.render.frames import basis, cosine_hemisphere
 from mesh.render.fresnel import dielectric, f0_of, schlick_weight, thin_film
 from mesh.render.ggx import (
@@ -110,15 +111,35 @@ class Lobes(NamedTuple):
 
 
 @step
+def _recovered(dielectric_f0, dielectric_f90, metal_f0, metal, flat, slope, lost):
+    """By how much the specular lobe is scaled for what it loses to missing multiple scattering: metal and dielectric
+    by themselves, since this is not linear in F0."""
+    if metal <= ZERO:
+        return ONE + dielectric_f0 * lost
+    if metal >= ONE:
+        return ONE + metal_f0 * lost
+    one = (ONE - metal) * (dielectric_f0 * flat + dielectric_f90 * slope)
+    other = metal * (metal_f0 * flat + slope)
+    kept = one * (ONE + dielectric_f0 * lost) + other * (ONE + metal_f0 * lost)
+    return kept / max(one + other, f32(1e-9))
+
+
+@step
+def _below_interface(f0, f90, flat, slope, lost):
+    """What a dielectric interface leaves to the colour below it."""
+    return max(ONE - (f0 * flat + f90 * slope) * (ONE + f0 * lost), ZERO)
+
+
+@step
 def make_lobes(table, s, ox, oy, oz, gx, gy, gz, cx, cy, cz):
     """The lobes of `s` seen from o; g is the geometric normal, c the clearcoat's, both on the viewer's side."""
     rough = max(s.roughness, f32(0.0316))
     alpha = rough * rough
-    ax = alpha + (ONE - alpha) * s.anisotropy * s.anisotropy
+    ax = along_tangent(alpha, s.anisotropy)
     ay = alpha
     dielectric_share = ONE - s.metallic
     glass = dielectric_share * s.transmission if s.volume > ZERO else ZERO
-    thin = ZERO if s.volume > ZERO else dielectric_share * s.transmission
+    thin = ZERO if s.volume > ZERO else s.transmission
     below = ONE
     coat = ZERO
     if s.coat > ZERO:
@@ -143,8 +164,12 @@ def make_lobes(table, s, ox, oy, oz, gx, gy, gz, cx, cy, cz):
     dr = min(f0 * s.specular_r, ONE) * s.specular
     dg = min(f0 * s.specular_g, ONE) * s.specular
     db = min(f0 * s.specular_b, ONE) * s.specular
+    # What a dielectric reflects is gone for the colour below it: of all colours alike, as the strongest, so that no
+    # complementary one appears (KHR_materials_specular), but for films, which are made of such colours.
+    tr = tg = tb = max(dr, dg, db)
     if s.film > ZERO:
         er, eg, eb = thin_film(oz, s.film_ior, s.film_thickness, dr, dg, db)
+        tr, tg, tb = tr + s.film * (er - tr), tg + s.film * (eg - tg), tb + s.film * (eb - tb)
         dr, dg, db = dr + s.film * (er - dr), dg + s.film * (eg - dg), db + s.film * (eb - db)
     mr, mg, mb = s.r, s.g, s.b
     if s.film > ZERO and s.metallic > ZERO:
@@ -156,40 +181,44 @@ def make_lobes(table, s, ox, oy, oz, gx, gy, gz, cx, cy, cz):
     f0r, f0g, f0b = dr + metal * (mr - dr), dg + metal * (mg - dg), db + metal * (mb - db)
     f90 = s.specular + metal * (ONE - s.specular)
 
-    # The isotropic lobe whose slopes vary as much stands in for the anisotropic one.
-    mean_rough = sqrt(sqrt(HALF * (ax * ax + ay * ay)))
-    whole = directional_albedo(table, ALL, oz, mean_rough)
-    slope = directional_albedo(table, SLOPE, oz, mean_rough)
+    if s.anisotropy > ZERO:
+        whole, slope = brushed_albedo(table.brushed, ox, oy, oz, rough, s.anisotropy)
+    else:
+        whole = directional_albedo(table, ALL, oz, rough)
+        slope = directional_albedo(table, SLOPE, oz, rough)
     flat = whole - slope
     lost = ONE / whole - ONE
     spec = share * below
-    spec_r = spec * (ONE + f0r * lost)
-    spec_g = spec * (ONE + f0g * lost)
-    spec_b = spec * (ONE + f0b * lost)
+    spec_r = spec * _recovered(dr, s.specular, mr, metal, flat, slope, lost)
+    spec_g = spec * _recovered(dg, s.specular, mg, metal, flat, slope, lost)
+    spec_b = spec * _recovered(db, s.specular, mb, metal, flat, slope, lost)
     weight_spec = luminance(
         spec_r * (f0r * flat + f90 * slope),
         spec_g * (f0g * flat + f90 * slope),
         spec_b * (f0b * flat + f90 * slope),
     )
-    top = max(dr, dg, db)
-    through = below * max(ONE - (top * flat + s.specular * slope) * (ONE + top * lost), ZERO)
-    diffuse = through * dielectric_share * (ONE - s.transmission)
-    thin = through * thin
-    weight_diff = diffuse * luminance(s.r, s.g, s.b)
-    weight_thin = thin * luminance(s.r, s.g, s.b)
+    through = below * dielectric_share
+    through_r = through * _below_interface(tr, s.specular, flat, slope, lost) * s.r
+    through_g = through * _below_interface(tg, s.specular, flat, slope, lost) * s.g
+    through_b = through * _below_interface(tb, s.specular, flat, slope, lost) * s.b
+    opaque = ONE - s.transmission
+    weight = luminance(through_r, through_g, through_b)
+    weight_diff, weight_thin = opaque * weight, thin * weight
     weight_glass = glass * below
     glass = weight_glass
     if glass > ZERO:
+        # The isotropic lobe whose slopes vary as much stands in for brushed glass.
+        mean_rough = sqrt(sqrt(HALF * (ax * ax + ay * ay)))
         row = np.int32(s.volume) + np.int32(0 if s.entering > ZERO else 1)
         glass = glass / directional_albedo(table, row, oz, mean_rough)
     total = weight_spec + weight_diff + weight_thin + weight_glass + weight_coat + weight_cloth
     scale = ONE / max(total, f32(1e-9))
-    normal_thin = thin / whole
+    thin = thin / whole
     eta = s.ior if s.entering > ZERO else ONE / s.ior
     coat_alpha = max(s.coat_roughness * s.coat_roughness, SMALLEST_ALPHA)
     return Lobes(
         ox, oy, oz, gx, gy, gz, ax, ay, stretched(ox, oy, oz, ax, ay), f0r, f0g, f0b, f90, spec_r, spec_g, spec_b,
-        diffuse * s.r, diffuse * s.g, diffuse * s.b, normal_thin * s.r, normal_thin * s.g, normal_thin * s.b,
+        opaque * through_r, opaque * through_g, opaque * through_b, thin * through_r, thin * through_g, thin * through_b,
         glass, s.r, s.g, s.b, eta, coat, coat_alpha, cx, cy, cz,
         above * s.sheen_r, above * s.sheen_g, above * s.sheen_b, s.sheen_roughness,
         weight_spec * scale, weight_diff * scale, weight_thin * scale, weight_glass * scale,

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesh.render.accel_layout import Accel
+from mesh.render.albedo import Albedos
 from mesh.render.environment import Environment
 from mesh.render.geometry import Geometry
 from mesh.render.lights import Lights
@@ -39,7 +40,7 @@ class Tables(NamedTuple):
 
     camera: F32
     pixel_filter: F32
-    albedo: F32
+    albedo: Albedos
     object_hashes: F32
     material_hashes: F32
 

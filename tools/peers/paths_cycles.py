@@ -162,7 +162,7 @@ def add_mesh(folder: Path, said: dict[str, Any], material: Any) -> None:
     mesh.materials.append(material)
     placed = bpy.data.objects.new("object", mesh)
     # Lifts the origins of shadow rays off coarse meshes, which brightens them; the others do nothing of the kind.
-    placed.cycles.shadow_terminator_geometry_offset = 0.0
+    placed.shadow_terminator_geometry_offset = 0.0
     bpy.context.collection.objects.link(placed)
 
 

@@ -1,0 +1,113 @@
+"""The directional albedo of GGX whose roughness differs along the tangent and across it.
+
+It depends on four numbers: the cosine of the view, where it stands between tangent and bitangent, and both
+roughnesses. A table over them is filled only for scenes that have such a material. The view's turn is told by the
+root of the roughness along it (Heitz, "Understanding the Masking-Shadowing Function", JCGT 2014, section 5.3), which
+changes evenly where the angle would not: strongly brushed metal is smooth to a few degrees about the bitangent only.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mesh.render.fresnel import schlick_weight
+from mesh.render.ggx import SMALLEST_ALPHA, sample_visible, stretched
+from mesh.render.kernel import kernel, step
+from mesh.render.math import HALF, ONE, TWO, ZERO, reverse_bits, sqrt
+from mesh.render.sampler import to_unit
+
+f32 = np.float32
+u32 = np.uint32
+i32 = np.int32
+F32 = NDArray[np.float32]
+
+ROUGHNESSES, ANISOTROPIES, COSINES, TURNS = 16, 16, 24, 8
+_POINTS = 512
+_SAME = f32(1e-4)
+"""Where both roughnesses are nearer than this, the turn makes no difference."""
+
+
+@step
+def along_tangent(alpha, anisotropy):
+    """KHR_materials_anisotropy's roughness along the tangent, of that across it."""
+    return alpha + (ONE - alpha) * anisotropy * anisotropy
+
+
+@step
+def whole_and_slope(cosine, c, s, ax, ay, points):
+    """The mean of G2 / G1 over visible normals, and its part weighted by Schlick's (1 - cos)^5, for a view at this
+    cosine whose azimuth has cosine c and sine s."""
+    sine = sqrt(max(ZERO, ONE - cosine * cosine))
+    ox, oy = sine * c, sine * s
+    length = stretched(ox, oy, cosine, ax, ay)
+    whole = 0.0
+    slope = 0.0
+    for i in range(points):
+        u = (f32(i) + HALF) / f32(points)
+        v = to_unit(reverse_bits(u32(i))) + HALF / f32(points)
+        hx, hy, hz = sample_visible(ox, oy, cosine, ax, ay, u, v)
+        oh = ox * hx + oy * hy + cosine * hz
+        ix, iy, iz = TWO * oh * hx - ox, TWO * oh * hy - oy, TWO * oh * hz - cosine
+        if iz > ZERO:
+            other = stretched(ix, iy, iz, ax, ay)
+            weight = iz * (cosine + length) / (iz * length + cosine * other)
+            whole += weight
+            slope += weight * schlick_weight(oh)
+    return f32(whole / points), f32(slope / points)
+
+
+@kernel
+def _fill(table):
+    for i in range(ROUGHNESSES):
+        roughness = f32(i) / f32(ROUGHNESSES - 1)
+        ay = max(roughness * roughness, SMALLEST_ALPHA)
+        for j in range(ANISOTROPIES):
+            ax = along_tangent(ay, f32(j) / f32(ANISOTROPIES - 1))
+            wide = max(ax * ax - ay * ay, f32(1e-12))
+            for k in range(COSINES):
+                cosine = f32(k) / f32(COSINES - 1)
+                cosine = max(cosine * cosine, f32(1e-4))
+                for m in range(TURNS):
+                    root = sqrt(ay) + f32(m) / f32(TURNS - 1) * (sqrt(ax) - sqrt(ay))
+                    alpha = root * root
+                    c2 = min(max((alpha * alpha - ay * ay) / wide, ZERO), ONE)
+                    whole, slope = whole_and_slope(cosine, sqrt(c2), sqrt(ONE - c2), ax, ay, _POINTS)
+                    table[i, j, k, m, 0] = whole
+                    table[i, j, k, m, 1] = slope
+
+
+@step
+def brushed_albedo(table, ox, oy, oz, roughness, anisotropy):
+    """(whole, slope) seen from the unit direction o, whose x is along the tangent; linear in all four ways."""
+    ay = roughness * roughness
+    ax = along_tangent(ay, anisotropy)
+    flat = max(ox * ox + oy * oy, f32(1e-12))
+    root = sqrt(sqrt((ox * ox * ax * ax + oy * oy * ay * ay) / flat))
+    turn = (root - roughness) / max(sqrt(ax) - roughness, _SAME)
+    x, y = min(roughness, ONE) * f32(ROUGHNESSES - 1), min(anisotropy, ONE) * f32(ANISOTROPIES - 1)
+    z = sqrt(min(max(oz, ZERO), ONE)) * f32(COSINES - 1)
+    w = min(max(turn, ZERO), ONE) * f32(TURNS - 1)
+    i, j = min(i32(x), i32(ROUGHNESSES - 2)), min(i32(y), i32(ANISOTROPIES - 2))
+    k, m = min(i32(z), i32(COSINES - 2)), min(i32(w), i32(TURNS - 2))
+    x, y, z, w = x - f32(i), y - f32(j), z - f32(k), w - f32(m)
+    whole = ZERO
+    slope = ZERO
+    for corner in range(16):
+        a, b, c, d = corner & 1, corner >> 1 & 1, corner >> 2 & 1, corner >> 3
+        share = (x if a else ONE - x) * (y if b else ONE - y) * (z if c else ONE - z) * (w if d else ONE - w)
+        whole += share * table[i + a, j + b, k + c, m + d, 0]
+        slope += share * table[i + a, j + b, k + c, m + d, 1]
+    return whole, slope
+
+
+@cache
+def brushed_table(wanted: bool) -> F32:
+    """float32 (ROUGHNESSES, ANISOTROPIES, COSINES, TURNS, 2); of one entry, which nobody reads, where not wanted."""
+    if not wanted:
+        return np.zeros((1, 1, 1, 1, 2), np.float32)
+    table = np.zeros((ROUGHNESSES, ANISOTROPIES, COSINES, TURNS, 2), np.float32)
+    _fill(table)
+    return table
