@@ -91,6 +91,8 @@ class SchedConfig:
     # sharing
     job_share: float = 0.75
     """A job holds at most this part of the nodes unless it is alone."""
+    turn_seconds: float = 10.0
+    """Nodes that are due to several jobs in part work for one of them so long, then for the next."""
     first_frames: int = 0
     """So many frames of a new job go before everything else."""
     starved_seconds: float = 600.0

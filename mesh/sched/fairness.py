@@ -7,7 +7,7 @@ Netrender's master gives the next free node to the job with the least rating, wh
 (usage in nodes, averaged over a while). In balance all jobs that could use more nodes have one rating. No
 master is needed to find that balance: every node solves for it from the jobs and nodes that it knows of,
 and since all know nearly the same, nobody has to watch what the others do, and stale views cannot make
-nodes swing from job to job.
+nodes swing from job to job. What averaging usage does for whole nodes, turns do here: see `whole`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from mesh.model.ids import JobId
 
 _ROUNDS = 60
 """Of bisection: to about 1e-15 of the range."""
+_ROUNDING = 1e-9
+_GOLDEN = 0.6180339887498949
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +72,20 @@ def _use(demand: Demand, level: float) -> float:
     return min(max(0.0, demand.priority * level), demand.most)
 
 
-def whole(dues: dict[JobId, float]) -> dict[JobId, int]:
-    """The same in whole nodes, by largest remainders; ties go by name."""
-    floors = {job: int(nodes + 1e-9) for job, nodes in dues.items()}
-    left = round(sum(dues.values())) - sum(floors.values())
-    by_rest = sorted(dues, key=lambda job: (floors[job] - dues[job], job))
-    for job in by_rest[: max(0, left)]:
-        floors[job] += 1
-    return floors
+def whole(dues: dict[JobId, float], turn: int) -> dict[JobId, int]:
+    """The same in whole nodes, for one turn. The nodes that are due to several jobs in part go round among them, so
+    that over the turns each job has what it is due: systematic sampling of the remainders, its phases spread by the
+    golden ratio. Two jobs alike on three nodes have two and one, and one and two."""
+    phase = ((turn + 0.5) * _GOLDEN) % 1.0
+    counts: dict[JobId, int] = {}
+    given, reached = 0, 0.0
+    names = sorted(dues)
+    rest = {job: dues[job] - int(dues[job] + _ROUNDING) for job in names}
+    for job in names:
+        reached += rest[job]
+        if job == names[-1]:
+            reached = round(reached, 6)  # whole, where the dues add up to whole nodes
+        most = int(reached + phase)
+        counts[job] = int(dues[job] + _ROUNDING) + most - given
+        given = most
+    return counts

@@ -68,6 +68,7 @@ class Sharing:
         """The job that this node is due to."""
         core = self._core
         key = (
+            self._turn(),
             core.peers.version,
             core.capacity,
             tuple(
@@ -125,9 +126,13 @@ class Sharing:
             )
             for job in jobs
         ]
-        for job_id, more in whole(due(demands, left)).items():
+        for job_id, more in whole(due(demands, left), self._turn()).items():
             counts[job_id] += more
         return counts
+
+    def _turn(self) -> int:
+        """Which turn it is, by the time of day, which all nodes nearly agree on."""
+        return int(self._core.unix_ms() / (1000 * self._core.config.turn_seconds))
 
     def _first_frames(self, job: Job) -> int:
         """Of the frames that a new job gets before all others, how many are still to come."""

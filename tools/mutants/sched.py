@@ -252,6 +252,7 @@ MUTANTS = (
         _PARTS,
     ),
     _mutant("grain-ignored", "rules", "count >= max(1, stock.grain)", "count >= 1", _PARTS),
+    _mutant("remainder-stays", "fairness", "(turn + 0.5)", "0.5", _FAIRNESS),
     _mutant("category-ignored", "fairness", "rating - total / greatest", "rating", _FAIRNESS),
     _mutant(
         "orphans-not-adopted",
