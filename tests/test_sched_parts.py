@@ -22,7 +22,7 @@ from mesh.sched.logs import Logs
 from mesh.sched.peers import rendezvous
 from mesh.sched.rules import Portion, Stock, Victim, choose_victim, grain_of, portion
 from mesh.wire.jobs import EditName
-from mesh.wire.ledger import Entry, FailureFact, HolderFact, LogRun, ResultFact
+from mesh.wire.ledger import AwayFact, Entry, FailureFact, HolderFact, LogRun, ResultFact
 from tools.sim.farm import manifest
 
 A, B, C = (NodeId(bytes([letter]) * 32) for letter in b"abc")
@@ -246,7 +246,7 @@ _entries = st.lists(
         st.integers(1, 4),
         st.integers(0, 3),
         st.integers(1, 4),
-        st.sampled_from(["result", "failure", "fatal"]),
+        st.sampled_from(["result", "failure", "fatal", "lost", "away"]),
     ),
     max_size=20,
 )
@@ -259,11 +259,16 @@ def test_facts_do_not_depend_on_the_order_of_entries(
     entries = []
     for author, frame, start, size, kind in drawn:
         stop = min(4, start + size)
-        entry = (
-            _result(frame, start, stop)
-            if kind == "result"
-            else _failure(frame, start, stop, retryable=kind != "fatal")
-        )
+        pixels = Digest(bytes([frame, start, stop]) + bytes(29))
+        match kind:
+            case "result":
+                entry = _result(frame, start, stop)
+            case "lost":
+                entry = Entry(holder=HolderFact(pixels, held=False))
+            case "away":
+                entry = Entry(away=AwayFact((pixels,), (A, B), epoch=1))
+            case _:
+                entry = _failure(frame, start, stop, retryable=kind != "fatal")
         entries.append((author, entry))
     one, other = _facts(), _facts()
     for author, entry in entries:

@@ -9,20 +9,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.model.ids import Boot, Digest, NodeId
-from mesh.model.policy import FrameOrder
+from mesh.model.policy import FrameOrder, JobPolicy
+from mesh.model.status import JobState
 from mesh.model.units import Unit
-from mesh.sched.events import DiskDamaged, PixelsLost
+from mesh.sched.events import DiskDamaged, PeerDown, PixelsLost, RetryJob
 from mesh.sched.facts import Facts
 from mesh.sched.holders import Holders
 from mesh.sched.layout import Layout
+from mesh.wire.codec import job_id
 from mesh.wire.copies import KeepPixels, PixelsKept
 from mesh.wire.effects import BlobFailed, BlobReady, Effect, Fetch, Persist, Render
-from mesh.wire.ledger import Entry, HolderFact, LedgerDelta, LogRun, ResultFact
+from mesh.wire.jobs import Edit, EditName, JobOffer
+from mesh.wire.ledger import AwayFact, Entry, HolderFact, LedgerDelta, LogRun, ResultFact
 from tests.test_sched_protocol import ME, A, B, Bench, sent, told
 from tools.sim.farm import manifest
 from tools.sim.scenarios import play
 
 PIXELS = Digest(b"p" * 32)
+C = NodeId(b"c" * 32)
 RESULT = ResultFact(Unit(1, 0, 4), PIXELS, 100, 1.0, (B,))
 
 
@@ -41,6 +45,51 @@ def test_a_result_that_nobody_holds_any_more_is_missing_again() -> None:
     # until somebody finds it after all
     assert facts.learn(B, lost(held=True), Boot(1)).upset
     assert facts.complete
+
+
+def test_what_nobody_in_reach_holds_is_missing_until_a_holder_comes_back_and_says_so() -> None:
+    facts = Facts(Layout(manifest(frames=1, buckets=4), FrameOrder.FORWARD), attempts=3)
+    facts.learn(A, Entry(result=RESULT), Boot(1))
+    # one of its two holders is away
+    assert not facts.learn(C, Entry(away=AwayFact((PIXELS,), (A,), epoch=1))).upset
+    assert facts.result(0).holders == (B,)
+    # then the other as well
+    assert facts.learn(C, Entry(away=AwayFact((PIXELS,), (A, B), epoch=2))).upset
+    facts.check()
+    assert (facts.missing.size, facts.frames_done) == (4, 0)
+    # a word of before does not bring it back, a word of who knows of it does
+    assert not facts.learn(B, lost(held=True), Boot(1)).upset
+    assert facts.vouch(B, PIXELS) == HolderFact(PIXELS, held=True, after=2)
+    assert facts.learn(B, Entry(holder=facts.vouch(B, PIXELS)), Boot(1)).upset
+    assert facts.complete
+    assert facts.result(0).holders == (B,)
+
+
+absences = st.lists(
+    st.tuples(st.lists(st.sampled_from([A, B]), min_size=1, max_size=2, unique=True), st.integers(1, 3)),
+    max_size=4,
+)
+returns = st.lists(
+    st.tuples(st.sampled_from([A, B]), st.integers(0, 3)), max_size=2, unique_by=lambda one: one[0]
+)
+
+
+@given(absences, returns, st.randoms(use_true_random=False))
+def test_who_was_found_away_and_who_came_back_is_known_in_whatever_order_it_is_heard(
+    away: list[tuple[list[NodeId], int]], back: list[tuple[NodeId, int]], rng: object
+) -> None:
+    entries = [(A, Entry(away=AwayFact((PIXELS,), tuple(nodes), epoch))) for nodes, epoch in away]
+    entries += [(node, Entry(holder=HolderFact(PIXELS, held=True, after=after))) for node, after in back]
+    found = []
+    for _ in range(2):
+        facts = Facts(Layout(manifest(frames=1, buckets=4), FrameOrder.FORWARD), attempts=3)
+        facts.learn(A, Entry(result=RESULT), Boot(1))
+        for author, entry in entries:
+            facts.learn(author, entry, Boot(1))
+            facts.check()
+        found.append((sorted(facts.result(0).holders), facts.complete))
+        rng.shuffle(entries)  # type: ignore[attr-defined]
+    assert found[0] == found[1]
 
 
 words = st.lists(st.tuples(st.sampled_from([A, B]), st.integers(1, 3), st.booleans()), max_size=8)
@@ -99,6 +148,50 @@ def test_what_cannot_be_mended_is_said_to_the_ledger_and_to_people(holder: Bench
     assert said_of_holders(effects) == [HolderFact(PIXELS, held=False)]
     job = holder.render().job
     assert told(effects, PixelsLost) == [PixelsLost(job, 1)]
+
+
+def test_people_who_say_retry_have_what_nobody_in_reach_holds_rendered_again() -> None:
+    # given a job that is done, whose only frame's pixels A and B hold, and whose ledger is kept here and by B
+    bench = Bench()
+    bench.peer(A)
+    bench.peer(B)
+    of = manifest(frames=1, buckets=4)
+    job = job_id(of)
+    keepers = Edit(EditName.KEEPERS, b"", 1, B, nodes=(B, ME))
+    bench.hear(B, JobOffer(job, of, JobPolicy(), B, b"", (keepers,)))
+    bench.tell(BlobReady(of.scene_root))
+    bench.hear(B, LedgerDelta(job, (LogRun(A, Boot(1), 1, (Entry(result=RESULT),)),), ()))
+    assert bench.machine.views.job(job).state is JobState.DONE  # type: ignore[union-attr]
+    # when both are gone, it stays done: they may come back with their disks
+    bench.tell(PeerDown(A))
+    bench.tell(PeerDown(B))
+    bench.wait(60.0)
+    assert bench.machine.views.job(job).state is JobState.DONE  # type: ignore[union-attr]
+    assert not [effect for effect in bench.effects if isinstance(effect, Render)]
+    # until somebody says retry: then it is rendered here
+    bench.tell(RetryJob(job))
+    bench.wait(30.0)
+    assert bench.render().unit == Unit(1, 0, 4)
+
+
+def test_retry_renders_nothing_again_that_somebody_here_holds(holder: Bench) -> None:
+    before = len([effect for effect in holder.effects if isinstance(effect, Render)])
+    holder.tell(PeerDown(A))
+    holder.tell(RetryJob(holder.render().job))
+    holder.wait(30.0)
+    assert len([effect for effect in holder.effects if isinstance(effect, Render)]) == before
+
+
+def test_who_comes_back_with_pixels_vouches_for_them_again(holder: Bench) -> None:
+    # given that others found this node away, with pixels that are on its disk
+    job = holder.render().job
+    run = LogRun(A, Boot(1), 1, (Entry(away=AwayFact((PIXELS,), (ME, A), epoch=1)),))
+    effects = holder.hear(A, LedgerDelta(job, (run,), ())) + holder.wait(2.0)
+    # then it looks whether it has them still, and says so
+    assert Fetch(PIXELS, (A,)) in effects
+    effects = holder.tell(BlobReady(PIXELS))
+    assert said_of_holders(effects) == [HolderFact(PIXELS, held=True, after=1)]
+    assert holder.machine.views.job(job).state is JobState.DONE  # type: ignore[union-attr]
 
 
 def test_who_hears_of_a_lost_copy_makes_another(holder: Bench) -> None:

@@ -148,4 +148,8 @@ cancel = _action(
 )
 pause = _action(JobAction.PAUSE, "Start nothing more of a job until resumed.", "is paused.")
 resume = _action(JobAction.RESUME, "Go on with a paused job.", "goes on.")
-retry = _action(JobAction.RETRY, "Render a job's failed frames again.", "renders its failed frames again.")
+retry = _action(
+    JobAction.RETRY,
+    "Render a job's failed frames again.\n\nAlso those whose pixels are only on nodes that are gone.",
+    "renders again what failed, and what only nodes hold that are gone.",
+)

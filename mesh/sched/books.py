@@ -35,6 +35,8 @@ class Books:
         self._core = core
         self.on_audit: Callable[[Job, NodeId, AuditFact], None] = lambda _job, _auditor, _fact: None
         """What is to follow from an audit, once it is in the facts."""
+        self.on_retry: Callable[[Job], None] = lambda _job: None
+        """What is to follow where people say retry."""
         self._unwritten: dict[JobId, int] = {}
         """The first entry of this node's log that is not on disk, by job."""
 
@@ -108,8 +110,15 @@ class Books:
             for entry in fresh.entries:
                 job.facts.learn(fresh.author, entry, fresh.boot)
 
+    def edited(self, job: Job) -> None:
+        """The RETRY register may have grown, because somebody wants that now."""
+        before = job.facts.epoch
+        self.retried(job)
+        if job.facts.epoch > before:
+            self.on_retry(job)
+
     def retried(self, job: Job) -> None:
-        """The RETRY register may have grown."""
+        """The RETRY register may be larger than what is known of it."""
         epoch = job.edits.number(EditName.RETRY)
         if epoch > job.facts.epoch:
             job.facts.retry(epoch)
@@ -176,6 +185,8 @@ class Books:
             if news.lost is not None and news.lost in job.copies:
                 job.copies[news.lost].gone_from(run.author)
                 core.wake(("copies",), core.now + core.config.settle_seconds)
+            if news.away is not None and core.me in news.away.nodes:
+                core.wake(("scrub",), core.now + core.config.settle_seconds)
             if news.audit is not None:
                 self.on_audit(job, run.author, news.audit)
             for frame in news.frames_failed:

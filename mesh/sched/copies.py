@@ -18,7 +18,7 @@ from mesh.sched.life import UnitState
 from mesh.sched.peers import rendezvous
 from mesh.wire.copies import KeepPixels, PixelsKept
 from mesh.wire.effects import Fetch, KeepBlob, Pin, RenderDone
-from mesh.wire.ledger import Entry, HolderFact, ResultFact
+from mesh.wire.ledger import Entry, ResultFact
 from mesh.wire.records import CopyRecord, StoredRecord
 
 _TRIES = 3
@@ -130,7 +130,7 @@ class Copies:
         core = self._core
         fact = ResultFact(record.unit, record.pixels, record.size, record.seconds, holders[:8])
         if job.facts.has_lost(core.me, record.pixels):
-            self._books.append(job, Entry(holder=HolderFact(record.pixels, held=True)))
+            self._books.append(job, Entry(holder=job.facts.vouch(core.me, record.pixels)))
         self._books.append(job, Entry(result=fact))
         core.persist(job.id, ("stored", _unit_key(record)), None)
         stored = job.holdings.stored.within(*job.layout.span(record.unit))
@@ -216,7 +216,7 @@ class Copies:
                 job.copies[root] = Copy(request.size, others)
                 core.persist(job.id, ("copy", root.hex()), CopyRecord(root, request.size, others))
                 if request.entry:
-                    self._books.append(job, Entry(holder=HolderFact(root, held=True)))
+                    self._books.append(job, Entry(holder=job.facts.vouch(core.me, root)))
             core.send(keeping.asker, PixelsKept(job.id, root, kept=here))
 
     # --- copies made again --------------------------------------------------------------------------

@@ -7,6 +7,7 @@ done is what any result covers.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -17,7 +18,7 @@ from mesh.sched.intervals import IntervalSet
 from mesh.sched.layout import Layout
 from mesh.sched.places import Places
 from mesh.sched.verdicts import Verdicts
-from mesh.wire.ledger import AuditFact, Entry, FailureFact, HolderFact, ReliefFact, ResultFact
+from mesh.wire.ledger import AuditFact, AwayFact, Entry, FailureFact, HolderFact, ReliefFact, ResultFact
 
 FIRST_LIFE = Boot(0)
 
@@ -48,6 +49,7 @@ class News:
     """Other results count now than before."""
     lost: Digest | None = None
     """Pixels that the author has no more."""
+    away: AwayFact | None = None
 
 
 class Facts:
@@ -119,6 +121,9 @@ class Facts:
             self._learn_failure(author, entry.failure, news)
         elif entry.holder is not None:
             self._learn_holder(author, boot, entry.holder, news)
+        elif entry.away is not None:
+            news.away = away = entry.away
+            self._recount(away.pixels, lambda: self._holders.miss(away), news)
         elif entry.audit is not None:
             news.audit = entry.audit
             news.upset = self.verdicts.learn(author, entry.audit)
@@ -160,8 +165,12 @@ class Facts:
         return self.verdicts.counts(author, fact.pixels) and self._holders.anybody(author, fact)
 
     def has_lost(self, node: NodeId, pixels: Digest) -> bool:
-        """Whether `node` last said that it has these pixels no more."""
+        """Whether `node` last said that it has these pixels no more, or was found away since."""
         return self._holders.has_lost(node, pixels)
+
+    def vouch(self, node: NodeId, pixels: Digest) -> HolderFact:
+        """What `node` says when it holds these pixels, whatever was said before."""
+        return HolderFact(pixels, held=True, after=self._holders.missed(node, pixels))
 
     def tried_by(self, start: int, stop: int) -> list[NodeId]:
         """Who has failed at any of these positions of one frame, in this epoch."""
@@ -296,11 +305,32 @@ class Facts:
         self.relieved += stop - start
 
     def _learn_holder(self, author: NodeId, boot: Boot, fact: HolderFact, news: News) -> None:
-        indices = self._by_pixels.of(fact.pixels)
-        before = [self.counts(index) for index in indices]
-        self._holders.say(author, boot, fact)
         if not fact.held:
             news.lost = fact.pixels
-        if before != [self.counts(index) for index in indices]:
-            news.upset = True
-            self._count_again()
+        self._recount((fact.pixels,), lambda: self._holders.say(author, boot, fact), news)
+
+    def _recount(self, pixels: Iterable[Digest], learn: Callable[[], None], news: News) -> None:
+        """What is done, now that `learn` told something of who holds these pixels."""
+        indices = [index for one in pixels for index in self._by_pixels.of(one)]
+        before = [self.counts(index) for index in indices]
+        learn()
+        changed = [
+            index for index, counted in zip(indices, before, strict=True) if counted != self.counts(index)
+        ]
+        news.upset = bool(changed)
+        size = self._layout.buckets
+        starts = (self._layout.span(self.results[index][1].unit)[0] for index in changed)
+        for place in dict.fromkeys(start // size for start in starts):
+            start, stop = self._layout.bounds(place)
+            was_done = self.done.covers(start, stop)
+            self.done.remove(start, stop)
+            self.failed.remove(start, stop)
+            self.missing.add(start, stop)
+            for index in self._by_frame.of(place):
+                if self.counts(index):
+                    span = self._layout.span(self.results[index][1].unit)
+                    self.done.add(*span)
+                    self.missing.remove(*span)
+            if place in self._tries:
+                self._weigh(place)
+            self.frames_done += self.done.covers(start, stop) - was_done

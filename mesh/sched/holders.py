@@ -2,38 +2,65 @@
 
 A result names its first holders. Later each node may say that it holds the pixels too, or has lost them; of
 two such words of one node, that of its later life counts, and within a life, where words are ordered, the
-later one.
+later one. When people want what cannot be had rendered again, those who are away are taken to hold nothing until
+they have heard of that and say otherwise.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from mesh.model.ids import Boot, Digest, NodeId
-from mesh.wire.ledger import HolderFact, ResultFact
+from mesh.wire.ledger import AwayFact, HolderFact, ResultFact
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    boot: Boot
+    held: bool
+    after: int
+
+
+_UNSAID = _Word(Boot(0), held=True, after=0)
 
 
 class Holders:
     def __init__(self) -> None:
-        self._said: dict[Digest, dict[NodeId, tuple[Boot, bool]]] = {}
+        self._said: dict[Digest, dict[NodeId, _Word]] = {}
+        self._away: dict[Digest, dict[NodeId, int]] = {}
+        """When nodes were last found away, by the number of the retry."""
         self._lost: dict[Digest, None] = {}
-        """Pixels that somebody has lost at some time."""
+        """Pixels that somebody has lost at some time, or that were out of reach."""
 
     def say(self, author: NodeId, boot: Boot, fact: HolderFact) -> None:
         said = self._said.setdefault(fact.pixels, {})
-        if author not in said or said[author][0] <= boot:
-            said[author] = (boot, fact.held)
+        if said.get(author, _UNSAID).boot <= boot:
+            said[author] = _Word(boot, fact.held, fact.after)
         if not fact.held:
             self._lost[fact.pixels] = None
 
+    def miss(self, fact: AwayFact) -> None:
+        """Its nodes are away, and what is on their disks out of reach."""
+        for pixels in fact.pixels:
+            away = self._away.setdefault(pixels, {})
+            for node in fact.nodes:
+                away[node] = max(fact.epoch, away.get(node, 0))
+            self._lost[pixels] = None
+
+    def missed(self, node: NodeId, pixels: Digest) -> int:
+        """At which retry `node` was last found away with these pixels; 0 for never."""
+        return self._away.get(pixels, {}).get(node, 0)
+
     def of(self, author: NodeId, fact: ResultFact) -> tuple[NodeId, ...]:
         """Who is believed to hold the pixels that `author` published."""
-        held = dict.fromkeys((author, *fact.holders), True)
-        held.update((node, word) for node, (_, word) in self._said.get(fact.pixels, {}).items())
-        return tuple(node for node, word in held.items() if word)
+        nodes = dict.fromkeys((author, *fact.holders, *self._said.get(fact.pixels, ())))
+        return tuple(node for node in nodes if not self.has_lost(node, fact.pixels))
 
     def anybody(self, author: NodeId, fact: ResultFact) -> bool:
         """Whether the pixels are held at all; nodes that are away count, for they come back with their disks."""
         return fact.pixels not in self._lost or bool(self.of(author, fact))
 
     def has_lost(self, node: NodeId, pixels: Digest) -> bool:
-        """Whether `node` last said that it has them no more."""
-        return not self._said.get(pixels, {}).get(node, (0, True))[1]
+        """Whether `node` last said that it has them no more, or was found away since."""
+        word = self._said.get(pixels, {}).get(node, _UNSAID)
+        return not word.held or self.missed(node, pixels) > word.after

@@ -35,6 +35,7 @@ class Parts:
         self.copies = Copies(core, self.books)
         self.audits = Audits(core, self.books)
         self.scrub = Scrub(core, self.books)
+        self.books.on_retry = self.scrub.give_up
         self.books.on_audit = self.audits.judged
         self.sharing = Sharing(core)
         self.runner = Runner(core, self.books, self.sharing, self.copies.on_stored)

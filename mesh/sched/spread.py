@@ -209,7 +209,7 @@ class Spread:
     def _edited(self, job: Job, sender: NodeId | None, news: list[Edit]) -> None:
         core = self._core
         self._books.write_edits(job)
-        self._books.retried(job)
+        self._books.edited(job)
         core.touch(job)
         for edit in news:
             if edit.name is not EditName.KEEPERS:

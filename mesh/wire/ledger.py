@@ -19,6 +19,7 @@ MAX_RUN = 512
 MAX_RUNS = 512
 MAX_CLAIMS = 512
 MAX_HEIGHTS = 4096
+MAX_AWAY = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,18 @@ class HolderFact:
 
     pixels: Digest
     held: bool
+    after: Counter = 0
+    """The newest AwayFact about the author that it knew of, by its `epoch`."""
+
+
+@dataclass(frozen=True, slots=True)
+class AwayFact:
+    """The author found none of `nodes` here, which hold `pixels`, when people said retry for the `epoch`th time. What
+    they held does not count until they come back and say so."""
+
+    pixels: Annotated[tuple[Digest, ...], AtMost(MAX_AWAY)]
+    nodes: Annotated[tuple[NodeId, ...], AtMost(64)]
+    epoch: Counter
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +101,7 @@ class Entry:
     scene: SceneFact | None = None
     audit: AuditFact | None = None
     relief: ReliefFact | None = None
+    away: AwayFact | None = None
 
 
 @dataclass(frozen=True, slots=True)
