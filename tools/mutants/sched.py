@@ -131,12 +131,13 @@ MUTANTS = (
     _mutant(
         "lost-pixels-kept-quiet",
         "scrub",
-        "self._books.append(job, Entry(holder",
-        "(lambda *_: None)(job, Entry(holder",
+        "self._books.append(job, Entry(holder=HolderFact",
+        "(lambda *_: None)(job, Entry(holder=HolderFact",
         _SCRUB,
     ),
     _mutant("result-without-holder-counts", "facts", " and self._holders.anybody(author, fact)", "", _SCRUB),
-    _mutant("word-of-an-earlier-life", "holders", "said[author][0] <= boot", "True", _SCRUB),
+    _mutant("word-of-an-earlier-life", "holders", "said.get(author, _UNSAID).boot <= boot", "True", _SCRUB),
+    _mutant("word-of-before-an-absence", "holders", " or self.missed(node, pixels) > word.after", "", _SCRUB),
     _mutant(
         "straggler-waited-for",
         "lender",
