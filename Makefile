@@ -3,7 +3,7 @@ VENV    := .venv
 PYTHON  := $(VENV)/bin/python
 READY   := $(VENV)/.ready
 
-.PHONY: help setup demo gallery test lint format soak bench clean
+.PHONY: help setup demo gallery test lint format soak soak-simulated soak-real bench clean
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -30,10 +30,12 @@ format: $(READY) ## what ruff can mend by itself
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-soak: $(READY)   ## many seeds simulated, every planted bug, real nodes under full load: SEEDS=10000 MINUTES=30
+soak: soak-simulated soak-real  ## many seeds, every planted bug, real nodes under full load: make -j2 soak SEEDS=10000 MINUTES=30
+soak-simulated: $(READY)
 	$(PYTHON) -m tools.seeds --last $(or $(SEEDS),10000)
 	$(PYTHON) -m tools.simulate all --seeds 1-20 --jobs 2
 	$(PYTHON) -m tools.mutants.run
+soak-real: $(READY)
 	$(PYTHON) -m tools.soak --minutes $(or $(MINUTES),30)
 
 bench: $(READY)  ## one benchmark beside its peers: make bench NAME=startup

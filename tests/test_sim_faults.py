@@ -188,6 +188,19 @@ def test_a_clock_jump_makes_pending_timers_due_once() -> None:
     assert recorder(simulation, 0).seen == [(3601.0, TimerFired("in a minute"))]
 
 
+def test_no_timer_fires_before_its_time_though_clocks_differ_by_fractions() -> None:
+    simulation, rng = two_nodes(), random.Random(1)
+    simulation.jump(0, 1000 / 3)
+    due = [rng.uniform(400.0, 430.0) for _ in range(1000)]
+    do(simulation, 0, *(SetTimer(number, at) for number, at in enumerate(due)))
+    simulation.run(100.0)
+    fired = [
+        (now, event.token) for now, event in recorder(simulation, 0).seen if isinstance(event, TimerFired)
+    ]
+    assert len(fired) == len(due)
+    assert all(isinstance(number, int) and now >= due[number] for now, number in fired)
+
+
 def test_check_runs_after_every_step_and_its_failure_names_time_and_node() -> None:
     simulation = two_nodes()
     simulation.deliver(simulation.hosts[1], "something bad", 2.5)

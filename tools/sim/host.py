@@ -63,6 +63,8 @@ class Host:
     """Events that were meant for another life are dropped."""
     offset: float = 0.0
     """The node's monotonic clock minus the simulation's."""
+    clock: float = 0.0
+    """What the node's clock showed at its last step."""
     paused: bool = False
     step_cost: float = 0.0
     """Seconds that one step takes: 0 for a healthy machine, more for a starved one."""

@@ -197,6 +197,8 @@ class Simulation:
             pending = host.timers.pop(number, None)
             if pending is None:
                 return
+            # A timer never fires before its time, not even by what rounding two clocks to each other loses.
+            host.clock = max(host.clock, pending[0])
             event = TimerFired(pending[1])
         elif type(event) is _Arrival:
             self._come_out(event)
@@ -230,9 +232,9 @@ class Simulation:
         machine = host.machine
         assert machine is not None
         self.steps += 1
-        own_time = self.now + host.offset
+        host.clock = max(host.clock, self.now + host.offset)
         try:
-            effects = machine.handle(event, own_time)
+            effects = machine.handle(event, host.clock)
             if self._check_every and self.steps % self._check_every == 0:
                 machine.check()
         except Exception as error:
