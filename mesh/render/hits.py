@@ -184,3 +184,14 @@ def frame_at(geometry, materials, instance, prim, material, u, v, spot, front, o
     cx, cy, cz = _bend(cx * front, cy * front, cz * front, ox, oy, oz)
     tx, ty, tz, bx, by, bz = tangent_basis(nx, ny, nz, tx, ty, tz, ONE)
     return Frame(tx, ty, tz, bx, by, bz, nx, ny, nz, cx, cy, cz)
+
+
+@merged
+def turned(frame, cosine, sine):
+    """The frame with its tangents turned about the normal."""
+    tx, ty, tz, bx, by, bz = frame.tx, frame.ty, frame.tz, frame.bx, frame.by, frame.bz
+    return Frame(
+        cosine * tx + sine * bx, cosine * ty + sine * by, cosine * tz + sine * bz,
+        cosine * bx - sine * tx, cosine * by - sine * ty, cosine * bz - sine * tz,
+        frame.nx, frame.ny, frame.nz, frame.cx, frame.cy, frame.cz,
+    )  # fmt: skip

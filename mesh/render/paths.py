@@ -1,25 +1,23 @@
 """The path tracer: one path per sample, with next-event estimation and multiple importance sampling.
 
-Unidirectional; at every vertex one light is asked (balance heuristic, Veach 1997) and one direction is
-followed. What the camera sees directly is never clamped, all else is, as one sum.
+Unidirectional; at every vertex one light is asked (`direct`) and one direction is followed, which may find light
+by chance (`emitters`).
 """
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 
 from mesh.render.accel_traverse import closest
 from mesh.render.bsdf import make_lobes, sample_direction, value_and_density
 from mesh.render.camera import camera_ray, has_lens
-from mesh.render.environment import density_at, map_position, radiance_at
+from mesh.render.direct import light_asked
+from mesh.render.emitters import emitter_met, environment_met
 from mesh.render.filter import filter_offset
 from mesh.render.frames import leave_surface
-from mesh.render.geometry import FIRST_LIGHT, MATERIAL, OBJECT
-from mesh.render.hits import frame_at, spot_at
+from mesh.render.geometry import MATERIAL, OBJECT
+from mesh.render.hits import frame_at, spot_at, turned
 from mesh.render.kernel import merged, step
-from mesh.render.light_tree import chance_in_tree
 from mesh.render.materials import (
     ABSORPTION,
     DOUBLE_SIDED,
@@ -28,10 +26,10 @@ from mesh.render.materials import (
     UNLIT,
     base_color,
     coverage,
-    emission,
     surface_at,
 )
 from mesh.render.math import HALF, ONE, ZERO, exp, sqrt
+from mesh.render.path import path_result
 from mesh.render.sampler import (
     CHOICE,
     COVERAGE,
@@ -46,7 +44,7 @@ from mesh.render.sampler import (
     draw_loose,
     start_sample,
 )
-from mesh.render.shadows import front_of, sample_light, visibility
+from mesh.render.shadows import front_of
 from mesh.render.trace import (
     ABSORBED,
     BOUNCE,
@@ -55,10 +53,8 @@ from mesh.render.trace import (
     EMIT,
     END,
     LAYERED,
-    LIGHT,
     MISS,
     PASS,
-    RESULT,
     ROULETTE,
     UNLIT_SURFACE,
     VERTEX,
@@ -71,40 +67,6 @@ _FAR = f32(np.inf)
 _MOST_LAYERS = 256
 _SURE_BOUNCES = 3
 """Russian roulette begins after this many."""
-
-
-class Path(NamedTuple):
-    """What one sample found: radiance, coverage, the first surface, and the parts of the radiance: light seen
-    directly, given off by surfaces and by the environment, and light by way of one surface, and of more."""
-
-    r: np.float32
-    g: np.float32
-    b: np.float32
-    a: np.float32
-    albedo_r: np.float32
-    albedo_g: np.float32
-    albedo_b: np.float32
-    nx: np.float32
-    ny: np.float32
-    nz: np.float32
-    depth: np.float32
-    object_id: np.int32
-    material_id: np.int32
-    px: np.float32
-    py: np.float32
-    pz: np.float32
-    emission_r: np.float32
-    emission_g: np.float32
-    emission_b: np.float32
-    background_r: np.float32
-    background_g: np.float32
-    background_b: np.float32
-    direct_r: np.float32
-    direct_g: np.float32
-    direct_b: np.float32
-    indirect_r: np.float32
-    indirect_g: np.float32
-    indirect_b: np.float32
 
 
 @merged
@@ -176,14 +138,10 @@ def trace_path(
         instance, prim, t, u, v = closest(everything, ox, oy, oz, dx, dy, dz, ZERO, _FAR, scratch)
         if instance < 0:
             if lights.chance[0] > ZERO or bounce == 0:
-                u, v = map_position(environment, dx, dy, dz)
-                r, g, b = radiance_at(environment, u, v)
-                weight = ONE
+                r, g, b, weight = environment_met(environment, lights, dx, dy, dz, density, bounce)
                 if bounce == 0:
                     back_r, back_g, back_b = r, g, b
                 else:
-                    other = lights.chance[0] * density_at(environment, u, v, dy)
-                    weight = density / (density + other)
                     sum_r += through_r * r * weight
                     sum_g += through_g * g * weight
                     sum_b += through_b * b * weight
@@ -232,28 +190,13 @@ def trace_path(
                 through_r, through_g, through_b,
             )  # fmt: skip
         if (flags[material, EMITS] != 0) and (front > ZERO or two_sided):
-            er, eg, eb = emission(materials, material, spot)
-            weight = ONE
+            er, eg, eb, weight = emitter_met(
+                geometry, materials, lights, instance, prim, material, spot, cosine, travelled, density,
+                last_x, last_y, last_z, nx, ny, nz, see_through, bounce,
+            )  # fmt: skip
             if bounce == 0:
                 seen_r, seen_g, seen_b = seen_r + er, seen_g + eg, seen_b + eb
             else:
-                first_light = geometry.ints[instance, FIRST_LIGHT]
-                if first_light >= 0:
-                    row = first_light + prim
-                    area = lights.triangles[row, 9]
-                    chosen = lights.chance[lights.entries - 1] * chance_in_tree(
-                        lights.tree,
-                        lights.first_triangle + row,
-                        last_x,
-                        last_y,
-                        last_z,
-                        nx,
-                        ny,
-                        nz,
-                        see_through,
-                    )
-                    other = chosen * travelled * travelled / (area * cosine)
-                    weight = density / (density + other)
                 sum_r += through_r * er * weight
                 sum_g += through_g * eg * weight
                 sum_b += through_b * eb * weight
@@ -292,11 +235,9 @@ def trace_path(
             break
 
         surface, turn_c, turn_s = surface_at(materials, material, spot, r, g, b, front)
-        tx, ty, tz, bx, by, bz = frame.tx, frame.ty, frame.tz, frame.bx, frame.by, frame.bz
         if surface.anisotropy > ZERO:
-            ax, ay, az = turn_c * tx + turn_s * bx, turn_c * ty + turn_s * by, turn_c * tz + turn_s * bz
-            bx, by, bz = turn_c * bx - turn_s * tx, turn_c * by - turn_s * ty, turn_c * bz - turn_s * tz
-            tx, ty, tz = ax, ay, az
+            frame = turned(frame, turn_c, turn_s)
+        tx, ty, tz, bx, by, bz = frame.tx, frame.ty, frame.tz, frame.bx, frame.by, frame.bz
         nx, ny, nz = frame.nx, frame.ny, frame.nz
         lobes = make_lobes(
             tables.albedo, surface,
@@ -313,32 +254,12 @@ def trace_path(
         if lights.entries > 0:
             choice, among = draw(sequence, counter, tile, pair + LIGHT_CHOICE)
             u, v = draw(sequence, counter, tile, pair + LIGHT_POINT)
-            lx, ly, lz, distance, lr, lg, lb, chance = sample_light(
-                lights, environment, geometry, materials, px, py, pz, nx, ny, nz, see_through, choice, among, u, v
+            lr, lg, lb = light_asked(
+                shade, geometry, materials, environment, lights, lobes, frame,
+                px, py, pz, gx, gy, gz, see_through, t,
+                choice, among, u, v, through_r, through_g, through_b, scratch, log, bounce,
             )  # fmt: skip
-            if chance != ZERO and max(lr, lg, lb) > ZERO:
-                fr, fg, fb, found = value_and_density(
-                    lobes,
-                    lx * tx + ly * ty + lz * tz,
-                    lx * bx + ly * by + lz * bz,
-                    lx * nx + ly * ny + lz * nz,
-                )
-                weight = ONE / (chance + found) if chance > ZERO else ONE / -chance
-                lr, lg, lb = (
-                    lr * fr * weight * through_r,
-                    lg * fg * weight * through_g,
-                    lb * fb * weight * through_b,
-                )
-                if max(lr, lg, lb) > ZERO:
-                    share = visibility(
-                        shade, geometry, materials, px, py, pz, gx, gy, gz, lx, ly, lz, distance, t, scratch
-                    )
-                    if log is not None:
-                        note(
-                            log, LIGHT, bounce, -1, -1, -1, lx, ly, lz, distance, lr, lg, lb,
-                            abs(chance), share, weight, ZERO,
-                        )  # fmt: skip
-                    sum_r, sum_g, sum_b = sum_r + lr * share, sum_g + lg * share, sum_b + lb * share
+            sum_r, sum_g, sum_b = sum_r + lr, sum_g + lg, sum_b + lb
 
         u, v = draw(sequence, counter, tile, pair + DIRECTION)
         choice, roulette = draw(sequence, counter, tile, pair + CHOICE)
@@ -384,23 +305,8 @@ def trace_path(
 
     if not is_split:
         direct_r, direct_g, direct_b = sum_r, sum_g, sum_b
-    most = max(sum_r, sum_g, sum_b)
-    scale = ONE
-    if not most < _FAR:
-        sum_r, sum_g, sum_b = ZERO, ZERO, ZERO
-        direct_r, direct_g, direct_b = ZERO, ZERO, ZERO
-    elif limits.clamp > ZERO and most > limits.clamp:
-        scale = limits.clamp / most
-    sum_r, sum_g, sum_b = sum_r * scale, sum_g * scale, sum_b * scale
-    direct_r, direct_g, direct_b = direct_r * scale, direct_g * scale, direct_b * scale
-    if log is not None:
-        note(
-            log, RESULT, bounce, -1, -1, -1, seen_r + back_r + sum_r, seen_g + back_g + sum_g, seen_b + back_b + sum_b,
-            scale, direct_r, direct_g, direct_b, ZERO, ZERO, ZERO, ZERO,
-        )  # fmt: skip
-    return Path(
-        seen_r + back_r + sum_r, seen_g + back_g + sum_g, seen_b + back_b + sum_b, alpha_out,
-        albedo_r, albedo_g, albedo_b, first_nx, first_ny, first_nz, depth, object_id, material_id,
-        first_x, first_y, first_z, seen_r, seen_g, seen_b, back_r, back_g, back_b,
-        direct_r, direct_g, direct_b, sum_r - direct_r, sum_g - direct_g, sum_b - direct_b,
+    return path_result(
+        seen_r, seen_g, seen_b, back_r, back_g, back_b, sum_r, sum_g, sum_b, direct_r, direct_g, direct_b,
+        alpha_out, albedo_r, albedo_g, albedo_b, first_nx, first_ny, first_nz, depth, object_id, material_id,
+        first_x, first_y, first_z, limits.clamp, bounce, log,
     )  # fmt: skip
