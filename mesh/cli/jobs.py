@@ -90,6 +90,8 @@ def _print_job(detail: JobDetail) -> None:
         "treated": treatment(job),
         "safe": "on other nodes too" if job.durable else "not yet on other nodes",
     }
+    if job.usage > 0:
+        facts["nodes"] = f"{job.usage:.1f} at work, in the mean over ten seconds"
     if job.checked:
         facts["checked"] = f"{plural(job.checked, 'bucket')} rendered again elsewhere"
     if job.relieved:

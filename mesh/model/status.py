@@ -127,6 +127,8 @@ class JobStatus:
     """Buckets that other nodes rendered again, to see whether they are true."""
     relieved: int = 0
     """Buckets that were also started on an idle node while a slow one rendered them."""
+    usage: float = 0.0
+    """Nodes at work on it, averaged over ten seconds."""
     limit: str = ""
     """The frames that may be rendered for now; empty for all."""
     order: str = "forward"

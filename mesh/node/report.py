@@ -133,6 +133,7 @@ def job_status(node: Node, view: JobView) -> JobStatus:
         distrusted=tuple(map(node.node_name, view.distrusted)),
         checked=view.checked,
         relieved=view.relieved,
+        usage=view.usage,
         limit=view.limit,
         order=view.policy.order.value,
         waiting=waiting_for(view, node.node_name, node.core.scheduler.views.job),

@@ -18,6 +18,7 @@ from mesh.sched.intervals import IntervalSet
 from mesh.sched.layout import Layout
 from mesh.sched.life import Holdings
 from mesh.sched.logs import LogName, Logs
+from mesh.sched.usage import Usage
 from mesh.sched.waiting import Waiting
 from mesh.wire.effects import Attempt
 from mesh.wire.jobs import EditName
@@ -209,6 +210,8 @@ class Job:
     reopened: bool = False
     """Results were found false since those who only work on it were last told how it stands."""
     flushed_at: float = -1e9
+    usage: Usage = field(default_factory=Usage)
+    """Nodes at work on it of late, where this node follows the ledger."""
     worked_at: float = 0.0
     """When somebody was last known to work on it."""
     patron: NodeId | None = None
@@ -238,6 +241,10 @@ class Job:
         if self.limit is None or self.limit[0] != text:
             self.limit = (text, self.layout.positions(_frames_of(text)))
         return self.limit[1]
+
+    def nodes_at_work(self) -> int:
+        """As far as known."""
+        return bool(self.runs) + sum(bool(claim.activities) for claim in self.claims.values())
 
     def limit_text(self) -> str:
         """The frames that may be begun for now, as somebody wrote them; empty for all."""

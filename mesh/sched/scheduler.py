@@ -294,6 +294,8 @@ class Scheduler:
         if job.ended:
             return
         self._parts.runner.prune(job)
+        if core.follows(job) and job.usage.due(core.now):
+            job.usage.see(core.now, job.nodes_at_work())
         self._parts.scenes.want(job)
         self._parts.scenes.make_durable(job)
         if core.keeps(job):

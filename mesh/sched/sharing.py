@@ -147,10 +147,7 @@ class Sharing:
     def _ratings(self, jobs: list[Job]) -> dict[JobId, float]:
         """Netrender's ratings from what is known to be running now; the least goes first."""
         core = self._core
-        usage = {
-            job.id: len(job.runs) + sum(bool(claim.activities) for claim in job.claims.values())
-            for job in jobs
-        }
+        usage = {job.id: job.nodes_at_work() for job in jobs}
         in_category: dict[str, int] = {}
         greatest: dict[str, int] = {}
         for job in jobs:

@@ -129,6 +129,8 @@ class JobView:
     """Buckets rendered again to see whether they are true."""
     distrusted: tuple[NodeId, ...]
     """Nodes that published false pixels of this job or another."""
+    usage: float
+    """Nodes at work on it, averaged over ten seconds."""
 
 
 class Views:
@@ -285,6 +287,7 @@ class Views:
             relieved=facts.relieved,
             checked=facts.verdicts.checked,
             distrusted=tuple(sorted(job.distrusted)),
+            usage=0.0 if job.ended else job.usage.mean(core.now),
         )
 
     def _waits(self, job: Job) -> WaitView:

@@ -33,6 +33,8 @@ from mesh.ui.words import duration, percent, plural, size
 
 WIDE = 120
 """Columns from which on sites, engines and the like are shown too."""
+_WIDEST = 140
+"""And how many nodes are at work on each job."""
 _EVENTS = 4
 """Lines of events that other parts leave room for."""
 
@@ -145,6 +147,8 @@ def jobs_table(jobs: Sequence[JobStatus], width: int, hidden: int = 0) -> Render
         table.add_column("by", no_wrap=True, max_width=28)
         table.add_column("size", no_wrap=True)
         table.add_column("safe", no_wrap=True)
+    if width >= _WIDEST:
+        table.add_column("nodes", justify="right", no_wrap=True)
     table.add_column("state", no_wrap=True)
     table.add_column("", no_wrap=True)
     table.add_column("frames", justify="right", no_wrap=True)
@@ -158,6 +162,8 @@ def jobs_table(jobs: Sequence[JobStatus], width: int, hidden: int = 0) -> Render
         if wide:
             safe = Text("yes", "green") if job.durable else Text("not yet", "yellow")
             cells += [job.submitter, f"{job.width}×{job.height}, {job.samples} spp", safe]
+        if width >= _WIDEST:
+            cells.append(f"{job.usage:.1f}" if job.usage > 0 else "")
         progress = Text.assemble(bar(job.fraction, 30 if wide else 12, style), " ", percent(job.fraction))
         cells += [Text(job.state.value, style), progress, frames, duration(job.eta_seconds)]
         table.add_row(*cells)
