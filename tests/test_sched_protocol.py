@@ -9,7 +9,7 @@ import pytest
 
 from mesh.model.ids import Boot, Digest, JobId, NodeId
 from mesh.model.manifest import Manifest
-from mesh.model.policy import JobPolicy
+from mesh.model.policy import FrameOrder, JobPolicy
 from mesh.model.status import JobState
 from mesh.model.units import Unit
 from mesh.sched.config import SchedConfig
@@ -200,6 +200,29 @@ def test_half_is_lent_from_the_back_in_whole_frames() -> None:
     bench.peer(A)
     (grant,) = sent(bench.hear(A, request(job)), StealGrant)
     assert grant.spans == (20, 36)
+
+
+def test_no_more_frames_are_lent_at_once_than_a_chunk() -> None:
+    bench = Bench()
+    bench.peer(A)
+    job = bench.submit(manifest(frames=20, buckets=4), JobPolicy(chunk=2))
+    (grant,) = sent(bench.hear(A, request(job)), StealGrant)
+    assert sum(stop - start for start, stop in pairwise_of(grant.spans)) == 2 * 4
+
+
+def test_frames_are_begun_in_the_order_that_the_job_asks_for() -> None:
+    bench = Bench()
+    job = bench.submit(manifest(frames=9, buckets=4), JobPolicy(order=FrameOrder.FIRST_LAST_MIDDLE))
+    begun = []
+    for number in range(4):
+        render = bench.render()
+        begun.append(render.unit.frame)
+        bench.finish(render, pixels=bytes([number]))
+    assert (job, begun) == (render.job, [1, 9, 5, 3])
+
+
+def pairwise_of(spans: tuple[int, ...]) -> list[tuple[int, int]]:
+    return list(zip(spans[::2], spans[1::2], strict=True))
 
 
 def test_a_grant_that_cannot_be_delivered_is_owned_again() -> None:

@@ -25,6 +25,7 @@ from mesh.sched.events import (
 )
 from mesh.sched.facts import Facts
 from mesh.sched.layout import Layout
+from mesh.sched.peers import rendezvous
 from mesh.sched.verdicts import Verdicts, audit_chance
 from mesh.wire.effects import BlobFailed, BlobReady, Compare, Compared, Fetch, Render, RenderDone
 from mesh.wire.gossip import EngineBuild
@@ -246,6 +247,36 @@ def test_a_convicted_node_loses_its_work_and_gets_no_more_until_it_is_let_in(aud
     assert not sent(auditor.hear(A, request), StealGrant)
     auditor.tell(ActOnJob(auditor.job, EditName.EXCLUDED, A, Participation.INCLUDED.value))
     assert sent(auditor.hear(A, request), StealGrant)
+
+
+def test_what_a_liar_rendered_for_other_jobs_is_looked_at_again_all_of_it(auditor: Auditor) -> None:
+    # given another job that is done, of which nobody has looked at any result
+    auditor.machine._core.rng.random = lambda: 1.0  # type: ignore[method-assign]
+    first = auditor.job
+    other = replace(manifest(frames=9, buckets=4, engine=ENGINE), name="other")
+    auditor.tell(SetCapacity(0, ()))
+    auditor.job, auditor.lengths = auditor.submit(other), {}
+    second = auditor.job
+    for frame in range(1, 9):
+        auditor.says(A, result(frame, Digest(bytes([frame]) * 32)))
+    auditor.says(B, result(9, OTHER))
+    assert state(auditor) is JobState.DONE
+    # when A is convicted in the first one, and this node may render
+    auditor.job, auditor.lengths = first, {}
+    auditor.says(A, result(1, PIXELS))
+    for witness in (B, C):
+        auditor.says(witness, Entry(audit=vote(False)))
+    seen = []
+    effects = auditor.tell(SetCapacity(1, (ENGINE,)))
+    while checks := [one for one in renders(effects) if one.job == second]:
+        (check,) = checks
+        seen.append(check.unit.frame)
+        effects = auditor.tell(RenderDone(check.job, check.unit, check.attempt, OTHER, 10, 0.1))
+    # then it renders a piece of each of A's results again that falls to it, and nothing of B's
+    keepers = [ME, B, C]
+    mine = [n for n in range(1, 9) if rendezvous(bytes([n]) * 32, keepers, 1) == [ME]]
+    assert mine
+    assert sorted(seen) == mine
 
 
 def state(bench: Auditor) -> JobState:

@@ -3,7 +3,8 @@
 Every keeper of a ledger throws its own dice over each result of another node (`verdicts.audit_chance`) and
 renders one bucket of those that it picks again, for at most the budgeted share of all work. What it finds
 goes into the ledger. Where it differs, all keepers that can look at the same bucket, and `Verdicts` says who
-was wrong: that node gets no more work here, and what it rendered is rendered again.
+was wrong: that node gets no more work here, and what it rendered is rendered again. What it rendered for other jobs
+is looked at, all of it.
 
 Only engines whose pixels are the same to the bit on every machine are audited.
 """
@@ -22,6 +23,7 @@ from mesh.sched.constraints import participation
 from mesh.sched.core import Core
 from mesh.sched.events import AuditDiffers, NodeConvicted
 from mesh.sched.job import Job, SceneState
+from mesh.sched.peers import rendezvous
 from mesh.sched.verdicts import ResultKey, audit_chance
 from mesh.wire.effects import (
     Attempt,
@@ -73,6 +75,8 @@ class Audits:
         """Checks made or planned here."""
         self._planned: dict[JobId, int] = {}
         """How many of these were chosen by dice."""
+        self._suspected: dict[JobId, frozenset[NodeId]] = {}
+        """Of each job, nodes caught elsewhere whose results were all considered."""
         self._told: dict[tuple[JobId, NodeId], None] = {}
         """Convictions that people were told of."""
 
@@ -91,10 +95,32 @@ class Audits:
         for author, fact in job.facts.results[first:]:
             if author != core.me and job.facts.verdicts.counts(author, fact.pixels):
                 self._consider(job, author, fact.pixels, fact.unit)
+        self._look_again(job, first)
         for (renderer, pixels), ballot in job.facts.verdicts.disputes():
             # Nothing of a convicted node counts anyway.
             if job.facts.verdicts.counts(renderer, pixels) and core.me not in (renderer, *ballot.equal):
                 self._plan(Check(job.id, renderer, pixels, ballot.piece), urgent=True)
+
+    def _look_again(self, job: Job, first: int) -> None:
+        """Whoever was caught in another job may have lied in this one: each of its results that nobody has looked at
+        is, by one keeper, whatever the budget. `first` is the first result that is new here."""
+        fresh = job.distrusted - self._suspected.get(job.id, frozenset())
+        self._suspected[job.id] = job.distrusted
+        verdicts = job.facts.verdicts
+        for author, fact in job.facts.results[0 if fresh else first :]:
+            key = (author, fact.pixels)
+            if author not in job.distrusted or key in verdicts.ballots or not verdicts.counts(*key):
+                continue
+            if rendezvous(fact.pixels, self._auditors(job, author), 1) == [self._core.me]:
+                bucket = self._core.rng.randrange(fact.unit.start, fact.unit.stop)
+                piece = Unit(fact.unit.frame, bucket, bucket + 1)
+                self._plan(Check(job.id, *key, piece), urgent=True)
+
+    def _auditors(self, job: Job, author: NodeId) -> list[NodeId]:
+        """The keepers that could render a piece of `author`'s again."""
+        core = self._core
+        able = {core.me, *core.other_able(job)}
+        return [node for node in job.keepers if node in able and node != author]
 
     def _consider(self, job: Job, author: NodeId, pixels: Digest, unit: Unit) -> None:
         core, verdicts = self._core, job.facts.verdicts
@@ -135,7 +161,13 @@ class Audits:
         while self._waiting and room():
             check = self._waiting.popleft()
             job = core.jobs.get(check.job)
-            if job is None or job.cancelled or job.paused or not core.i_can_render(job):
+            if (
+                job is None
+                or job.cancelled
+                or job.paused
+                or not core.i_can_render(job)
+                or not job.facts.verdicts.counts(*check.key)
+            ):
                 self._taken.pop((check.job, *check.key), None)
                 continue
             attempt = core.next_attempt()
@@ -173,6 +205,7 @@ class Audits:
         self._taken = {taken: None for taken in self._taken if taken[0] != job.id}
         self._seen.pop(job.id, None)
         self._planned.pop(job.id, None)
+        self._suspected.pop(job.id, None)
 
     def _end(self, attempt: Attempt) -> None:
         del self._running[attempt]
