@@ -2,7 +2,7 @@
 
 240 units of 50 ms on two workers: the wall time against the ideal of 6 s. Units that do nothing: how many
 a second, and what CPU time the node processes take for each. How long a steal takes; what a worker that is
-slower costs, and one that is killed. A unit sleeps and hashes, so that scheduling is what is measured; ours also
+slower costs, and one that is killed; how soon both are free when a job is cancelled. A unit sleeps and hashes, so that scheduling is what is measured; ours also
 stores each result durably on both nodes before it counts. The peers' interpreter is this one (`pip install -e '.[bench]'`), or the one
 that MESH_BENCH_PYTHON names.
 """
@@ -24,7 +24,7 @@ from statistics import median
 import psutil
 
 from mesh.control.client import Client
-from mesh.control.service import SceneFile, SubmitRequest
+from mesh.control.service import JobAction, SceneFile, SubmitRequest
 from mesh.control.terms import JobTerms
 from mesh.engines.sleep import SLOWNESS as SLOWNESS_VARIABLE
 from mesh.model.manifest import EngineName, RenderSettings
@@ -44,6 +44,7 @@ MIXED_SECONDS = 0.1
 SLOWNESS = 4
 STEAL_UNITS = 300
 STEAL_MILLISECONDS = 10
+CANCEL_MILLISECONDS = 20_000
 LOOK_SECONDS = 0.005
 LOOK_MOST_SECONDS = 0.2
 PEERS = ("dask", "ray")
@@ -65,6 +66,8 @@ class Ours:
     steal_ms: float
     """Median, from asking to being granted."""
     rtt_ms: float
+    cancelled: float
+    """From cancelling a job at one node until both have nothing to render."""
 
 
 def run() -> list[Case]:
@@ -89,6 +92,7 @@ def run() -> list[Case]:
         cost("node CPU", ours.cpu_ms, 1.0, "target", "ms/unit"),
         cost("steal p50", ours.steal_ms, ours.rtt_ms + 2.0, "RTT + 2 ms", "ms"),
         cost(f"one worker {SLOWNESS}x slower", ours.mixed / mixed, 1.05, "target", "of ideal"),
+        cost("cancelled, until both nodes are free", ours.cancelled, 1.0, "target", "s"),
         cost("a worker killed at half time", ours.killed, killed, "ideal + lease + 5 %", "s"),
     ]
 
@@ -97,6 +101,7 @@ def _ours(folder: Path) -> Ours:
     with (
         running_mesh(folder / "even", ("ada", "grace")) as nodes,
         nodes["ada"].connect() as client,
+        nodes["grace"].connect() as other,
     ):
         file = _scene(client, folder)
         _run_job(client, file, Work(8, 1))  # both nodes start their engines
@@ -105,6 +110,7 @@ def _ours(folder: Path) -> Ours:
         before = _cpu_seconds(nodes.values())
         throughput = EMPTY_UNITS / _run_job(client, file, Work(EMPTY_UNITS, 0))
         cpu_ms = (_cpu_seconds(nodes.values()) - before) / EMPTY_UNITS * 1000
+        cancelled = _cancel_job(client, other, file)
         # Two workers would take twice this long.
         killer = threading.Timer(KILL_UNITS * UNIT_SECONDS / WORKERS / 2, nodes["grace"].kill)
         killer.start()
@@ -126,7 +132,8 @@ def _ours(folder: Path) -> Ours:
         _run_job(client, file, Work(STEAL_UNITS, STEAL_MILLISECONDS, chunk=1))
         rtt_ms = next(node.rtt_ms for node in thief.nodes() if node.name == "ada")
         steals = (nodes["grace"].home / STEALS).read_text().split()
-    return Ours(efficiency, throughput, cpu_ms, killed, mixed, median(map(float, steals)), rtt_ms or 0.0)
+    steal_ms = median(map(float, steals))
+    return Ours(efficiency, throughput, cpu_ms, killed, mixed, steal_ms, rtt_ms or 0.0, cancelled)
 
 
 def _scene(client: Client, folder: Path) -> SceneFile:
@@ -152,21 +159,26 @@ class Work:
     """Frames that are handed over at once, at most; 0 for as many as suits."""
 
 
+def _cancel_job(client: Client, other: Client, file: SceneFile) -> float:
+    """Seconds from cancelling a job of long units here until neither node has anything to render, as each says."""
+    job = client.submit(_request(file, Work(2 * WORKERS, CANCEL_MILLISECONDS))).job.hex()
+    while not all(map(_at_work, (client, other))):
+        time.sleep(LOOK_SECONDS)
+    began = time.perf_counter()
+    client.act(job, JobAction.CANCEL)
+    while any(map(_at_work, (client, other))):
+        time.sleep(LOOK_SECONDS)
+    return time.perf_counter() - began
+
+
+def _at_work(client: Client) -> bool:
+    return any(node.is_me and node.activities for node in client.nodes())
+
+
 def _run_job(client: Client, file: SceneFile, work: Work) -> float:
     """Seconds from submission until every result is known to be stored."""
-    settings = RenderSettings(width=64 * work.buckets, height=64, bucket=64, samples=work.milliseconds)
-    request = SubmitRequest(
-        name=f"{work.frames} x {work.milliseconds} ms",
-        submitter="bench",
-        files=(file,),
-        entry=file.path,
-        frames=tuple(range(1, work.frames + 1)),
-        engine=EngineName.SLEEP,
-        settings=settings,
-        terms=JobTerms(chunk=work.chunk),
-    )
     began = time.perf_counter()
-    job = client.submit(request).job.hex()
+    job = client.submit(_request(file, work)).job.hex()
     while True:
         mine = next(one for one in client.status().jobs if one.job == job)
         seconds = time.perf_counter() - began
@@ -178,6 +190,20 @@ def _run_job(client: Client, file: SceneFile, work: Work) -> float:
         done = mine.frames_done / mine.frames_total
         left = seconds * (1 - done) / done if done else seconds
         time.sleep(min(max(LOOK_SECONDS, left / 2), LOOK_MOST_SECONDS))
+
+
+def _request(file: SceneFile, work: Work) -> SubmitRequest:
+    settings = RenderSettings(width=64 * work.buckets, height=64, bucket=64, samples=work.milliseconds)
+    return SubmitRequest(
+        name=f"{work.frames} x {work.milliseconds} ms",
+        submitter="bench",
+        files=(file,),
+        entry=file.path,
+        frames=tuple(range(1, work.frames + 1)),
+        engine=EngineName.SLEEP,
+        settings=settings,
+        terms=JobTerms(chunk=work.chunk),
+    )
 
 
 def _peer_python() -> str:
