@@ -432,6 +432,10 @@ def test_the_attempts_at_a_job_are_shown_with_the_last_words_of_those_that_faile
     whole = mesh("logs", "triangle", "--lines", "0").out
     assert "    line 1\n" in whole
     assert "rendered by" not in whole
+    assert whole.endswith("2 failed attempts; no frame has failed for good.\n")
+    detail = node.details[job_id := next(iter(node.details))]
+    node.details[job_id] = replace(detail, status=replace(detail.status, frames_failed=1))
+    whole = mesh("logs", "triangle", "--lines", "0").out
     assert whole.endswith(f"2 failed attempts. Try failed frames again: mesh retry {short_id}\n")
     assert json.loads(mesh("logs", "triangle", "--json").out)[0]["text"].endswith("line 30\n")
     assert mesh("logs", "triangle", "3").out.endswith("has not been tried to the end yet.\n")

@@ -52,9 +52,8 @@ def logs(job: str, frame: int | None, lines: int, as_json: bool) -> None:
             _print_attempt(client, status.job, attempt, lines)
         failed = sum(one.failure is not None for one in tried)
         if frame is None:
-            click.echo(
-                f"\n{plural(failed, 'failed attempt')}. Try failed frames again: mesh retry {status.short}"
-            )
+            hint = f". Try failed frames again: mesh retry {status.short}" if status.frames_failed else ""
+            click.echo(f"\n{plural(failed, 'failed attempt')}{hint or '; no frame has failed for good.'}")
 
 
 def _print_attempt(client: Client, job: str, attempt: AttemptEntry, lines: int) -> None:
