@@ -103,3 +103,19 @@ def triangle(**primitive: object) -> Gltf:
     gltf = Gltf()
     gltf.node(mesh=gltf.mesh({"POSITION": gltf.accessor(TRIANGLE)}, **primitive))
     return gltf
+
+
+def little_room() -> Gltf:
+    """A floor, a shining square above it to one side, and a lamp to the other."""
+    gltf = Gltf()
+    square = {"POSITION": gltf.accessor([[-1, 0, -1], [-1, 0, 1], [1, 0, 1], [1, 0, -1]])}
+    corners = gltf.accessor([0, 1, 2, 0, 2, 3], "uint16")
+    grey = gltf.add("materials", {"name": "grey", "pbrMetallicRoughness": {"metallicFactor": 0}})
+    shine = gltf.add("materials", {"name": "shine", "emissiveFactor": [1, 1, 1], "doubleSided": True})
+    gltf.node(mesh=gltf.mesh(square, indices=corners, material=grey), name="floor", scale=[4, 1, 4])
+    gltf.node(mesh=gltf.mesh(square, indices=corners, material=shine), name="panel", translation=[-2, 2, 0])
+    gltf.json["extensionsUsed"] = ["KHR_lights_punctual"]
+    lamp = {"type": "point", "intensity": 20.0, "name": "lamp"}
+    gltf.json["extensions"] = {"KHR_lights_punctual": {"lights": [lamp]}}
+    gltf.node(name="lamp", translation=[2, 2, 0], extensions={"KHR_lights_punctual": {"light": 0}})
+    return gltf

@@ -17,26 +17,14 @@ from mesh.engines.protocol import Refused, Replay, Step, Story, frame, read_mess
 from mesh.model.manifest import RenderSettings
 from mesh.model.units import Unit
 from mesh.render.pixels import decode
-from tests.gltf_builder import Gltf
+from tests.gltf_builder import little_room
 
 SETTINGS = RenderSettings(width=6, height=6, bucket=6, samples=16, max_depth=4, clamp=0.0)
 
 
 @pytest.fixture
 def room(tmp_path: Path) -> Path:
-    """A floor, a shining square above it to one side, and a lamp to the other."""
-    gltf = Gltf()
-    square = {"POSITION": gltf.accessor([[-1, 0, -1], [-1, 0, 1], [1, 0, 1], [1, 0, -1]])}
-    corners = gltf.accessor([0, 1, 2, 0, 2, 3], "uint16")
-    grey = gltf.add("materials", {"name": "grey", "pbrMetallicRoughness": {"metallicFactor": 0}})
-    shine = gltf.add("materials", {"name": "shine", "emissiveFactor": [1, 1, 1], "doubleSided": True})
-    gltf.node(mesh=gltf.mesh(square, indices=corners, material=grey), name="floor", scale=[4, 1, 4])
-    gltf.node(mesh=gltf.mesh(square, indices=corners, material=shine), name="panel", translation=[-2, 2, 0])
-    gltf.json["extensionsUsed"] = ["KHR_lights_punctual"]
-    lamp = {"type": "point", "intensity": 20.0, "name": "lamp"}
-    gltf.json["extensions"] = {"KHR_lights_punctual": {"lights": [lamp]}}
-    gltf.node(name="lamp", translation=[2, 2, 0], extensions={"KHR_lights_punctual": {"light": 0}})
-    (tmp_path / "room.glb").write_bytes(gltf.glb())
+    (tmp_path / "room.glb").write_bytes(little_room().glb())
     return tmp_path
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from mesh.engines.protocol import Open
+from mesh.engines.protocol import Merge, Open, Split
 from mesh.model.manifest import EngineName
-from mesh.model.units import Unit
+from mesh.model.units import SampleRange, Unit
 from mesh.render.cachekey import kernel_environment, prune
 
 KERNEL_CACHE = "MESH_KERNEL_CACHE"
@@ -30,14 +30,21 @@ class UnitControl(Protocol):
         """Buckets from this one on are no longer wanted; at or below the unit's start: give up."""
         ...
 
+    def shared(self) -> Sequence[Split | Merge]:
+        """All that was said so far of samples of the unit that another node renders as well."""
+        ...
+
+    def warn(self, sentence: str) -> None: ...
+
 
 class EngineSession(Protocol):
     """One open scene."""
 
     warnings: tuple[str, ...]
 
-    def render(self, unit: Unit, control: UnitControl) -> tuple[Unit, bytes]:
-        """The unit's pixel payload, and the unit it covers (shorter where the limit fell).
+    def render(self, unit: Unit, control: UnitControl, samples: SampleRange | None) -> tuple[Unit, bytes]:
+        """The unit's pixel payload, and the unit it covers (shorter where the limit fell). With `samples`, the sums
+        of those: asked only of engines that can (`mesh/sched/samples.py`), of one bucket.
 
         Raises UnitStopped when given up, MeshError for a sentence to show; anything else is a crash.
         """

@@ -10,7 +10,7 @@ from mesh.engines.adapter import UnitControl, UnitStopped
 from mesh.engines.builtin_frame import BuiltinRenderer
 from mesh.engines.protocol import Open
 from mesh.engines.turns import compile_ahead, compile_in_turn, end_helper
-from mesh.model.units import Unit
+from mesh.model.units import SampleRange, Unit
 
 
 class BuiltinSession:
@@ -27,15 +27,20 @@ class BuiltinSession:
             raise
         self.warnings = self._renderer.warnings
 
-    def render(self, unit: Unit, control: UnitControl) -> tuple[Unit, bytes]:
+    def render(self, unit: Unit, control: UnitControl, samples: SampleRange | None) -> tuple[Unit, bytes]:
         with compile_in_turn(self._kernels, lambda: control.limit() <= unit.start) as compiled:
 
             def progress(fraction: float) -> None:
                 compiled()
                 control.progress(fraction)
 
-            covered, payload = self._renderer.render(unit, progress, control.limit)
-        if covered.size == 0:
+            if samples is None:
+                covered, payload = self._renderer.render(
+                    unit, progress, control.limit, control.shared, control.warn
+                )
+            else:
+                covered, payload = unit, self._renderer.render_samples(unit, samples, progress, control.limit)
+        if not payload:
             raise UnitStopped
         return covered, payload
 

@@ -13,6 +13,7 @@ import threading
 import time
 import traceback
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,14 +24,17 @@ from mesh.engines.protocol import (
     Close,
     Done,
     Failed,
+    Merge,
     Open,
     Opened,
     Progress,
     Refused,
     RenderUnit,
     Shorten,
+    Split,
     Stop,
     Stopped,
+    Warned,
     frame,
     read_message,
 )
@@ -51,6 +55,7 @@ class Attempt:
         self.request = request
         self._child = child
         self._limit = request.unit.stop
+        self._shared: list[Split | Merge] = []
         self._reported = time.monotonic()
 
     def progress(self, fraction: float) -> None:
@@ -62,8 +67,17 @@ class Attempt:
     def limit(self) -> int:
         return self._limit
 
-    def shorten(self, stop: int) -> None:
-        self._limit = min(self._limit, stop)
+    def shared(self) -> Sequence[Split | Merge]:
+        return self._shared
+
+    def warn(self, sentence: str) -> None:
+        self._child.say(Warned(self.request.attempt, sentence))
+
+    def steer(self, said: Stop | Shorten | Split | Merge) -> None:
+        if isinstance(said, Split | Merge):
+            self._shared.append(said)
+        else:
+            self._limit = min(self._limit, said.stop if isinstance(said, Shorten) else 0)
 
 
 class Child:
@@ -114,15 +128,15 @@ class Child:
                 self._attempts.pop(task.request.attempt, None)
 
     def _read(self) -> None:
-        """Queues work in order, and applies Stop and Shorten at once."""
+        """Queues work in order, and steers what is under way at once."""
         while (message := read_message(self._requests)) is not None:
             if isinstance(message, RenderUnit):
                 attempt = self._attempts[message.attempt] = Attempt(message, self)
                 self._todo.put(attempt)
-            elif isinstance(message, Stop | Shorten):
+            elif isinstance(message, Stop | Shorten | Split | Merge):
                 running = self._attempts.get(message.attempt)
                 if running is not None:
-                    running.shorten(message.stop if isinstance(message, Shorten) else 0)
+                    running.steer(message)
             elif isinstance(message, Open | Close):
                 self._todo.put(message)
         # The node is gone: nobody wants the pixels, and a kernel in flight cannot be interrupted.
@@ -152,7 +166,7 @@ class Child:
             return
         began = time.monotonic()
         try:
-            unit, payload = session.render(request.unit, attempt)
+            unit, payload = session.render(request.unit, attempt, request.samples)
             if len(payload) > PAYLOAD_MAX:
                 Path(request.target).write_bytes(payload)
         except UnitStopped:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import trio
@@ -21,19 +21,22 @@ from mesh.engines.protocol import (
     Close,
     Done,
     Failed,
+    Merge,
     Open,
     Opened,
     Progress,
     Refused,
     RenderUnit,
     Shorten,
+    Split,
     Stop,
     Stopped,
     Unframer,
+    Warned,
     frame,
 )
 from mesh.model.manifest import Manifest
-from mesh.model.units import Unit
+from mesh.model.units import SampleRange, Unit
 from mesh.wire.base import Message
 from mesh.wire.codec import BadMessage
 from mesh.wire.effects import Attempt
@@ -77,7 +80,7 @@ class EngineFailed:
 
 @dataclass(frozen=True, slots=True)
 class EngineWarned:
-    """Something the submitter should know about the scene, said once per opening of it."""
+    """Something people should know about the scene, said once per opening of it, or about a unit."""
 
     attempt: Attempt
     sentence: str
@@ -97,7 +100,16 @@ class _Task:
     target: Path
     limit: int
     """The unit's stop, lowered by Shorten."""
+    samples: SampleRange | None
+    """Only these are wanted, of its one bucket."""
+    sources: list[Path] = field(default_factory=list)
+    """Files that hold samples of other nodes."""
     stopping: bool = False
+
+    def clear_up(self) -> None:
+        """Removes what only the renderer needed."""
+        for source in self.sources:
+            source.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,20 +150,27 @@ class EngineHost:
         """Of the running renderer process."""
         return None if self._process is None else self._process.pid
 
-    def render(self, attempt: Attempt, manifest: Manifest, unit: Unit, scene_dir: Path) -> None:
-        """Ask for a unit. Answered by EngineDone or EngineFailed, unless `stop` comes first."""
+    def render(
+        self,
+        attempt: Attempt,
+        manifest: Manifest,
+        unit: Unit,
+        scene_dir: Path,
+        samples: SampleRange | None = None,
+    ) -> None:
+        """Ask for a unit, or for some samples of a unit of one bucket. Answered by EngineDone or EngineFailed, unless `stop` comes first."""
         latest = self._latest
         if latest is not None and latest[0].manifest is manifest and latest[0].scene_dir == scene_dir:
             scene = latest[0]
         else:
             scene = _SceneKey(scene_dir, manifest)
         target = self._spool / f"{os.getpid()}-{attempt}.pixels"
-        self._ask(_Task(attempt, unit, scene, 0, target, unit.stop))
+        self._ask(_Task(attempt, unit, scene, 0, target, unit.stop, samples))
 
     def _ask(self, task: _Task) -> None:
         task.session = self._session(task.scene)
         self._tasks[task.attempt] = task
-        self._say(RenderUnit(task.session, task.attempt, task.unit, str(task.target)))
+        self._say(RenderUnit(task.session, task.attempt, task.unit, str(task.target), task.samples))
         if task.limit < task.unit.stop:
             self._say(Shorten(task.attempt, task.limit))
 
@@ -167,6 +186,20 @@ class EngineHost:
         if task is not None:
             task.limit = min(task.limit, stop)
             self._say(Shorten(attempt, stop))
+
+    def split(self, attempt: Attempt, bucket: int, sample: int) -> None:
+        """Samples of a bucket from this one on are rendered elsewhere as well."""
+        if attempt in self._tasks:
+            self._say(Split(attempt, bucket, sample))
+
+    def merge(self, attempt: Attempt, bucket: int, samples: SampleRange, source: Path) -> None:
+        """Their sums are in the file `source`, which this owns from now on."""
+        task = self._tasks.get(attempt)
+        if task is None:
+            source.unlink(missing_ok=True)
+        else:
+            task.sources.append(source)
+            self._say(Merge(attempt, bucket, samples, str(source)))
 
     def _session(self, key: _SceneKey) -> int:
         """The open session for `key`, newest last; opens it, and closes the oldest, where need be."""
@@ -287,6 +320,7 @@ class EngineHost:
                 task = self._tasks.pop(Attempt(number), None)
                 if task is None:
                     return
+                task.clear_up()
                 if not task.stopping:
                     at = task.target if payload is None else payload
                     self._news.append(EngineDone(task.attempt, unit, at, seconds))
@@ -295,7 +329,12 @@ class EngineHost:
             case Failed(attempt=number, reason=reason, retryable=retryable):
                 self._fail(Attempt(number), reason, retryable)
             case Stopped(attempt=number):
-                self._tasks.pop(Attempt(number), None)
+                task = self._tasks.pop(Attempt(number), None)
+                if task is not None:
+                    task.clear_up()
+            case Warned(attempt=number, sentence=sentence):
+                if number in self._tasks:
+                    self._news.append(EngineWarned(Attempt(number), sentence))
             case Refused(session=session, reason=reason, elsewhere=elsewhere):
                 self._sessions = {k: s for k, s in self._sessions.items() if s != session}
                 self._latest = None
@@ -312,6 +351,7 @@ class EngineHost:
         task = self._tasks.pop(attempt, None)
         if task is None:
             return
+        task.clear_up()
         task.target.unlink(missing_ok=True)
         if not task.stopping:
             log = self._log.decode("utf-8", "replace")

@@ -14,7 +14,7 @@ from typing import IO, Annotated
 
 from mesh.model.look import Look
 from mesh.model.manifest import EngineName, RenderSettings
-from mesh.model.units import Unit
+from mesh.model.units import SampleRange, Unit
 from mesh.wire.base import AtMost, Message
 from mesh.wire.codec import BadMessage, decode_record, encode_record
 
@@ -51,12 +51,14 @@ class Close(Message):
 
 @dataclass(frozen=True, slots=True)
 class RenderUnit(Message):
-    """Render `unit` and write its pixel payload to `target`."""
+    """Render `unit` and write its pixel payload to `target`. With `samples`, render only those of its one bucket,
+    and write their sums."""
 
     session: int
     attempt: int
     unit: Unit
     target: Text
+    samples: SampleRange | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,26 @@ class Shorten(Message):
 
     attempt: int
     stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Split(Message):
+    """The samples of `bucket` from `sample` on, to its end or to where it was split before, are rendered elsewhere as
+    well: sum them apart. An engine that cannot, or that is there already, ignores this."""
+
+    attempt: int
+    bucket: int
+    sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class Merge(Message):
+    """`source` holds the sums of these samples, which begin and end at splits: no need to render them here."""
+
+    attempt: int
+    bucket: int
+    samples: SampleRange
+    source: Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +138,14 @@ class Failed(Message):
 @dataclass(frozen=True, slots=True)
 class Stopped(Message):
     attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Warned(Message):
+    """Something about a unit that people should know, though it goes on."""
+
+    attempt: int
+    sentence: Text
 
 
 # --- the replayer's part: `python -m mesh.engines.replay`, a child of whoever asks what a sample met ---------
@@ -230,6 +260,9 @@ _TYPES: tuple[type[Message], ...] = (
     CheckLook,
     Replay,
     Story,
+    Split,
+    Merge,
+    Warned,
 )
 _NUMBERS = {cls: number for number, cls in enumerate(_TYPES)}
 

@@ -13,7 +13,7 @@ import time
 
 from mesh.engines.adapter import UnitControl, UnitStopped
 from mesh.engines.protocol import Open
-from mesh.model.units import Grid, Unit
+from mesh.model.units import Grid, SampleRange, Unit
 
 SLOWNESS = "MESH_SLOWNESS"
 
@@ -26,7 +26,7 @@ class SleepSession:
         buckets = Grid(settings.width, settings.height, settings.bucket).count
         self._bucket_seconds = settings.samples / 1000 / buckets * float(os.environ.get(SLOWNESS, "1"))
 
-    def render(self, unit: Unit, control: UnitControl) -> tuple[Unit, bytes]:
+    def render(self, unit: Unit, control: UnitControl, _samples: SampleRange | None) -> tuple[Unit, bytes]:
         digest = hashlib.sha256()
         began = time.monotonic()
         bucket = unit.start

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mesh.model.ids import Digest
-from mesh.model.layers import Layer
+from mesh.model.layers import MATTES, Layer
 from mesh.model.units import Grid, Unit
+
+_DIVISIBLE_PIXELS = 1 << 16
 
 
 class EngineName(StrEnum):
@@ -64,6 +66,14 @@ class RenderSettings:
     """Of the camera's lens, on film 24 mm high; 0 leaves it as the scene has it."""
     focus: float = 0.0
     """Distance of what is sharp where there is an f-stop; 0 takes the middle of the scene."""
+
+    @property
+    def divisible(self) -> bool:
+        """Whether a bucket's samples add up to the same however they are shared out: not where those taken decide
+        how many follow, nor where each pixel counts the names it meets first. Sums of very large buckets would be
+        too much to send."""
+        pixels = min(self.bucket, self.width) * min(self.bucket, self.height)
+        return self.noise == 0.0 and pixels <= _DIVISIBLE_PIXELS and not MATTES.keys() & set(self.layers)
 
 
 @dataclass(frozen=True, slots=True)

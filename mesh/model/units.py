@@ -1,4 +1,4 @@
-"""Buckets, units and work: the pieces a job is cut into. Pure arithmetic on ranges.
+"""Buckets, units, samples: the pieces a job is cut into. Pure arithmetic on ranges.
 
 A frame is cut by a fixed grid of square buckets, numbered row by row from the top left. A unit is a run
 of consecutive buckets of one frame; a whole frame is the run of all of them.
@@ -71,3 +71,12 @@ class Unit:
 
     def overlaps(self, other: Unit) -> bool:
         return self.frame == other.frame and self.start < other.stop and other.start < self.stop
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SampleRange:
+    """Samples `start <= s < stop` of every pixel of a bucket. Samples are added in blocks; a range has those blocks
+    whose first sample is in it, so that ranges which share out all samples share out all blocks."""
+
+    start: int
+    stop: int

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import zstandard
@@ -70,11 +72,8 @@ def encode(payload: Payload) -> bytes:
         rect = grid.rect(index)
         if pixels.shape != (rect.height, rect.width, channels):
             raise ValueError(f"bucket {index} has shape {pixels.shape}")
-        planes = np.ascontiguousarray(pixels.transpose(2, 0, 1), "<f4").view(np.uint8)
-        pieces.append(planes.reshape(-1, 4).T.tobytes())
-    compressor = zstandard.ZstdCompressor(level=_LEVEL)
-    packed = [compressor.compress(piece) for piece in pieces]
-    return b"".join((head, *(_LENGTH.pack(len(piece)) + piece for piece in packed)))
+        pieces.append(to_planes(np.ascontiguousarray(pixels.transpose(2, 0, 1), "<f4")))
+    return pack(head, pieces)
 
 
 def decode(data: bytes) -> Payload:
@@ -93,7 +92,7 @@ def decode(data: bytes) -> Payload:
         layers = layers_of_bits(bits)
     except ValueError as error:
         raise BadPixels(reason=str(error)) from error
-    pieces = _Pieces(data)
+    pieces = Pieces(data, _HEADER.size)
     notes = _notes_of_bytes(pieces.next(None))
     channels = len(channels_of(layers))
     buckets = []
@@ -105,12 +104,30 @@ def decode(data: bytes) -> Payload:
     return Payload(Unit(frame, start, stop), grid, tuple(buckets), layers, notes)
 
 
-class _Pieces:
-    """The compressed pieces after a header, one after the other."""
+def pack(head: bytes, pieces: Iterable[bytes]) -> bytes:
+    """A header, and pieces after it, compressed."""
+    compressor = zstandard.ZstdCompressor(level=_LEVEL)
+    packed = [compressor.compress(piece) for piece in pieces]
+    return b"".join((head, *(_LENGTH.pack(len(piece)) + piece for piece in packed)))
 
-    def __init__(self, data: bytes) -> None:
+
+def to_planes(numbers: NDArray[Any]) -> bytes:
+    """The bytes of contiguous numbers: all first bytes, then all second ..."""
+    return numbers.reshape(-1).view(np.uint8).reshape(-1, numbers.itemsize).T.tobytes()
+
+
+def of_planes(raw: bytes, kind: str) -> NDArray[Any]:
+    """Numbers of a numpy type such as `<f4`, one after the other."""
+    planes = np.frombuffer(raw, np.uint8).reshape(np.dtype(kind).itemsize, -1).T
+    return np.ascontiguousarray(planes).view(kind).reshape(-1)
+
+
+class Pieces:
+    """The compressed pieces after a header of `head` bytes, one after the other."""
+
+    def __init__(self, data: bytes, head: int) -> None:
         self._data = data
-        self._at = _HEADER.size
+        self._at = head
         self._decompressor = zstandard.ZstdDecompressor()
 
     def next(self, expected: int | None) -> bytes:
@@ -157,8 +174,7 @@ def same_piece(whole: bytes, unit: Unit, piece: bytes, of: Unit) -> bool:
 
 
 def _unpack(raw: bytes, height: int, width: int, channels: int) -> Pixels:
-    planes = np.frombuffer(raw, np.uint8).reshape(4, -1).T
-    floats = np.ascontiguousarray(planes).view("<f4").reshape(channels, height, width)
+    floats = of_planes(raw, "<f4").reshape(channels, height, width)
     return np.ascontiguousarray(floats.transpose(1, 2, 0), np.float32)
 
 
