@@ -75,6 +75,8 @@ class Alarms:
                 self._parts.runner.on_stall(job)
             case ("audit", _, int(attempt)):
                 self._parts.audits.on_stall(job, Attempt(attempt))
+            case ("samples", _):
+                self._parts.samples.on_stall(job)
             case ("keep", _):
                 self._parts.copies.look_for_late(job)
             case ("publish", _):

@@ -172,7 +172,7 @@ class Audits:
                 continue
             attempt = core.next_attempt()
             self._running[attempt] = check
-            core.auditing += 1
+            core.aside += 1
             core.out.append(Render(job.id, job.manifest, check.piece, attempt))
             core.wake(("audit", job.id, attempt), core.now + core.config.progress_seconds)
             return
@@ -209,7 +209,7 @@ class Audits:
 
     def _end(self, attempt: Attempt) -> None:
         del self._running[attempt]
-        self._core.auditing -= 1
+        self._core.aside -= 1
 
     # --- comparing ----------------------------------------------------------------------------------
 

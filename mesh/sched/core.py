@@ -41,8 +41,8 @@ class Core:
         """Jobs forgotten in this life, not to be taken up again."""
         self.capacity = SetCapacity(units=0, engines=())
         self.leaving = False
-        self.auditing = 0
-        """Slots taken by audits."""
+        self.aside = 0
+        """Slots taken by audits, and by samples for other nodes."""
         self.story = Story()
         self.out: list[Effect] = []
         self.costs = Costs(config)

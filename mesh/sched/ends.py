@@ -11,6 +11,7 @@ from mesh.sched.job import Job
 from mesh.sched.life import UnitState
 from mesh.sched.replication import Replication
 from mesh.sched.runner import Runner
+from mesh.sched.samples import Samples
 from mesh.wire.effects import Unpin
 from mesh.wire.records import EndedRecord
 
@@ -19,9 +20,16 @@ _MAX_DROPPED = 10_000
 
 class Ends:
     def __init__(
-        self, core: Core, runner: Runner, copies: Copies, replication: Replication, audits: Audits
+        self,
+        core: Core,
+        runner: Runner,
+        copies: Copies,
+        replication: Replication,
+        audits: Audits,
+        samples: Samples,
     ) -> None:
         self._core = core
+        self._samples = samples
         self._runner = runner
         self._copies = copies
         self._replication = replication
@@ -71,6 +79,7 @@ class Ends:
         self._runner.stop_all(job, UnitState.ABSENT)
         self._copies.drop_job(job)
         self._audits.drop(job)
+        self._samples.drop(job)
         del core.jobs[job.id]
         core.touched.pop(job.id, None)
         core.dropped[job.id] = None

@@ -303,6 +303,16 @@ class StragglerRelieved:
 
 
 @dataclass(frozen=True, slots=True)
+class SamplesShared:
+    """`helper` has rendered a part of the samples of `unit`, one bucket, that `node` is rendering."""
+
+    job: JobId
+    unit: Unit
+    node: NodeId
+    helper: NodeId
+
+
+@dataclass(frozen=True, slots=True)
 class DiskDamaged:
     """A block that this node should have could not be read: look what else is gone."""
 

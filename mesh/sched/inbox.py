@@ -12,7 +12,15 @@ from mesh.wire.base import Message
 from mesh.wire.copies import KeepPixels, KeepScene, PixelsKept, SceneKept
 from mesh.wire.jobs import JobEdits, JobOffer, JobsKnown, JobWanted
 from mesh.wire.ledger import Convicted, JobSummary, LedgerDelta, LedgerPulse, LedgerVector
-from mesh.wire.stealing import GrantTaken, StealDeny, StealGrant, StealRequest, WorkReturned, WorkTaken
+from mesh.wire.stealing import (
+    GrantTaken,
+    SamplesRendered,
+    StealDeny,
+    StealGrant,
+    StealRequest,
+    WorkReturned,
+    WorkTaken,
+)
 
 
 class Inbox:
@@ -50,6 +58,7 @@ class Inbox:
                 | LedgerVector()
                 | JobSummary()
                 | GrantTaken()
+                | SamplesRendered()
                 | WorkReturned()
                 | WorkTaken()
                 | Convicted()
@@ -82,10 +91,13 @@ class Inbox:
             case JobSummary():
                 elsewhere = self._parts.replication.on_summary(job, sender, message)
                 self._parts.runner.withdraw(job, elsewhere)
+                self._parts.samples.withdraw(job, elsewhere)
                 self._parts.market.hear(sender, message.hints)
                 job.hinted_at = core.now
             case GrantTaken():
                 self._parts.lender.on_taken(job, sender, message.request)
+            case SamplesRendered():
+                self._parts.samples.on_rendered(job, sender, message)
             case WorkReturned():
                 self._parts.lender.on_returned(job, sender, message)
             case WorkTaken():

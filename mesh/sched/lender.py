@@ -19,6 +19,7 @@ from mesh.sched.market import Market
 from mesh.sched.relief import Relief
 from mesh.sched.rules import Stock, grain_of, portion
 from mesh.sched.runner import Runner
+from mesh.sched.samples import Samples
 from mesh.sched.sharing import Sharing
 from mesh.wire.effects import Shorten
 from mesh.wire.fields import MAX_SPAN_NUMBERS
@@ -40,8 +41,17 @@ class Parked:
 
 
 class Lender:
-    def __init__(self, core: Core, sharing: Sharing, market: Market, relief: Relief, runner: Runner) -> None:
+    def __init__(
+        self,
+        core: Core,
+        sharing: Sharing,
+        market: Market,
+        relief: Relief,
+        runner: Runner,
+        samples: Samples,
+    ) -> None:
         self._core = core
+        self._samples = samples
         self._sharing = sharing
         self._market = market
         self._relief = relief
@@ -138,6 +148,7 @@ class Lender:
         """Work comes back, or is handed over."""
         spans = from_numbers(returned.spans, job.layout.total)
         self._relief.on_returned(job, sender, spans)
+        self._samples.on_returned(job, sender, spans)
         for loan in [loan for loan in job.loans if loan.thief == sender]:
             if loan.spans.common(spans):
                 job.loans.remove(loan)
@@ -154,6 +165,7 @@ class Lender:
         if loan is not None:
             self._take_back(job, loan)
         self._relief.on_failed(job, thief, request)
+        self._samples.on_failed(job, thief, request)
 
     def on_peer_down(self, thief: NodeId) -> None:
         self._parked.pop(thief, None)
@@ -217,7 +229,9 @@ class Lender:
             if spans:
                 self._grant(job, thief, request, spans)
                 return True
-        return request.parked and self._relieve(thief, request)
+        if not request.parked:
+            return False
+        return self._samples.offer(thief, request, len(self._parked)) or self._relieve(thief, request)
 
     def _relieve(self, thief: NodeId, request: StealRequest) -> bool:
         """Gives away what waits behind a unit that takes too long, or has that started elsewhere as well."""

@@ -17,6 +17,7 @@ from mesh.sched.rescue import Rescue
 from mesh.sched.restoring import Restoring
 from mesh.sched.rights import Rights
 from mesh.sched.runner import Runner
+from mesh.sched.samples import Samples
 from mesh.sched.scenes import Scenes
 from mesh.sched.scrub import Scrub
 from mesh.sched.sharing import Sharing
@@ -41,8 +42,9 @@ class Parts:
         self.runner = Runner(core, self.books, self.sharing, self.copies.on_stored)
         self.relief = Relief(core, self.books, self.market)
         self.inviting = Inviting(core, self.market, self.relief)
-        self.lender = Lender(core, self.sharing, self.market, self.relief, self.runner)
-        self.thief = Thief(core, self.runner, self.lender, self.market)
+        self.samples = Samples(core, self.market, self.runner.idle)
+        self.lender = Lender(core, self.sharing, self.market, self.relief, self.runner, self.samples)
+        self.thief = Thief(core, self.runner, self.lender, self.market, self.samples)
         self.rescue = Rescue(core, self.lender)
-        self.ends = Ends(core, self.runner, self.copies, self.replication, self.audits)
+        self.ends = Ends(core, self.runner, self.copies, self.replication, self.audits, self.samples)
         self.restoring = Restoring(core, self.books, self.copies)

@@ -53,6 +53,7 @@ class Presence:
         core.peers.drop(node)
         core.vanished.pop(node, None)
         self._parts.rescue.on_peer_down(node)
+        self._parts.samples.on_peer_down(node)
         self._parts.lender.on_peer_down(node)
         self._parts.thief.on_peer_down(node)
         for job in core.jobs.values():
@@ -70,6 +71,7 @@ class Presence:
             return
         core.vanished[node] = core.now
         self._parts.rescue.on_peer_vanished(node)
+        self._parts.samples.on_peer_down(node)
         self._parts.lender.on_peer_down(node)
         self._parts.thief.on_peer_down(node)
         for job in core.jobs.values():

@@ -22,6 +22,7 @@ from mesh.sched.intervals import Interval, IntervalSet
 from mesh.sched.job import Claim, Job, Run
 from mesh.sched.market import Market
 from mesh.sched.rules import worth_starting_again
+from mesh.sched.samples import sharing_pays
 from mesh.wire.ledger import Entry, Hint, ReliefFact
 from mesh.wire.stealing import StealGrant, StealRequest, Want
 
@@ -143,10 +144,11 @@ class Relief:
         return found
 
     def _late_unit(self, job: Job, claim: Claim, thief: NodeId, pace: float) -> int:
-        """Buckets of a unit that its node takes too long for; 0 where there is none."""
+        """Buckets of a unit that its node takes too long for, or can share the samples of; 0 where there is none."""
         theirs = pace or job.facts.pace
         for unit, left in self._under_way(job, claim):
-            if self._worth(job, job.layout.span(unit), left, thief, theirs):
+            again = self._worth(job, job.layout.span(unit), left, thief, theirs)
+            if again or sharing_pays(self._core, job, thief, left):
                 return unit.size
         return 0
 

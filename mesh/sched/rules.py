@@ -97,6 +97,21 @@ def worth_starting_again(left: float, need: float, cost: float, factor: float) -
     return left >= 2 * need and left - need >= factor * cost
 
 
+def helpers_part(seconds: float, ratio: float, heads: int, cost: float) -> float:
+    """Which part of a unit that its holder will be at for so many seconds more a helper is to render, that is
+    `ratio` times as fast (0 unknown): so that it and the `heads` nodes that the rest is for are done at one time,
+    though the way to the helper and back takes `cost` seconds."""
+    if seconds <= cost:
+        return 0.0
+    speed = min(max(ratio, _LEAST_RATIO), 1 / _LEAST_RATIO) if ratio > 0 else 1.0
+    return speed / (speed + heads) * (1 - cost / seconds)
+
+
+def worth_sharing(spared: float, cost: float, factor: float) -> bool:
+    """Whether sparing a node `spared` seconds of rendering is worth the `cost` of having another do it."""
+    return spared >= factor * cost
+
+
 @dataclass(frozen=True, slots=True)
 class Victim:
     node: NodeId

@@ -74,7 +74,7 @@ class Runner:
 
     def idle(self) -> bool:
         """Whether a slot is free, and the disk keeps up with what was rendered."""
-        busy = len(self._engine) + self._core.auditing
+        busy = len(self._engine) + self._core.aside
         return busy < self._core.capacity.units and self._disk_keeps_up()
 
     def room_for_one(self) -> bool:
@@ -82,7 +82,7 @@ class Runner:
         if self.idle():
             return True
         ahead = self._core.config.engine_ahead_seconds
-        return not self._core.auditing and self._disk_keeps_up() and self._busy_for() <= ahead
+        return not self._core.aside and self._disk_keeps_up() and self._busy_for() <= ahead
 
     def _disk_keeps_up(self) -> bool:
         return len(self._storing) < _MOST_STORING or sum(self._storing.values()) < _MOST_STORING_BYTES
@@ -123,7 +123,7 @@ class Runner:
         while self.idle():
             if self._start_best() is None:
                 return
-        if not self._engine or self._core.auditing or not self._disk_keeps_up():
+        if not self._engine or self._core.aside or not self._disk_keeps_up():
             return
         ahead = self._core.config.engine_ahead_seconds
         left = self._busy_for()

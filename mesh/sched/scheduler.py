@@ -131,6 +131,7 @@ class Scheduler:
             known = sum(map(self._core.alive, job.claims))
             assert known == len(job.claims), "a node that is gone still has a claim"
         assert not self._parts.copies.busy, "copies are still being made"
+        assert not self._parts.samples.busy, "samples are still shared"
         most = _QUIET_ALARMS * (1 + len(self._core.jobs))
         assert self._core.alarms_set() <= most, "alarms pile up"
 
@@ -155,11 +156,13 @@ class Scheduler:
                 self._on_blob(event)
                 self._parts.copies.on_blob(root, here=True)
                 self._parts.audits.on_blob(root, here=True)
+                self._parts.samples.on_blob(root, here=True)
                 self._parts.scrub.on_blob(root, here=True)
             case BlobFailed(root):
                 self._on_blob(event)
                 self._parts.copies.on_blob(root, here=False)
                 self._parts.audits.on_blob(root, here=False)
+                self._parts.samples.on_blob(root, here=False)
                 self._parts.scrub.on_blob(root, here=False)
             case Compared():
                 self._parts.audits.on_compared(event)
@@ -240,7 +243,7 @@ class Scheduler:
 
     def _on_render(self, event: RenderProgress | RenderEnded | RenderDone | RenderFailed) -> None:
         job = self._core.jobs.get(event.job)
-        if self._parts.audits.on_render(event) or job is None:
+        if self._parts.audits.on_render(event) or self._parts.samples.on_render(event) or job is None:
             return
         if isinstance(event, RenderProgress):
             self._parts.runner.on_progress(job, event)
@@ -288,6 +291,7 @@ class Scheduler:
     def _settle_job(self, job: Job) -> None:
         core = self._core
         self._parts.ends.look(job)
+        self._parts.samples.prune(job)
         self._parts.replication.look(job)
         self._parts.replication.plan_pulse(job)
         self._parts.audits.look(job)

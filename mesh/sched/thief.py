@@ -22,6 +22,7 @@ from mesh.sched.lender import Lender
 from mesh.sched.market import Market
 from mesh.sched.rules import Victim, choose_victim
 from mesh.sched.runner import Runner
+from mesh.sched.samples import Samples
 from mesh.wire.ledger import Hint
 from mesh.wire.stealing import INVITATION, GrantTaken, StealDeny, StealGrant, StealRequest, Want, WorkReturned
 
@@ -56,8 +57,9 @@ class Asking:
 
 
 class Thief:
-    def __init__(self, core: Core, runner: Runner, lender: Lender, market: Market) -> None:
+    def __init__(self, core: Core, runner: Runner, lender: Lender, market: Market, samples: Samples) -> None:
         self._core = core
+        self._samples = samples
         self._runner = runner
         self._lender = lender
         self._market = market
@@ -146,6 +148,10 @@ class Thief:
         self._granted += 1
         job.heard_pace = grant.pace or job.heard_pace
         self.stir()
+        if grant.samples is not None:
+            if not (core.i_can_render(job) and self._samples.help(job, sender, grant)):
+                core.send(sender, WorkReturned(job.id, grant.spans))
+            return
         spans = job.facts.missing.common(from_numbers(grant.spans, job.layout.total))
         claim = job.claims.get(sender)
         if claim is not None and not grant.also:

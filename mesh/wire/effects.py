@@ -13,7 +13,7 @@ from typing import Any, NewType
 
 from mesh.model.ids import Digest, JobId, NodeId
 from mesh.model.manifest import Manifest
-from mesh.model.units import Unit
+from mesh.model.units import SampleRange, Unit
 from mesh.wire.base import Message
 
 Address = tuple[str, int]
@@ -214,12 +214,14 @@ class KeepBlob:
 @dataclass(frozen=True, slots=True)
 class Render:
     """Render on this node's engine, after what it was given before; the scene is here. Answered by
-    RenderProgress (several) and RenderDone or RenderFailed, unless StopRender comes first."""
+    RenderProgress (several) and RenderDone or RenderFailed, unless StopRender comes first. With `samples`, only
+    those of its one bucket are rendered, and what RenderDone names are their sums."""
 
     job: JobId
     manifest: Manifest
     unit: Unit
     attempt: Attempt
+    samples: SampleRange | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +234,27 @@ class Shorten:
     unit: Unit
     attempt: Attempt
     stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class SplitSamples:
+    """The samples of `bucket` from `sample` on, to its end or to where it was split before, are rendered by another
+    node as well: sum them apart, so that MergeSamples can stand for them. Ignored where it comes too late."""
+
+    attempt: Attempt
+    bucket: int
+    sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class MergeSamples:
+    """The sums of these samples are on this disk as the blob `sums`: the engine takes them instead of rendering
+    them, where they are true and it has not rendered them already."""
+
+    attempt: Attempt
+    bucket: int
+    samples: SampleRange
+    sums: Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +313,8 @@ Effect = (
     | KeepBlob
     | Render
     | Shorten
+    | SplitSamples
+    | MergeSamples
     | StopRender
     | Compare
     | Pin

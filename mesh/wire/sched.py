@@ -9,7 +9,15 @@ from mesh.wire.base import Message
 from mesh.wire.copies import KeepPixels, KeepScene, PixelsKept, SceneKept
 from mesh.wire.jobs import JobEdits, JobOffer, JobsKnown, JobWanted
 from mesh.wire.ledger import Convicted, JobSummary, LedgerDelta, LedgerPulse, LedgerVector
-from mesh.wire.stealing import GrantTaken, StealDeny, StealGrant, StealRequest, WorkReturned, WorkTaken
+from mesh.wire.stealing import (
+    GrantTaken,
+    SamplesRendered,
+    StealDeny,
+    StealGrant,
+    StealRequest,
+    WorkReturned,
+    WorkTaken,
+)
 
 SCHED_MESSAGES: dict[int, type[Message]] = {
     40: JobOffer,
@@ -31,5 +39,6 @@ SCHED_MESSAGES: dict[int, type[Message]] = {
     56: SceneKept,
     57: WorkTaken,
     58: Convicted,
+    59: SamplesRendered,
 }
 """Type numbers, never reused: 40 to 79 are the scheduler's."""

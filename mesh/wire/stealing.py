@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from mesh.model.ids import Boot, JobId, NodeId
+from mesh.model.ids import Boot, Digest, JobId, NodeId
+from mesh.model.units import SampleRange
 from mesh.wire.base import AtMost, Message, Range
-from mesh.wire.fields import Counter, Seconds, Size, Spans
+from mesh.wire.fields import Counter, Position, Seconds, Size, Spans
 from mesh.wire.ledger import Hints
 
 INVITATION = 0
@@ -48,6 +49,9 @@ class StealGrant(Message):
     """The lender's seconds a bucket; 0 while unknown."""
     also: bool = False
     """The lender goes on rendering them: whoever is done first publishes (`mesh/sched/relief.py`)."""
+    samples: SampleRange | None = None
+    """Only these samples of one position are to be rendered, and answered with SamplesRendered
+    (`mesh/sched/samples.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,20 @@ class GrantTaken(Message):
 
     job: JobId
     request: Counter
+
+
+@dataclass(frozen=True, slots=True)
+class SamplesRendered(Message):
+    """The sums of the samples that a grant asked for are the blob `sums`, on the sender's disk. Valid only for the
+    grant that it answers."""
+
+    job: JobId
+    request: Counter
+    boot: Boot
+    """The sender's."""
+    position: Position
+    samples: SampleRange
+    sums: Digest
 
 
 @dataclass(frozen=True, slots=True)

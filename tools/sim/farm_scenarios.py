@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tools.sim import farm_failures, farm_faults, farm_shares, farm_work
-from tools.sim.farm_storm import storm
+from tools.sim.farm_storm import long_buckets, storm
 from tools.sim.log import Log
 
 Figures = dict[str, float]
@@ -15,5 +15,6 @@ STORIES: dict[str, tuple[int, Callable[[int, int, Log | None, int], Figures]]] =
     **farm_failures.STORIES,
     **farm_shares.STORIES,
     "farm-storm": (6, storm),
+    "farm-long-buckets": (5, long_buckets),
 }
 """By name: the number of nodes by default, and the story."""

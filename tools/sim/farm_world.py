@@ -2,7 +2,8 @@
 
 Pixels are a hash of what was rendered, so that a result can be held against the frame rendered alone. A
 disk outlives its node's lives; a kill may tear off the last records written. Engines render one unit after
-the other, its buckets in ascending order, and say how far they are.
+the other, its buckets in ascending order, and say how far they are. Those that can do so sample by sample, and
+take what others rendered of a bucket as the real one does.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mesh.model.ids import Digest, JobId
-from mesh.model.units import Unit
+from mesh.model.units import SampleRange, Unit
 from mesh.sched.events import Record
+from mesh.sched.samples import DIVIDING
 from mesh.wire.effects import (
     Attempt,
     BlobFailed,
@@ -24,6 +26,7 @@ from mesh.wire.effects import (
     Effect,
     Fetch,
     KeepBlob,
+    MergeSamples,
     Persist,
     Pin,
     Render,
@@ -32,6 +35,7 @@ from mesh.wire.effects import (
     RenderFailed,
     RenderProgress,
     Shorten,
+    SplitSamples,
     StopRender,
     Unpin,
 )
@@ -51,6 +55,12 @@ def pixels_of(job: JobId, unit: Unit) -> Digest:
     return Digest(hashlib.blake2b(text.encode(), digest_size=32).digest())
 
 
+def samples_of(job: JobId, unit: Unit, samples: SampleRange) -> Digest:
+    """What rendering some samples of a bucket gives, on whatever node."""
+    text = f"{job.hex()} {unit.frame} {unit.start} {samples.start} {samples.stop}"
+    return Digest(hashlib.blake2b(text.encode(), digest_size=32).digest())
+
+
 def is_small(pixels: Digest) -> bool:
     return pixels[0] % 2 == 0
 
@@ -66,12 +76,57 @@ class Disk:
 
 @dataclass(slots=True)
 class Rendering:
+    """What is rendered is counted in ticks: samples, where the engine goes sample by sample, or buckets."""
+
     effect: Render
     stop: int
+    """Bucket."""
     began: float
     """When it came to be rendered, or will."""
+    ticks: int
+    """Of a bucket."""
+    total: int
     done: int = 0
-    """Buckets."""
+    begun: int = 0
+    """What is being rendered beyond that."""
+    cuts: list[int] = field(default_factory=list)
+    """Where samples begin that others render as well."""
+    given: list[tuple[int, int]] = field(default_factory=list)
+    """From where to where others' samples are here."""
+
+    @classmethod
+    def of(cls, effect: Render, now: float) -> Rendering:
+        manifest, unit, samples = effect.manifest, effect.unit, effect.samples
+        divides = manifest.engine in DIVIDING and manifest.settings.divisible
+        ticks = manifest.settings.samples if divides else 1
+        total = unit.size * ticks if samples is None else samples.stop - samples.start
+        return cls(effect, unit.stop, now, ticks, total)
+
+    @property
+    def left(self) -> int:
+        """Ticks until its end, or until it must stop."""
+        return min(self.total, (self.stop - self.effect.unit.start) * self.ticks) - self.done
+
+    def until_cut(self) -> int:
+        return min((cut - self.done for cut in self.cuts if cut > self.done), default=self.left)
+
+    def advance(self, count: int) -> None:
+        """So much is rendered, and what others have rendered after that is taken."""
+        self.done += count
+        while ends := [stop for start, stop in self.given if start <= self.done < stop]:
+            self.done = max(ends)
+
+    def split(self, tick: int) -> None:
+        """Only what is surely not begun is cut."""
+        if self.ticks > 1 and tick >= self.done + self.begun:
+            self.cuts.append(tick)
+
+    def merge(self, start: int, stop: int) -> bool:
+        edges = [*self.cuts, *range(0, self.total + 1, self.ticks)]
+        fits = start in edges and stop in edges and stop > self.done
+        if fits:
+            self.given.append((start, stop))
+        return fits
 
 
 @dataclass(slots=True)
@@ -89,8 +144,10 @@ class FarmWorld:
     fetch_seconds: float = 0.005
     torn: float = 0.0
     """Probability that a kill tears off the last few records."""
-    rendered: int = 0
+    rendered: float = 0
     """Buckets, whether they were needed or not."""
+    merged: int = 0
+    """Ranges of samples that engines took from others."""
     started: list[tuple[float, int, Unit]] = field(default_factory=list)
     disks: dict[int, Disk] = field(default_factory=dict)
     busy: dict[int, float] = field(default_factory=dict)
@@ -135,7 +192,10 @@ class FarmWorld:
             case Shorten(_, unit, attempt, stop):
                 rendering = self._engine(host).get(attempt)
                 if rendering is not None:
-                    rendering.stop = min(rendering.stop, max(stop, unit.start + rendering.done))
+                    begun = -(-rendering.done // rendering.ticks)
+                    rendering.stop = min(rendering.stop, max(stop, unit.start + begun))
+            case SplitSamples() | MergeSamples():
+                self._share(host, effect)
             case StopRender():
                 self._leave(simulation, host, effect.attempt)
             case Persist():
@@ -209,7 +269,7 @@ class FarmWorld:
         here = self.disk(host).blobs
         assert effect.manifest.scene_root in here, f"{host.place.index} was to render without the scene"
         engine = self._engine(host)
-        engine[effect.attempt] = rendering = Rendering(effect, effect.unit.stop, simulation.now)
+        engine[effect.attempt] = rendering = Rendering.of(effect, simulation.now)
         if len(engine) == 1:
             self._begin(simulation, host, rendering)
 
@@ -234,23 +294,25 @@ class FarmWorld:
         self._go_on(simulation, host, rendering)
 
     def _go_on(self, simulation: Simulation, host: Host, rendering: Rendering) -> None:
-        """Renders the next few buckets."""
+        """Renders the next few buckets, or samples."""
         effect = rendering.effect
         unit = effect.unit
-        chunk = max(1, unit.size // self.steps) if self.steps else unit.size
-        count = min(chunk, rendering.stop - unit.start - rendering.done)
-        seconds = count * self.bucket_seconds(host.place.index, effect.job, unit.frame)
+        chunk = max(1, rendering.total // self.steps) if self.steps else rendering.total
+        count = min(chunk, rendering.left, rendering.until_cut())
+        rendering.begun = count
+        pace = self.bucket_seconds(host.place.index, effect.job, unit.frame)
+        seconds = count / rendering.ticks * pace
 
         def step() -> None:
-            now_count = min(count, rendering.stop - unit.start - rendering.done)
-            rendering.done += now_count
-            self.rendered += now_count
+            now_count = min(count, rendering.left)
+            rendering.advance(now_count)
+            self.rendered += now_count / rendering.ticks
             self.busy[host.place.index] = self.busy.get(host.place.index, 0.0) + seconds
             self.spent[effect.job] = self.spent.get(effect.job, 0.0) + seconds
-            if unit.start + rendering.done >= rendering.stop:
+            if rendering.left <= 0:
                 self._finish(simulation, host, rendering)
                 return
-            fraction = rendering.done / unit.size
+            fraction = rendering.done / rendering.total
             simulation.deliver(host, RenderProgress(effect.job, unit, effect.attempt, fraction))
             self._go_on(simulation, host, rendering)
 
@@ -258,12 +320,14 @@ class FarmWorld:
 
     def _finish(self, simulation: Simulation, host: Host, rendering: Rendering) -> None:
         effect = rendering.effect
-        unit = Unit(effect.unit.frame, effect.unit.start, effect.unit.start + rendering.done)
+        whole = -(-rendering.done // rendering.ticks)
+        unit = Unit(effect.unit.frame, effect.unit.start, effect.unit.start + whole)
         if self.disk(host).full:
             failed = RenderFailed(effect.job, unit, effect.attempt, "the disk is full")
             self._end(simulation, host, rendering, failed)
             return
-        pixels = pixels_of(effect.job, unit)
+        samples = effect.samples
+        pixels = pixels_of(effect.job, unit) if samples is None else samples_of(effect.job, unit, samples)
         if self.lies(host.place.index, unit):
             pixels = Digest(bytes(reversed(pixels)))
         size, block = (SMALL_BYTES, b"root") if is_small(pixels) else (PIXEL_BYTES, b"")
@@ -273,6 +337,22 @@ class FarmWorld:
         done = RenderDone(effect.job, unit, effect.attempt, pixels, size, seconds, block)
         self._leave(simulation, host, effect.attempt)
         simulation.deliver(host, done, STORE_SECONDS)
+
+    def _share(self, host: Host, effect: SplitSamples | MergeSamples) -> None:
+        """What others render as well, or have rendered, where that does not come too late and is true."""
+        rendering = self._engine(host).get(effect.attempt)
+        if rendering is None:
+            return
+        job, unit = rendering.effect.job, rendering.effect.unit
+        first = (effect.bucket - unit.start) * rendering.ticks
+        if isinstance(effect, SplitSamples):
+            rendering.split(first + effect.sample)
+            return
+        bucket = Unit(unit.frame, effect.bucket, effect.bucket + 1)
+        true = effect.sums == samples_of(job, bucket, effect.samples)
+        if true and effect.sums in self.disk(host).blobs:
+            fits = rendering.merge(first + effect.samples.start, first + effect.samples.stop)
+            self.merged += fits
 
     def _end(self, simulation: Simulation, host: Host, rendering: Rendering, event: object) -> None:
         self._leave(simulation, host, rendering.effect.attempt)

@@ -1,0 +1,321 @@
+"""The last buckets of a job are shared out by their samples, where the engine can.
+
+A node that waits in vain is given the last samples of a bucket that another one is rendering. That one keeps the
+bucket, its claim covers all of it, and what is published is its result: the ledger knows of whole buckets only.
+Nothing is given away for good either. The holder goes on, into what it shared out when it comes there; the sums
+of the helper, where they come before that is done, spare it the rest. So a helper may die, refuse or be late,
+and nobody has to wait for it or notice.
+
+A helper could send false sums, and the holder's name would be on them: the holder's engine looks at some pixels of
+them before it takes them (`mesh/engines/builtin_frame.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mesh.model.ids import Boot, Digest, JobId, NodeId
+from mesh.model.manifest import EngineName
+from mesh.model.units import SampleRange
+from mesh.sched.constraints import obstacle
+from mesh.sched.core import Core
+from mesh.sched.estimates import pace_of, rendered_of
+from mesh.sched.events import SamplesShared
+from mesh.sched.intervals import IntervalSet
+from mesh.sched.job import Job, Run, SceneState
+from mesh.sched.market import Market
+from mesh.sched.rules import helpers_part, worth_sharing
+from mesh.wire.effects import (
+    Attempt,
+    Fetch,
+    MergeSamples,
+    Render,
+    RenderDone,
+    RenderEnded,
+    RenderFailed,
+    RenderProgress,
+    SplitSamples,
+    StopRender,
+)
+from mesh.wire.stealing import SamplesRendered, StealGrant, StealRequest, Want, WorkReturned
+
+DIVIDING = frozenset({EngineName.BUILTIN})
+"""Engines that can render a range of a bucket's samples, and merge the sums of several to the bit."""
+
+_WAYS = 3
+"""Steals that the way of samples takes as long as: the grant, the answer, and fetching the sums."""
+_PIXEL_BYTES = 100
+_BYTES_A_SECOND = 1e7
+
+
+@dataclass(slots=True)
+class Share:
+    """Samples of a bucket being rendered here that a helper was asked to render as well."""
+
+    attempt: Attempt
+    boot: Boot
+    """The helper's."""
+    sums: Digest | None = None
+    """What it rendered."""
+    merged: bool = False
+    """The engine has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShareKey:
+    job: JobId
+    helper: NodeId
+    request: int
+    position: int
+    samples: SampleRange
+
+
+@dataclass(slots=True)
+class Help:
+    """Samples that are rendered here for another node."""
+
+    job: JobId
+    holder: NodeId
+    request: int
+    position: int
+    samples: SampleRange
+    moved: float
+
+
+def divisible(job: Job) -> bool:
+    return job.manifest.engine in DIVIDING and job.manifest.settings.divisible
+
+
+def sharing_pays(core: Core, job: Job, thief: NodeId, seconds: float) -> bool:
+    """Whether a bucket that its node will be at for so long is worth sharing with `thief`."""
+    return divisible(job) and worth_sharing(seconds / 2, _cost(core, job, thief), core.config.grain_factor)
+
+
+def _cost(core: Core, job: Job, thief: NodeId) -> float:
+    """Seconds until samples of a helper are here that took no time to render."""
+    settings = job.manifest.settings
+    size = min(settings.bucket, settings.width) * min(settings.bucket, settings.height) * _PIXEL_BYTES
+    return _WAYS * core.cost(thief) + size / _BYTES_A_SECOND
+
+
+class Samples:
+    def __init__(self, core: Core, market: Market, idle: Callable[[], bool]) -> None:
+        """`idle` says whether a slot is free here."""
+        self._core = core
+        self._market = market
+        self._idle = idle
+        self._shares: dict[ShareKey, Share] = {}
+        self._helping: dict[Attempt, Help] = {}
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._shares or self._helping)
+
+    # --- the node that holds the bucket -------------------------------------------------------------
+
+    def offer(self, thief: NodeId, request: StealRequest, waiting: int) -> bool:
+        """Grants samples to a thief who waits, to whom no bucket can be granted, as do `waiting` others. False
+        where there are none that are worth it."""
+        core = self._core
+        for want in request.wants:
+            job = core.jobs.get(want.job)
+            if (
+                job is None
+                or job.ended
+                or job.paused
+                or not divisible(job)
+                or not self._fits(job, thief, want)
+            ):
+                continue
+            for run in job.runs.values():
+                found = self._portion(job, run, thief, want, waiting)
+                if found is not None:
+                    self._grant(job, run, thief, request, *found)
+                    return True
+        return False
+
+    def _fits(self, job: Job, thief: NodeId, want: Want) -> bool:
+        core = self._core
+        info = core.peers.get(thief)
+        theirs = 1 / want.speed if want.speed > 0 else job.facts.pace
+        if core.follows(job) and self._market.anything(job, thief, theirs):
+            return False
+        return info is not None and core.can_render(job, info)
+
+    def _portion(
+        self, job: Job, run: Run, thief: NodeId, want: Want, waiting: int
+    ) -> tuple[int, SampleRange] | None:
+        """The last samples that nobody has of the last bucket in which there are any: so many that both are done at
+        one time. Where an engine has stood still for half of its time, that helps nobody."""
+        core = self._core
+        told = run.fraction * (run.begun_stop - run.start)
+        if run.ended or run.queued or told <= 0 or core.now - run.moved > run.moved - run.began:
+            return None
+        of_bucket = job.manifest.settings.samples
+        edge = min([run.stop * of_bucket, *self._edges(job, run, of_bucket)])
+        left = edge / of_bucket - run.start - rendered_of(job, run, core.me, core.now)
+        pace = (run.moved - run.began) / told
+        cost = _cost(core, job, thief)
+        part = helpers_part(left * pace, want.speed * pace, 1 + waiting, cost)
+        position = (edge - 1) // of_bucket
+        first = max(edge - round(part * left * of_bucket), position * of_bucket)
+        seconds = (edge - first) / of_bucket * pace
+        failed = thief in job.facts.tried_by(position, position + 1)
+        if failed or not worth_sharing(seconds, cost, core.config.grain_factor):
+            return None
+        return position, SampleRange(first - position * of_bucket, edge - position * of_bucket)
+
+    def _edges(self, job: Job, run: Run, of_bucket: int) -> list[int]:
+        """Where what others have of a run begins, in samples, all buckets of the job being numbered through."""
+        return [
+            key.position * of_bucket + key.samples.start
+            for key, share in self._shares.items()
+            if key.job == job.id and share.attempt == run.attempt
+        ]
+
+    def _grant(
+        self, job: Job, run: Run, thief: NodeId, request: StealRequest, position: int, samples: SampleRange
+    ) -> None:
+        core = self._core
+        key = ShareKey(job.id, thief, request.request, position, samples)
+        self._shares[key] = Share(run.attempt, request.boot)
+        bucket = job.layout.unit(position, position + 1).start
+        core.out.append(SplitSamples(run.attempt, bucket, samples.start))
+        span = (position, position + 1)
+        pace = pace_of(job, core.me, core.now)
+        grant = StealGrant(job.id, request.request, request.boot, span, pace, also=True, samples=samples)
+        core.send(thief, grant)
+        what = f"samples {samples.start} to {samples.stop} shared with {thief.hex()[:8]}"
+        core.story.tell(core.now, job.id, [span], what)
+
+    def on_rendered(self, job: Job, helper: NodeId, said: SamplesRendered) -> None:
+        """A helper has rendered what it was asked for: get it, if it is still wanted."""
+        key = ShareKey(job.id, helper, said.request, said.position, said.samples)
+        share = self._shares.get(key)
+        if share is not None and share.boot == said.boot and share.attempt in job.runs:
+            share.sums = said.sums
+            self._core.out.append(Fetch(said.sums, (helper,)))
+
+    def on_blob(self, root: Digest, *, here: bool) -> None:
+        core = self._core
+        for key, share in list(self._shares.items()):
+            job = core.jobs.get(key.job)
+            if share.sums != root or share.merged or job is None:
+                continue
+            if not here:
+                del self._shares[key]
+            elif share.attempt in job.runs:
+                share.merged = True
+                unit = job.layout.unit(key.position, key.position + 1)
+                core.out.append(MergeSamples(share.attempt, unit.start, key.samples, root))
+                core.notify(SamplesShared(key.job, unit, core.me, key.helper))
+
+    def on_failed(self, job: Job, helper: NodeId, request: int) -> None:
+        """What was granted did not arrive."""
+        self._forget(lambda key: (key.job, key.helper, key.request) == (job.id, helper, request))
+
+    def on_returned(self, job: Job, helper: NodeId, spans: IntervalSet) -> None:
+        """It does not want what it was granted, or could not render it."""
+        self._forget(
+            lambda key: (
+                (key.job, key.helper) == (job.id, helper) and spans.covers(key.position, key.position + 1)
+            )
+        )
+
+    def _forget(self, which: Callable[[ShareKey], bool]) -> None:
+        """Others may be asked for these samples. What is merged is not to be rendered again."""
+        self._shares = {key: share for key, share in self._shares.items() if share.merged or not which(key)}
+
+    # --- the node that helps ------------------------------------------------------------------------
+
+    def help(self, job: Job, holder: NodeId, grant: StealGrant) -> bool:
+        """Starts on the samples that were granted. False where this node cannot, or they make no sense."""
+        core, samples = self._core, grant.samples
+        if samples is None or len(grant.spans) != 2 or not divisible(job):
+            return False
+        if job.scene is not SceneState.HERE or not self._idle():
+            return False
+        position, stop = grant.spans
+        sound = 0 <= samples.start < samples.stop <= job.manifest.settings.samples
+        if not sound or stop != position + 1 or not job.facts.missing.covers(position, stop):
+            return False
+        attempt = core.next_attempt()
+        self._helping[attempt] = Help(job.id, holder, grant.request, position, samples, core.now)
+        core.aside += 1
+        core.out.append(Render(job.id, job.manifest, job.layout.unit(position, stop), attempt, samples))
+        core.wake(("samples", job.id), core.now + core.config.progress_seconds)
+        return True
+
+    def on_render(self, event: RenderProgress | RenderEnded | RenderDone | RenderFailed) -> bool:
+        """What the engine says of samples for others; False where the attempt is none of those."""
+        helped = self._helping.get(event.attempt)
+        if helped is None:
+            return False
+        core = self._core
+        helped.moved = core.now
+        span = (helped.position, helped.position + 1)
+        if isinstance(event, RenderDone):
+            self._end(event.attempt)
+            of = (helped.request, core.boot, helped.position, helped.samples)
+            core.send(helped.holder, SamplesRendered(helped.job, *of, event.pixels))
+        elif isinstance(event, RenderFailed):
+            self._end(event.attempt)
+            core.send(helped.holder, WorkReturned(helped.job, span))
+        return True
+
+    def on_stall(self, job: Job) -> None:
+        """No progress for too long; otherwise look again later."""
+        for attempt, helped in list(self._helping.items()):
+            due = helped.moved + self._core.config.progress_seconds
+            if helped.job != job.id:
+                continue
+            if due > self._core.now:
+                self._core.wake(("samples", job.id), due)
+            else:
+                self._stop(job, attempt, helped)
+
+    def _end(self, attempt: Attempt) -> None:
+        del self._helping[attempt]
+        self._core.aside -= 1
+
+    def _stop(self, job: Job, attempt: Attempt, helped: Help) -> None:
+        self._end(attempt)
+        unit = job.layout.unit(helped.position, helped.position + 1)
+        self._core.out.append(StopRender(job.id, unit, attempt))
+
+    # --- both ---------------------------------------------------------------------------------------
+
+    def prune(self, job: Job) -> None:
+        """Forgets what was shared of units that are done or given up, and stops what nobody wants any more."""
+        if not self.busy:
+            return
+        self._shares = {
+            key: share
+            for key, share in self._shares.items()
+            if key.job != job.id
+            or (share.attempt in job.runs and key.position < job.runs[share.attempt].stop)
+        }
+        barred = job.ended or obstacle(job, self._core.myself()) is not None
+        self._withdraw(job, lambda at: barred or not job.facts.missing.covers(at, at + 1))
+
+    def withdraw(self, job: Job, done: IntervalSet) -> None:
+        """Stops what others have done, as a keeper says."""
+        self._withdraw(job, lambda at: done.covers(at, at + 1))
+
+    def drop(self, job: Job) -> None:
+        """The job is forgotten."""
+        self._shares = {key: share for key, share in self._shares.items() if key.job != job.id}
+        self._withdraw(job, lambda _at: True)
+
+    def _withdraw(self, job: Job, unwanted: Callable[[int], bool]) -> None:
+        for attempt, helped in list(self._helping.items()):
+            if helped.job == job.id and unwanted(helped.position):
+                self._stop(job, attempt, helped)
+
+    def on_peer_down(self, node: NodeId) -> None:
+        self._forget(lambda key: key.helper == node)
+        for attempt, helped in list(self._helping.items()):
+            job = self._core.jobs.get(helped.job)
+            if helped.holder == node and job is not None:
+                self._stop(job, attempt, helped)
