@@ -37,6 +37,7 @@ STORIES = (
     "farm-partition",
     "farm-storm",
     "farm-stalled",
+    "farm-long-buckets",
 )
 """In the order in which seeds play them."""
 _AT_ONCE = 8

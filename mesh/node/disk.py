@@ -6,8 +6,10 @@ are written in the order in which they came, many at a time.
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
+from errno import EFBIG
 from pathlib import Path
 
 import trio
@@ -224,6 +226,20 @@ class NodeDisk:
                 return self.store.put_blob(iter(lambda: file.read(READ_CHUNK), b""))
 
         return await trio.to_thread.run_sync(put, limiter=self._limiter)
+
+    async def get_file(self, root: Digest, path: Path, most: int) -> None:
+        """Write a blob of at most so many bytes to a file. Raises BlockAbsent, BlockCorrupt, BadRecipe, and OSError
+        where there are more."""
+
+        def get() -> None:
+            size = 0
+            with path.open("wb") as file:
+                for chunk in self.store.read_blob(root):
+                    size += file.write(chunk)
+                    if size > most:
+                        raise OSError(EFBIG, os.strerror(EFBIG))
+
+        await trio.to_thread.run_sync(get, limiter=self._limiter)
 
     async def put_tree(self, entries: tuple[TreeEntry, ...]) -> Digest:
         """Store a scene's table of files. Raises BadTree, DiskFull."""

@@ -94,6 +94,9 @@ class Narrator:
             case sched.StragglerRelieved(job=job, unit=unit, node=node, helper=helper):
                 text = f"{self._node(node)} takes long for {self._what(job, unit)} of {self._job(job)}; {self._node(helper)} has started it as well"
                 self._journal.say("straggler-relieved", text, node=node, job=job)
+            case sched.SamplesShared(job=job, unit=unit, node=node, helper=helper):
+                text = f"{self._node(helper)} rendered a part of {self._node(node)}'s samples of {self._what(job, unit)} of {self._job(job)}"
+                self._journal.say("samples-shared", text, node=helper, job=job)
             case sched.JobEdited(job=job, edit=edit):
                 self._journal.say("job-edited", self._edit(job, edit), node=edit.author, job=job)
             case sched.EditRefused(job=job, edit=edit, sender=node):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
@@ -26,15 +28,22 @@ from mesh.node.disk import NodeDisk
 from mesh.node.gathering import NotStored, Outcome
 from mesh.wire.effects import (
     Attempt,
+    MergeSamples,
     Render,
     RenderDone,
     RenderEnded,
     RenderFailed,
     RenderProgress,
     Shorten,
+    SplitSamples,
     StopRender,
     Together,
 )
+
+logger = logging.getLogger(__name__)
+
+_MOST_SUMS = 16 << 20
+"""Bytes of the sums of a bucket whose samples may be shared out (`RenderSettings.divisible`)."""
 
 
 @dataclass(slots=True)
@@ -45,7 +54,7 @@ class _Running:
     limit: int
     """The unit's stop, lowered by Shorten."""
     of_frame: int
-    """Buckets in a whole frame."""
+    """Buckets in a whole frame; 0 where only samples of one are rendered, which another node counts."""
     started: bool = False
     """The engine has it; before, its scene is being unpacked."""
 
@@ -65,7 +74,7 @@ class Rendering:
         rendered: Callable[[int, int], None],
     ) -> None:
         self._disk = disk
-        self._scenes = spool / "scenes"
+        self._scenes, self._pixels = spool / "scenes", spool / "pixels"
         self._answer = answer
         self._warn = warn
         self._rendered = rendered
@@ -73,11 +82,11 @@ class Rendering:
         self._unpacking: dict[Digest, trio.Lock] = {}
         self._unpacked: dict[Digest, Path] = {}
         self._nursery: trio.Nursery | None = None
-        self.host = EngineHost(spool / "pixels", threads, self._hear_all, environment)
+        self.host = EngineHost(self._pixels, threads, self._hear_all, environment)
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled. Whatever an earlier life left in the spool is removed first."""
-        for folder in (self._scenes, self._scenes.with_name("pixels")):
+        for folder in (self._scenes, self._pixels):
             await trio.to_thread.run_sync(shutil.rmtree, folder, True)
             folder.mkdir(parents=True)
         async with trio.open_nursery() as nursery:
@@ -86,9 +95,9 @@ class Rendering:
             task_status.started()
 
     def render(self, effect: Render) -> None:
-        manifest = effect.manifest
-        buckets = manifest.grid.count
-        running = _Running(effect.job, effect.unit, manifest.scene_root, effect.unit.stop, buckets)
+        manifest, unit = effect.manifest, effect.unit
+        counts = 0 if effect.samples else manifest.grid.count
+        running = _Running(effect.job, unit, manifest.scene_root, unit.stop, counts)
         self._running[effect.attempt] = running
         folder = self._unpacked.get(running.scene)
         if folder is None:
@@ -107,6 +116,24 @@ class Rendering:
             running.limit = min(running.limit, effect.stop)
             if running.started:
                 self.host.shorten(effect.attempt, effect.stop)
+
+    def split(self, effect: SplitSamples) -> None:
+        self.host.split(effect.attempt, effect.bucket, effect.sample)
+
+    def merge(self, effect: MergeSamples) -> None:
+        self._start(self._merge, effect)
+
+    async def _merge(self, effect: MergeSamples) -> None:
+        first = effect.samples.start
+        source = self._pixels / f"{os.getpid()}-{effect.attempt}-{effect.bucket}-{first}.samples"
+        try:
+            await self._disk.get_file(effect.sums, source, _MOST_SUMS)
+        except (MeshError, OSError) as error:
+            # The engine renders them itself then.
+            logger.warning("samples that another node rendered cannot be read: %s", error)
+            _remove(source)
+        else:
+            self.host.merge(effect.attempt, effect.bucket, effect.samples, source)
 
     def keep_scenes(self, needed: set[Digest]) -> None:
         """Remove the unpacked files of all other scenes."""
@@ -139,7 +166,7 @@ class Rendering:
     def _render(self, effect: Render, running: _Running, folder: Path) -> None:
         if self._running.get(effect.attempt) is running:
             running.started = True
-            self.host.render(effect.attempt, effect.manifest, effect.unit, folder)
+            self.host.render(effect.attempt, effect.manifest, effect.unit, folder, effect.samples)
             if running.limit < effect.unit.stop:
                 self.host.shorten(effect.attempt, running.limit)
 
@@ -177,11 +204,15 @@ class Rendering:
             reason = f"its pixels could not be stored: {outcome.reason}"
             return RenderFailed(running.job, running.unit, news.attempt, reason)
         assert isinstance(news.payload, bytes)
-        self._rendered(news.unit.size, running.of_frame)
+        self._count(news, running)
         size = len(news.payload)
         return RenderDone(
             running.job, news.unit, news.attempt, outcome.root, size, news.seconds, outcome.block
         )
+
+    def _count(self, news: EngineDone, running: _Running) -> None:
+        if running.of_frame:
+            self._rendered(news.unit.size, running.of_frame)
 
     async def _store(self, news: EngineDone, payload: Path, running: _Running) -> None:
         try:
@@ -192,7 +223,7 @@ class Rendering:
             )
         else:
             answer = RenderDone(running.job, news.unit, news.attempt, pixels, size, news.seconds)
-            self._rendered(news.unit.size, running.of_frame)
+            self._count(news, running)
         finally:
             _remove(payload)
         if self._running.pop(news.attempt, None) is not None:

@@ -66,6 +66,7 @@ from mesh.wire.effects import (
     BlobReady,
     Compare,
     KeepBlob,
+    MergeSamples,
     Notify,
     Persist,
     Pin,
@@ -74,6 +75,7 @@ from mesh.wire.effects import (
     SendDatagram,
     SetTimer,
     Shorten,
+    SplitSamples,
     StopRender,
     TimerFired,
     Unpin,
@@ -293,6 +295,10 @@ class Node:
                 self.rendering.stop(effect)
             case Shorten():
                 self.rendering.shorten(effect)
+            case SplitSamples():
+                self.rendering.split(effect)
+            case MergeSamples():
+                self.rendering.merge(effect)
             case Persist():
                 self.disk.persist(effect)
             case Compare():

@@ -16,6 +16,7 @@ _LIMITS = "tests/test_sched_limits.py"
 _TELLING = "tests/test_sched_telling.py"
 _RELIEF = "tests/test_sched_relief.py"
 _INVITING = "tests/test_sched_inviting.py"
+_SAMPLES = "tests/test_sched_samples.py -k 'not waited_for'"
 _DONE = "tests/test_sched_done.py"
 _STEERING = "tests/test_sched_steering.py -k 'not second'"
 _RIGHTS = "tests/test_node_rights.py"
@@ -141,8 +142,8 @@ MUTANTS = (
     _mutant(
         "straggler-waited-for",
         "lender",
-        "request.parked and self._relieve",
-        "False and self._relieve",
+        " or self._relieve(thief, request)",
+        "",
         _RELIEF,
     ),
     _mutant("everybody-relieves", "relief", "        return not helped\n", "        return True\n", _RELIEF),
@@ -157,6 +158,18 @@ MUTANTS = (
     _mutant(
         "straggler-not-named", "lender", "hint or self._relief.straggler(job, thief, pace)", "hint", _RELIEF
     ),
+    _mutant("samples-of-another-life", "samples", "share.boot == said.boot and ", "", _SAMPLES),
+    _mutant("samples-that-do-not-add-up", "samples", " and job.manifest.settings.divisible", "", _SAMPLES),
+    _mutant("merged-samples-shared-again", "samples", "if share.merged or not", "if not", _SAMPLES),
+    _mutant(
+        "engine-not-told-of-shared-samples",
+        "samples",
+        "core.out.append(SplitSamples",
+        "(lambda *_: None)(SplitSamples",
+        _SAMPLES,
+    ),
+    _mutant("helper-never-stops", "samples", "barred or not job.facts", "barred and job.facts", _SAMPLES),
+    _mutant("helper-keeps-its-slot", "samples", "self._core.aside -= 1", "pass", _SAMPLES),
     _mutant(
         "done-by-hearsay",
         "replication",

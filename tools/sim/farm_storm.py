@@ -40,7 +40,7 @@ def long_buckets(seed: int, nodes: int, log: Log | None, check_every: int) -> Fi
         nodes,
         config=config,
         engines=lambda _: (EXACT_ENGINE,),
-        bucket_seconds=lambda _host, _job, _frame: 4.0,
+        bucket_seconds=lambda _host, _job, _frame: 2.5,
         log=log,
         check_every=check_every,
     )
