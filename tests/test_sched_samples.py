@@ -142,6 +142,12 @@ def test_the_next_who_waits_is_given_a_part_of_what_is_left() -> None:
     assert SplitSamples(render.attempt, 0, 28) in effects
 
 
+def test_a_request_that_comes_twice_is_granted_once() -> None:
+    bench, job, _ = long_bucket()
+    bench.hear(A, waits(job))
+    assert not shared(bench.hear(A, waits(job)))
+
+
 def test_the_last_bucket_of_a_unit_is_shared_and_not_more_than_one_at_once() -> None:
     # Given a unit of four buckets, all of which the engine may have begun
     bench = bench_of()

@@ -118,6 +118,11 @@ class Samples:
         """Grants samples to a thief who waits, to whom no bucket can be granted, as do `waiting` others. False
         where there are none that are worth it."""
         core = self._core
+        if any(
+            (key.helper, key.request) == (thief, request.request) and share.sums is None
+            for key, share in self._shares.items()
+        ):
+            return False  # it came twice
         for want in request.wants:
             job = core.jobs.get(want.job)
             if (
