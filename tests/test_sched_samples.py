@@ -8,7 +8,7 @@ import pytest
 
 from mesh.model.ids import Boot, Digest, JobId, NodeId
 from mesh.model.layers import Layer
-from mesh.model.manifest import Manifest, RenderSettings
+from mesh.model.manifest import RenderSettings
 from mesh.model.units import SampleRange, Unit
 from mesh.sched.config import SchedConfig
 from mesh.sched.events import PeerDown, PeerInfo, PeerUp, SamplesShared, SetCapacity
@@ -29,8 +29,9 @@ from mesh.wire.effects import (
     StopRender,
 )
 from mesh.wire.gossip import EngineBuild
-from mesh.wire.ledger import Activity, ClaimSet, Entry, JobSummary, LedgerDelta, LogRun, ResultFact
+from mesh.wire.ledger import Activity, ClaimSet, Entry, Hint, JobSummary, LedgerDelta, LogRun, ResultFact
 from mesh.wire.stealing import (
+    INVITATION,
     GrantTaken,
     SamplesRendered,
     StealDeny,
@@ -285,13 +286,14 @@ def test_a_keeper_names_who_is_at_a_long_bucket_to_one_who_waits() -> None:
 # --- the node that helps -----------------------------------------------------------------------------
 
 
-def helping(of: Manifest | None = None) -> tuple[Bench, JobId, int]:
-    """Here everything is idle, and the node waits with `A` and others."""
+def helping() -> tuple[Bench, JobId, int]:
+    """Here everything is idle, and the node waits with `A`, where a keeper has sent it."""
     bench = bench_of()
     peer(bench, A)
     peer(bench, B)
-    job = bench.offered(of or manifest(frames=4, buckets=4, engine=EXACT_ENGINE), by=A)
+    job = bench.offered(manifest(frames=4, buckets=4, engine=EXACT_ENGINE), by=A)
     bench.wait(3.0)
+    bench.hear(A, StealDeny(INVITATION, Boot(1), (Hint(job, A, 1, late=True),)))
     number = [one for one in sent(bench.effects, StealRequest) if one.parked][-1].request
     return bench, job, number
 
@@ -325,7 +327,11 @@ def test_a_helper_tells_the_holder_where_the_sums_are_and_publishes_nothing() ->
     assert not sent(effects, KeepPixels)
     assert not bench.machine.views.results(job, 0, 10)[1]
     # and is free for more
-    assert sent(bench.wait(1.0), StealRequest)
+    bench.wait(1.0)
+    bench.hear(A, StealDeny(INVITATION, Boot(1), (Hint(job, A, 1, late=True),)))
+    assert sent(bench.effects, StealRequest)[-1].parked
+    effects = bench.hear(A, granted(job, sent(bench.effects, StealRequest)[-1].request, (6, 7)))
+    assert [effect.unit for effect in effects if isinstance(effect, Render)] == [Unit(2, 2, 3)]
 
 
 def test_a_helper_that_cannot_render_them_sends_them_back() -> None:
@@ -361,7 +367,7 @@ def test_a_grant_that_makes_no_sense_is_sent_back(spans: tuple[int, ...], sample
 
 def test_samples_that_were_not_asked_for_are_sent_back() -> None:
     bench, job, number = helping()
-    effects = bench.hear(B, granted(job, number + 1))
+    effects = bench.hear(B, granted(job, number + 10))
     assert sent(effects, WorkReturned, B) == [WorkReturned(job, (5, 6))]
 
 
