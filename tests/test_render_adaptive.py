@@ -24,17 +24,19 @@ def test_where_there_is_no_noise_few_samples_are_taken() -> None:
     assert set(pixels[:, :, SAMPLES].ravel().tolist()) == {64.0}
 
 
-def test_noisy_pixels_take_more_samples_and_the_error_is_about_what_was_asked_for() -> None:
-    world = build(still_life(), ASKED, sky_map())
-    found = render(world, Rect(0, 0, 24, 20))
+def test_who_stops_has_mostly_the_error_that_was_asked_for_or_less() -> None:
+    """Two of three pixels within the target and five of six within twice that; the others have rare bright paths, of
+    which no pixel can know before it meets one."""
+    found = render(build(still_life(), ASKED, sky_map()), Rect(0, 0, 24, 20))
     truth = picture(still_life(), replace(ASKED, noise=0.0, samples=4096, seed=77), sky_map())
 
     taken = found[:, :, SAMPLES]
     assert taken.min() < 128 < taken.max()
-    sure = taken < ASKED.samples
-    means = [image[:, :, :3].mean(axis=2)[sure] for image in (found, truth)]
+    stopped = taken < ASKED.samples
+    means = [image[:, :, :3].mean(axis=2)[stopped] for image in (found, truth)]
     error = np.abs(means[0] - means[1]) / (means[1] + 0.01)
-    assert np.median(error) < 1.3 * ASKED.noise
+    assert np.mean(error <= ASKED.noise) >= 0.66
+    assert np.mean(error <= 2.0 * ASKED.noise) >= 0.83
 
 
 def test_how_the_frame_is_cut_decides_nothing() -> None:

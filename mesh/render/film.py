@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mesh.model.layers import ALWAYS, Layer, channels_of
 from mesh.render.accel_layout import Scratch, make_scratch
-from mesh.render.kernel import kernel, merged
+from mesh.render.kernel import kernel, merged, step
 from mesh.render.math import luminance, normalize
 from mesh.render.matte import RANKS, SLOTS, count_id, rank_ids
 from mesh.render.paths import trace_path
@@ -31,6 +31,8 @@ _LARGEST = f32(65504.0)
 """The largest half-precision number; nothing brighter can be written anyway."""
 _LEAST_BLOCKS = 4
 """Before an adaptive pixel may stop."""
+_NINE_OF_TEN = 1.2815515655446004
+"""The normal distribution's 90 % quantile."""
 
 _EVERY = channels_of(Layer)
 _IDS = ALWAYS.index("object.I")
@@ -46,7 +48,7 @@ class Tally(NamedTuple):
     """What the samples of n pixels came to so far.
 
     sums int64 (n, _SEEN or _SUMS); taken int32 (n, 3): samples, blocks, 1 where adaptive sampling has had enough;
-    spread float64 (n, 2): sums of the blocks' luminance and its square; first int32 (n, 2): ids of the first
+    spread float64 (n, 3): sums of the blocks' luminance, of its square, and of that of single samples; first int32 (n, 2): ids of the first
     sample; ids float32, counts int32 (n, 2, SLOTS or 0) and used int32 (n, 2): for the mattes. What it has no room
     for is not counted, which saves a fifth of the time of a simple scene and changes nothing else.
     """
@@ -75,7 +77,7 @@ def make_tally(pixels: int, columns: NDArray[np.int64]) -> Tally:
     return Tally(
         np.zeros((pixels, _SUMS if parts else _SEEN), np.int64),
         np.zeros((pixels, 3), np.int32),
-        np.zeros((pixels, 2)),
+        np.zeros((pixels, 3)),
         np.full((pixels, 2), -1, np.int32),
         np.empty((pixels, 2, slots), np.float32),
         np.empty((pixels, 2, slots), np.int32),
@@ -100,6 +102,30 @@ def _fixed(value):
 @merged
 def _bounded(value):
     return min(max(value, -_LARGEST), _LARGEST)
+
+
+@step
+def _at_most(variance, freedom):
+    """What a variance is at most, in nine cases of ten, that was estimated with so many degrees of freedom: its
+    quantile of chi-square as Wilson and Hilferty approximate it ("The Distribution of Chi-Square", 1931)."""
+    ninth = 2.0 / (9.0 * freedom)
+    root = 1.0 - ninth - _NINE_OF_TEN * np.sqrt(ninth)
+    return variance / (root * root * root)
+
+
+@step
+def average_and_variance(spread, samples, blocks):
+    """The mean luminance of a pixel so far, and what its variance is at most.
+
+    Where few blocks happen to agree they say nothing yet, and a pixel that stopped whenever its error looks small
+    would stop where it is underestimated: so two bounds are asked, and the smaller one counts. How blocks differ
+    tells how well their samples complement each other, but a few blocks tell little; single samples are many, and
+    what they would give if each were random is more than the error of a sequence that is not.
+    """
+    average = spread[0] / blocks
+    between = max(spread[1] / blocks - average * average, 0.0) / (blocks - 1)
+    single = max(spread[2] / samples - average * average, 0.0) / (samples - 1)
+    return average, min(_at_most(between, blocks - 1), _at_most(single, samples - 1))
 
 
 @kernel
@@ -170,6 +196,9 @@ def add_samples(
                             count_id(ids, counts, used, 1, tables.material_hashes[path.material_id])
                     if sample == 0:
                         tally.first[pixel, 0], tally.first[pixel, 1] = path.object_id, path.material_id
+                    if limits.noise > f32(0.0):
+                        seen = luminance(_bounded(path.r), _bounded(path.g), _bounded(path.b))
+                        spread[2] += seen * seen
                     if sums.shape[0] == _SEEN:
                         continue
                     if path.a > f32(0.0):
@@ -197,10 +226,8 @@ def add_samples(
                     mean = luminance(block[0], block[1], block[2]) / count
                     spread[0] += mean
                     spread[1] += mean * mean
-                    blocks = taken[1]
-                    if blocks >= _LEAST_BLOCKS:
-                        average = spread[0] / blocks
-                        variance = max(spread[1] / blocks - average * average, 0.0) / (blocks - 1)
+                    if taken[1] >= _LEAST_BLOCKS:
+                        average, variance = average_and_variance(spread, taken[0], taken[1])
                         if np.sqrt(variance) <= limits.noise * (average + 1e-2):
                             taken[2] = 1
 
