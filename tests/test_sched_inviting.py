@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from mesh.model.ids import Boot, JobId, NodeId
+from mesh.model.ids import Boot, Digest, JobId, NodeId
+from mesh.model.units import Unit
 from mesh.sched.events import PeerVanished
 from mesh.sched.rules import worth_asking
 from mesh.wire.effects import Effect
-from mesh.wire.ledger import ClaimSet, Hint, LedgerDelta
+from mesh.wire.ledger import Activity, ClaimSet, Entry, Hint, LedgerDelta, LogRun, ResultFact
 from mesh.wire.stealing import INVITATION, StealDeny, StealGrant, StealRequest, Want
 from tests.test_sched_protocol import Bench, request, sent
 from tools.sim.farm import manifest
@@ -194,3 +195,24 @@ def test_where_nobody_has_work_a_keeper_says_nothing() -> None:
     has(bench, job, spans, 0)
     bench.wait(2.0)
     assert not invited(bench.effects)
+
+
+@pytest.mark.parametrize(("at_it", "named"), [(False, [(A,)]), (True, [])], ids=["at another job", "at it"])
+def test_who_is_at_another_job_has_all_of_its_work_still(
+    at_it: bool, named: list[tuple[NodeId, ...]]
+) -> None:
+    """Given units that take as long as expected; when A says what it has, and nothing more for long; then it
+    is taken to have done that where it was at it, and only there."""
+    bench, job, spans = keeper()
+    results = tuple(
+        Entry(result=ResultFact(Unit(frame, 0, 4), Digest(bytes([frame] * 32)), 9, 1.0, ()))
+        for frame in (1, 2)
+    )
+    bench.hear(B, LedgerDelta(job, (LogRun(B, Boot(1), 1, results),), ()))
+    activities = (Activity(Unit(5, 0, 4), 0.0, 0.0),) if at_it else ()
+    bench.hear(A, LedgerDelta(job, (), (ClaimSet(A, Boot(1), 1, 0.0, spans, 12, 4.0, activities),)))
+    bench.wait(6.0)
+    bench.effects.clear()
+    idle(bench, job, C)
+    bench.wait(0.1)
+    assert ((A,) in invited(bench.effects)) is not at_it

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from mesh.engines.adapter import KERNEL_CACHE, opener
-from mesh.engines.protocol import Open
+from mesh.engines.protocol import Merge, Open, Split
 from mesh.model.manifest import EngineName, RenderSettings
 from mesh.model.units import Unit
 
@@ -22,6 +23,12 @@ class _Patient:
     def limit(self) -> int:
         return 1
 
+    def shared(self) -> Sequence[Split | Merge]:
+        return ()
+
+    def warn(self, sentence: str) -> None:
+        pass
+
 
 def main() -> None:
     scene, kernels = (Path(argument) for argument in sys.argv[1:])
@@ -29,7 +36,7 @@ def main() -> None:
     settings = RenderSettings(width=16, height=16, samples=1)
     request = Open(1, EngineName.BUILTIN, str(scene.parent), scene.name, settings, (1,), 1)
     session = opener(EngineName.BUILTIN)(request)
-    session.render(Unit(1, 0, 1), _Patient())
+    session.render(Unit(1, 0, 1), _Patient(), None)
     session.close()
 
 

@@ -152,10 +152,10 @@ class Market:
         for node in drawn:
             claim = job.claims.get(node)
             if claim is not None and claim.spare and node not in avoid and node in core.peers:
-                age = core.now - claim.at + core.cost(node)
-                found.append(
-                    Hint(job.id, node, self._left(job, claim.spare, age, claim.speed), False, claim.speed)
-                )
+                # Who is at another job has all of it still.
+                pace = claim.speed if claim.activities else 0.0
+                left = self._left(job, claim.spare, core.now - claim.at + core.cost(node), pace)
+                found.append(Hint(job.id, node, left, speed=claim.speed))
         found.sort(key=lambda hint: -hint.spare)
         return found[:count]
 
