@@ -157,6 +157,8 @@ class FakeService:
     split: frozenset[int] = frozenset()
     false: dict[int, tuple[Digest, ...]] = field(default_factory=dict)
     """Pixels found false, by the cursor from which on that is known."""
+    lost: tuple[Digest, ...] = ()
+    """Pixels that no node has at the moment."""
     tried: list[AttemptEntry] = field(default_factory=list)
     full: bool = False
     broken: bool = False
@@ -213,7 +215,7 @@ class FakeService:
             return ResultPage(0, (), status)
         entries = tuple(self.entries[job][after : after + 2])
         false = next((found for cursor, found in self.false.items() if after >= cursor), ())
-        return ResultPage(after + len(entries), entries, self.details[job].status, false)
+        return ResultPage(after + len(entries), entries, self.details[job].status, false, self.lost)
 
     def attempts(self, job: JobId, frame: int | None) -> AttemptList:
         assert job in self.details

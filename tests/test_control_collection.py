@@ -120,6 +120,20 @@ def test_a_frame_whose_pixels_were_found_false_is_written_again_from_others(benc
     assert last.written == 2
 
 
+def test_a_frame_is_put_together_from_what_can_be_had_while_other_pixels_of_it_cannot(bench: Bench) -> None:
+    # given a frame rendered whole, which nobody has any more, and then again in two parts
+    bench.service.split = frozenset({1})
+    job = bench.submit((1,))
+    parts = bench.service.entries[JobId(bytes.fromhex(job))]
+    whole = replace(parts[0], start=0, stop=4, pixels=bench.service.keep(b"died with two nodes"))
+    bench.service.entries[JobId(bytes.fromhex(job))] = [whole, *parts]
+    bench.service.lost = (whole.pixels,)
+    # when it is collected, then of the parts
+    updates = bench.collect(job, (1,))
+    assert [update.frame for update in updates if isinstance(update, FrameWritten)] == [1]
+    assert bench.files()["shot.0001.png"] == b"pixels of 1, 0-2|pixels of 1, 2-4"
+
+
 def test_what_is_noted_in_a_file_is_the_same_for_every_job_and_node(bench: Bench) -> None:
     first, second = bench.submit((7,)), bench.submit((7,))
     bench.collect(first, (7,))

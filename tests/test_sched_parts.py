@@ -266,7 +266,7 @@ def test_facts_do_not_depend_on_the_order_of_entries(
             case "lost":
                 entry = Entry(holder=HolderFact(pixels, held=False))
             case "away":
-                entry = Entry(away=AwayFact((pixels,), (A, B), epoch=1))
+                entry = Entry(away=AwayFact((pixels,), (A, B), number=1))
             case _:
                 entry = _failure(frame, start, stop, retryable=kind != "fatal")
         entries.append((author, entry))

@@ -9,17 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.model.ids import Boot, Digest, NodeId
-from mesh.model.policy import FrameOrder, JobPolicy
+from mesh.model.policy import FrameOrder
 from mesh.model.status import JobState
 from mesh.model.units import Unit
-from mesh.sched.events import DiskDamaged, PeerDown, PixelsLost, RetryJob
+from mesh.sched.events import DiskDamaged, PixelsLost
 from mesh.sched.facts import Facts
 from mesh.sched.holders import Holders
 from mesh.sched.layout import Layout
-from mesh.wire.codec import job_id
 from mesh.wire.copies import KeepPixels, PixelsKept
 from mesh.wire.effects import BlobFailed, BlobReady, Effect, Fetch, Persist, Render
-from mesh.wire.jobs import Edit, EditName, JobOffer
 from mesh.wire.ledger import AwayFact, Entry, HolderFact, LedgerDelta, LogRun, ResultFact
 from tests.test_sched_protocol import ME, A, B, Bench, sent, told
 from tools.sim.farm import manifest
@@ -51,10 +49,10 @@ def test_what_nobody_in_reach_holds_is_missing_until_a_holder_comes_back_and_say
     facts = Facts(Layout(manifest(frames=1, buckets=4), FrameOrder.FORWARD), attempts=3)
     facts.learn(A, Entry(result=RESULT), Boot(1))
     # one of its two holders is away
-    assert not facts.learn(C, Entry(away=AwayFact((PIXELS,), (A,), epoch=1))).upset
+    assert not facts.learn(C, Entry(away=AwayFact((PIXELS,), (A,), number=1))).upset
     assert facts.result(0).holders == (B,)
     # then the other as well
-    assert facts.learn(C, Entry(away=AwayFact((PIXELS,), (A, B), epoch=2))).upset
+    assert facts.learn(C, Entry(away=AwayFact((PIXELS,), (A, B), number=2))).upset
     facts.check()
     assert (facts.missing.size, facts.frames_done) == (4, 0)
     # a word of before does not bring it back, a word of who knows of it does
@@ -78,7 +76,7 @@ returns = st.lists(
 def test_who_was_found_away_and_who_came_back_is_known_in_whatever_order_it_is_heard(
     away: list[tuple[list[NodeId], int]], back: list[tuple[NodeId, int]], rng: object
 ) -> None:
-    entries = [(A, Entry(away=AwayFact((PIXELS,), tuple(nodes), epoch))) for nodes, epoch in away]
+    entries = [(A, Entry(away=AwayFact((PIXELS,), tuple(nodes), number))) for nodes, number in away]
     entries += [(node, Entry(holder=HolderFact(PIXELS, held=True, after=after))) for node, after in back]
     found = []
     for _ in range(2):
@@ -150,42 +148,10 @@ def test_what_cannot_be_mended_is_said_to_the_ledger_and_to_people(holder: Bench
     assert told(effects, PixelsLost) == [PixelsLost(job, 1)]
 
 
-def test_people_who_say_retry_have_what_nobody_in_reach_holds_rendered_again() -> None:
-    # given a job that is done, whose only frame's pixels A and B hold, and whose ledger is kept here and by B
-    bench = Bench()
-    bench.peer(A)
-    bench.peer(B)
-    of = manifest(frames=1, buckets=4)
-    job = job_id(of)
-    keepers = Edit(EditName.KEEPERS, b"", 1, B, nodes=(B, ME))
-    bench.hear(B, JobOffer(job, of, JobPolicy(), B, b"", (keepers,)))
-    bench.tell(BlobReady(of.scene_root))
-    bench.hear(B, LedgerDelta(job, (LogRun(A, Boot(1), 1, (Entry(result=RESULT),)),), ()))
-    assert bench.machine.views.job(job).state is JobState.DONE  # type: ignore[union-attr]
-    # when both are gone, it stays done: they may come back with their disks
-    bench.tell(PeerDown(A))
-    bench.tell(PeerDown(B))
-    bench.wait(60.0)
-    assert bench.machine.views.job(job).state is JobState.DONE  # type: ignore[union-attr]
-    assert not [effect for effect in bench.effects if isinstance(effect, Render)]
-    # until somebody says retry: then it is rendered here
-    bench.tell(RetryJob(job))
-    bench.wait(30.0)
-    assert bench.render().unit == Unit(1, 0, 4)
-
-
-def test_retry_renders_nothing_again_that_somebody_here_holds(holder: Bench) -> None:
-    before = len([effect for effect in holder.effects if isinstance(effect, Render)])
-    holder.tell(PeerDown(A))
-    holder.tell(RetryJob(holder.render().job))
-    holder.wait(30.0)
-    assert len([effect for effect in holder.effects if isinstance(effect, Render)]) == before
-
-
 def test_who_comes_back_with_pixels_vouches_for_them_again(holder: Bench) -> None:
     # given that others found this node away, with pixels that are on its disk
     job = holder.render().job
-    run = LogRun(A, Boot(1), 1, (Entry(away=AwayFact((PIXELS,), (ME, A), epoch=1)),))
+    run = LogRun(A, Boot(1), 1, (Entry(away=AwayFact((PIXELS,), (ME, A), number=1)),))
     effects = holder.hear(A, LedgerDelta(job, (run,), ())) + holder.wait(2.0)
     # then it looks whether it has them still, and says so
     assert Fetch(PIXELS, (A,)) in effects

@@ -101,6 +101,8 @@ class Collector:
     _missing: set[int] = field(init=False)
     _entries: dict[int, list[ResultEntry]] = field(default_factory=dict)
     _ready: dict[int, tuple[ResultEntry, ...]] = field(default_factory=dict)
+    _lost: frozenset[Digest] = frozenset()
+    """What no node has at the moment."""
     _used: dict[int, frozenset[Digest]] = field(default_factory=dict)
     """What each frame on disk was made of."""
 
@@ -113,6 +115,7 @@ class Collector:
         whole frames written before stay."""
         self._entries.clear()
         self._ready.clear()
+        self._lost = frozenset()
         snapshot = self.client.status()
         cursor = 0
         fruitful = time.monotonic()
@@ -150,12 +153,21 @@ class Collector:
         if page.false:
             self._forget(frozenset(page.false))
         count = page.status.buckets_total // max(1, page.status.frames_total)
+        changed: dict[int, None] = {}
+        lost = frozenset(page.lost)
+        if lost != self._lost:
+            self._lost = lost
+            changed.update(dict.fromkeys(self._entries))
         for entry in page.entries:
             if entry.frame in self._missing:
                 self._entries.setdefault(entry.frame, []).append(entry)
-                whole = cover(self._entries[entry.frame], count)
-                if whole is not None:
-                    self._ready[entry.frame] = whole
+                changed[entry.frame] = None
+        for frame in changed:
+            whole = cover([entry for entry in self._entries[frame] if entry.pixels not in self._lost], count)
+            if whole is not None:
+                self._ready[frame] = whole
+            else:
+                self._ready.pop(frame, None)
 
     def _forget(self, false: frozenset[Digest]) -> None:
         """Payloads were found false: frames made of them are missing again, and replaced when they come."""

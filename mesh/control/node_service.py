@@ -172,8 +172,9 @@ class NodeService:
             )
             for result in results
         )
-        false = self._node.core.scheduler.views.false_results(job)
-        return ResultPage(cursor, entries, job_status(self._node, self._view(job)), false)
+        views = self._node.core.scheduler.views
+        status = job_status(self._node, self._view(job))
+        return ResultPage(cursor, entries, status, views.false_results(job), views.lost_results(job))
 
     def attempts(self, job: JobId, frame: int | None) -> AttemptList:
         """All tries at one frame, failed ones first; or every failed try. Raises UnknownFrame."""

@@ -99,6 +99,8 @@ class ResultPage:
     status: JobStatus
     false: tuple[Digest, ...] = ()
     """Pixels given out before that were found false since: frames made of them must be made again."""
+    lost: tuple[Digest, ...] = ()
+    """Pixels given out before that no node has at the moment: frames made of them are good, and others cannot be."""
 
 
 @dataclass(frozen=True, slots=True)

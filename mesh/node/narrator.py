@@ -118,6 +118,14 @@ class Narrator:
             case sched.PixelsLost(job=job, results=results):
                 text = f"{count(results, 'result')} of {self._job(job)} can no longer be read from this disk; others hold copies, or render them again"
                 self._journal.say("pixels-lost", text, job=job)
+            case sched.ResultsAway(job=job, frames=frames, nodes=nodes, seconds=seconds):
+                names = " and ".join(map(self._node, nodes))
+                text = f"{count(frames, 'frame')} of {self._job(job)} cannot be had without {names}; rendered again in {seconds:.0f} s unless back by then"
+                self._journal.say("results-away", text, job=job)
+            case sched.ResultsGivenUp(job=job, frames=frames, nodes=nodes):
+                names = " and ".join(map(self._node, nodes))
+                text = f"{names} did not come back: {count(frames, 'frame')} of {self._job(job)} that nobody else has are rendered again"
+                self._journal.say("results-given-up", text, job=job)
             case sched.NodeBlocked(job=job, node=node):
                 text = f"{self._node(node)} takes no more part in {self._job(job)}: too many failures"
                 self._journal.say("node-blocked", text, node=node, job=job)

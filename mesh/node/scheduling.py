@@ -11,6 +11,7 @@ _DAY = 86400.0
 def sched_config(jobs: JobsConfig) -> SchedConfig:
     return SchedConfig(
         retain_seconds=jobs.keep_days * _DAY,
+        away_seconds=jobs.away_minutes * 60.0,
         progress_seconds=jobs.stall_minutes * 60.0,
         attempts=jobs.attempts,
         node_failures=jobs.node_failures,

@@ -19,6 +19,8 @@ def waiting_for(view: JobView, node_name: Names, job: Jobs) -> str:
         return f"it is paused; go on with: mesh resume {short(view.job)}"
     if view.state in (JobState.DONE, JobState.FAILED, JobState.CANCELLED):
         return ""
+    if view.waits.away:
+        return _away(view, node_name)
     if view.waits.after:
         return _after(view.waits.after[0], job(view.waits.after[0]))
     if view.waits.limited:
@@ -30,6 +32,20 @@ def waiting_for(view: JobView, node_name: Names, job: Jobs) -> str:
             f"no node that is here has its scene; bring {node_name(view.submitter)} back, which submitted it"
         )
     return ""
+
+
+def _away(view: JobView, node_name: Names) -> str:
+    """Everything is rendered, and some of it out of reach."""
+    waits = view.waits
+    frames = "a frame" if waits.away_frames == 1 else f"{waits.away_frames} frames"
+    names = " and ".join(map(node_name, waits.away))
+    who = "which is" if len(waits.away) == 1 else "which are"
+    held = f"{frames} of it cannot be had without {names}, {who} away"
+    if waits.away_seconds is None:
+        return f"{held}; start one that has them, or render them again with: mesh retry {short(view.job)}"
+    if waits.away_seconds < 1:
+        return f"{held}; they are rendered again"
+    return f"{held}; they are rendered again in {waits.away_seconds:.0f} s, or at once with: mesh retry {short(view.job)}"
 
 
 def _after(other: JobId, view: JobView | None) -> str:

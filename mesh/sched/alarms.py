@@ -77,6 +77,8 @@ class Alarms:
                 self._parts.audits.on_stall(job, Attempt(attempt))
             case ("samples", _):
                 self._parts.samples.on_stall(job)
+            case ("away", _):
+                self._parts.reach.look(job)
             case ("keep", _):
                 self._parts.copies.look_for_late(job)
             case ("publish", _):

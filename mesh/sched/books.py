@@ -20,7 +20,7 @@ from mesh.sched.events import (
     ResultKnown,
     UnitFailed,
 )
-from mesh.sched.facts import Facts
+from mesh.sched.facts import Facts, News
 from mesh.sched.job import Copy, Job
 from mesh.sched.layout import Layout
 from mesh.sched.life import UnitState
@@ -182,6 +182,8 @@ class Books:
             if news.upset:
                 self.reopened(job)
                 job.reopened = True
+            if self._may_be_away(run.author, entry, news):
+                core.wake(("away", job.id), core.now + core.config.settle_seconds)
             if news.lost is not None and news.lost in job.copies:
                 job.copies[news.lost].gone_from(run.author)
                 core.wake(("copies",), core.now + core.config.settle_seconds)
@@ -191,6 +193,12 @@ class Books:
                 self.on_audit(job, run.author, news.audit)
             for frame in news.frames_failed:
                 core.notify(FrameFailed(job.id, frame, news.failure.reason if news.failure else ""))
+
+    def _may_be_away(self, author: NodeId, entry: Entry, news: News) -> bool:
+        """Whether an entry may tell of results that only nodes hold which are away, or the reverse."""
+        if entry.result is not None:
+            return not self._core.here(author)
+        return news.upset or news.lost is not None or news.away is not None
 
     def recall(self, job: Job, result: JobResult) -> None:
         """Vouches again for pixels that this node is said to hold: a torn write may have lost its own note."""

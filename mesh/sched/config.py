@@ -71,6 +71,8 @@ class SchedConfig:
     """Requests that make others fetch copies and are out at one time, per node."""
     recopy_seconds: float = 10.0
     """A holder must be gone for so long before its copies are made again."""
+    away_seconds: float = 120.0
+    """What only nodes hold that have been away for so long is rendered again; 0 for not before people say retry."""
     scene_copies: int = 2
     """Other nodes that must have manifest and scene for a submission to be durable."""
 

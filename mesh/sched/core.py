@@ -36,6 +36,12 @@ class Core:
         """Of every node ever seen in this life."""
         self.vanished: dict[NodeId, float] = {}
         """Peers whose process seems to have ended, and since when; until they are heard of, or down."""
+        self.gone: dict[NodeId, float] = {}
+        """Nodes that were peers in this life and are none now, and since when they are away."""
+        self.heard_at = 0.0
+        """When another node was last heard."""
+        self.woke_at = 0.0
+        """When this life began, or the machine last woke from sleep."""
         self.jobs: dict[JobId, Job] = {}
         self.dropped: dict[JobId, None] = {}
         """Jobs forgotten in this life, not to be taken up again."""
@@ -112,6 +118,14 @@ class Core:
 
     def alive(self, node: NodeId) -> bool:
         return node == self.me or node in self.peers
+
+    def here(self, node: NodeId) -> bool:
+        """Whether it is alive, and its process has not ended as far as anybody can tell."""
+        return node == self.me or (node in self.peers and node not in self.vanished)
+
+    def away_since(self, node: NodeId) -> float:
+        """Of a node that is not here; for one not seen in this life, since that began."""
+        return max(self.vanished.get(node, self.gone.get(node, 0.0)), self.woke_at)
 
     def keeps(self, job: Job) -> bool:
         """Whether this node is one of those that keep the job's whole ledger."""

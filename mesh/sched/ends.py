@@ -46,6 +46,8 @@ class Ends:
                 job.reopened = False
                 self._tell_workers(job)
             return
+        elif job.absence is not None and job.absence.due is not None:
+            return  # what cannot be had may have to be rendered again
         if not job.told_finished:
             job.told_finished = True
             job.lent_to.clear()

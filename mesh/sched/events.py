@@ -326,6 +326,26 @@ class PixelsLost:
 
 
 @dataclass(frozen=True, slots=True)
+class ResultsAway:
+    """A part of so many frames is held by `nodes` alone, which are away: it will be rendered again in `seconds` unless
+    one of them comes back."""
+
+    job: JobId
+    frames: int
+    nodes: tuple[NodeId, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsGivenUp:
+    """None of `nodes` came back in time: what they alone hold of so many frames is rendered again."""
+
+    job: JobId
+    frames: int
+    nodes: tuple[NodeId, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AuditDiffers:
     """`auditor` rendered `unit` of `renderer` again and got other pixels; who is wrong is not known yet."""
 

@@ -7,7 +7,7 @@ done is what any result covers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -162,11 +162,47 @@ class Facts:
         return self._counts(author, fact)
 
     def _counts(self, author: NodeId, fact: ResultFact) -> bool:
-        return self.verdicts.counts(author, fact.pixels) and self._holders.anybody(author, fact)
+        return self.verdicts.counts(author, fact.pixels) and self.held(author, fact)
+
+    def held(self, author: NodeId, fact: ResultFact) -> bool:
+        """Whether anybody is believed to hold a result's pixels."""
+        return self._holders.anybody(author, fact)
+
+    @property
+    def anything_lost(self) -> bool:
+        """Whether any node has ever lost a result's pixels, or was given up with them."""
+        return self._holders.any_lost
 
     def has_lost(self, node: NodeId, pixels: Digest) -> bool:
         """Whether `node` last said that it has these pixels no more, or was found away since."""
         return self._holders.has_lost(node, pixels)
+
+    def out_of_reach(self, here: Callable[[NodeId], bool]) -> Iterator[int]:
+        """Indices of results that count, whose holders are all such that they are not `here`, and that no result
+        which can be had stands in for."""
+        to_be_had: dict[int, IntervalSet] = {}
+        for index, (author, fact) in enumerate(self.results):
+            if here(author) and not self._holders.ever_lost(fact.pixels):
+                continue  # nearly all of them
+            if self._can_be_had(index, here) or not self.counts(index):
+                continue
+            start, stop = self._layout.span(fact.unit)
+            place = start // self._layout.buckets
+            if place not in to_be_had:
+                to_be_had[place] = self._layout.spans(
+                    self.results[other][1].unit
+                    for other in self._by_frame.of(place)
+                    if self.counts(other) and self._can_be_had(other, here)
+                )
+            if not to_be_had[place].covers(start, stop):
+                yield index
+
+    def _can_be_had(self, index: int, here: Callable[[NodeId], bool]) -> bool:
+        return any(map(here, self.holders(*self.results[index])))
+
+    def next_absence(self, pixels: Digest, nodes: Iterable[NodeId]) -> int:
+        """The number of an AwayFact that is newer than all that these nodes have said of these pixels."""
+        return 1 + max(self._holders.said_after(node, pixels) for node in nodes)
 
     def vouch(self, node: NodeId, pixels: Digest) -> HolderFact:
         """What `node` says when it holds these pixels, whatever was said before."""

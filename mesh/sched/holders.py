@@ -2,7 +2,7 @@
 
 A result names its first holders. Later each node may say that it holds the pixels too, or has lost them; of
 two such words of one node, that of its later life counts, and within a life, where words are ordered, the
-later one. When people want what cannot be had rendered again, those who are away are taken to hold nothing until
+later one. When what cannot be had is to be rendered again, those who are away are taken to hold nothing until
 they have heard of that and say otherwise.
 """
 
@@ -28,7 +28,7 @@ class Holders:
     def __init__(self) -> None:
         self._said: dict[Digest, dict[NodeId, _Word]] = {}
         self._away: dict[Digest, dict[NodeId, int]] = {}
-        """When nodes were last found away, by the number of the retry."""
+        """When nodes were last found away, by the number of the absence."""
         self._lost: dict[Digest, None] = {}
         """Pixels that somebody has lost at some time, or that were out of reach."""
 
@@ -44,12 +44,23 @@ class Holders:
         for pixels in fact.pixels:
             away = self._away.setdefault(pixels, {})
             for node in fact.nodes:
-                away[node] = max(fact.epoch, away.get(node, 0))
+                away[node] = max(fact.number, away.get(node, 0))
             self._lost[pixels] = None
 
     def missed(self, node: NodeId, pixels: Digest) -> int:
-        """At which retry `node` was last found away with these pixels; 0 for never."""
+        """The number of the absence for which `node` was last found away with these pixels; 0 for never."""
         return self._away.get(pixels, {}).get(node, 0)
+
+    def said_after(self, node: NodeId, pixels: Digest) -> int:
+        """Of the newest absence that `node` has answered, by saying that it holds these pixels."""
+        return self._said.get(pixels, {}).get(node, _UNSAID).after
+
+    @property
+    def any_lost(self) -> bool:
+        return bool(self._lost)
+
+    def ever_lost(self, pixels: Digest) -> bool:
+        return pixels in self._lost
 
     def of(self, author: NodeId, fact: ResultFact) -> tuple[NodeId, ...]:
         """Who is believed to hold the pixels that `author` published."""

@@ -100,6 +100,17 @@ class Copy:
             self.others = tuple(other for other in self.others if other != node)
 
 
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """Results that count, and that only nodes hold which are away (`reach.py`)."""
+
+    frames: int
+    """How many have a part in such results."""
+    nodes: tuple[NodeId, ...]
+    due: float | None
+    """When they will be rendered again unless a holder comes back; None for not before people say retry."""
+
+
 def _frames_of(text: str) -> tuple[int, ...]:
     """The frames of a set that somebody else wrote; none where it makes no sense."""
     try:
@@ -207,6 +218,8 @@ class Job:
     """Nodes that published false pixels, of this job or another."""
     limit: tuple[str, IntervalSet] | None = None
     """What LIMIT says, and the positions it means."""
+    absence: Absence | None = None
+    """What cannot be had for now, as far as known: while there is any, the job is not done."""
     reopened: bool = False
     """Results were found false since those who only work on it were last told how it stands."""
     flushed_at: float = -1e9
@@ -282,6 +295,8 @@ class Job:
     def state(self, follows: bool) -> JobState:
         """How it stands. To a node that `follows` the ledger it is done once all results are known here, so that
         they can be had; others take a keeper's word."""
+        if self.facts.complete and self.absence is not None:
+            return JobState.RUNNING
         if self.facts.complete or (self.summary_finished and not follows):
             failed = self.facts.failed or self.summary_failed
             return JobState.FAILED if failed else JobState.DONE

@@ -11,6 +11,7 @@ from mesh.sched.ends import Ends
 from mesh.sched.inviting import Inviting
 from mesh.sched.lender import Lender
 from mesh.sched.market import Market
+from mesh.sched.reach import Reach
 from mesh.sched.relief import Relief
 from mesh.sched.replication import Replication
 from mesh.sched.rescue import Rescue
@@ -36,7 +37,8 @@ class Parts:
         self.copies = Copies(core, self.books)
         self.audits = Audits(core, self.books)
         self.scrub = Scrub(core, self.books)
-        self.books.on_retry = self.scrub.give_up
+        self.reach = Reach(core, self.books)
+        self.books.on_retry = self.reach.on_retry
         self.books.on_audit = self.audits.judged
         self.sharing = Sharing(core)
         self.runner = Runner(core, self.books, self.sharing, self.copies.on_stored)

@@ -23,12 +23,15 @@ class Presence:
             return
         core.peers.put(peer)
         core.names[peer.node] = peer.name
+        core.gone.pop(peer.node, None)
         self._parts.spread.greet(peer.node)
         for job in core.jobs.values():
             self._parts.replication.stir(job)
             core.wake(("appoint", job.id), core.now + core.config.rescue_seconds)
             if job.facts.failed_by:
                 self._parts.books.reconsider_blocks(job)
+            if job.absence is not None:
+                self._parts.reach.look(job)
         core.wake(("copies",), core.now + core.config.settle_seconds)
 
     def peer_changed(self, peer: PeerInfo) -> None:
@@ -51,7 +54,7 @@ class Presence:
         if node not in core.peers:
             return
         core.peers.drop(node)
-        core.vanished.pop(node, None)
+        core.gone[node] = core.vanished.pop(node, core.now)
         self._parts.rescue.on_peer_down(node)
         self._parts.samples.on_peer_down(node)
         self._parts.lender.on_peer_down(node)
@@ -62,6 +65,7 @@ class Presence:
                 core.wake(("appoint", job.id), core.now + core.config.rescue_seconds)
             if job.facts.failed_by:
                 self._parts.books.reconsider_blocks(job)
+            core.wake(("away", job.id), core.now + core.config.settle_seconds)
         core.wake(("recopy", node), core.now + core.config.recopy_seconds)
 
     def peer_vanished(self, node: NodeId) -> None:
@@ -94,6 +98,7 @@ class Presence:
         """The machine slept, and its steady clock with it; the time of day and the age of ended jobs did not."""
         core = self._core
         core.unix_offset_ms += round(asleep * 1000)
+        core.woke_at = core.now
         for job in core.jobs.values():
             if job.finished_at is not None:
                 job.finished_at -= asleep

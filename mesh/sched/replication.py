@@ -254,6 +254,7 @@ class Replication:
         keepers = core.live_keepers(job)
         if fresh and keepers:
             job.watching_until = core.now + core.config.watch_seconds
+            core.wake(("away", job.id), core.now + core.config.settle_seconds)
             self.compare(job, rendezvous(core.me, keepers, 1)[0], watch=True)
 
     def on_summary(self, job: Job, sender: NodeId, summary: JobSummary) -> IntervalSet:

@@ -146,6 +146,7 @@ class Scheduler:
                     self._notice_gap(token)
                     self._alarms.ring(alarm)
             case MessageReceived(sender, message):
+                core.heard_at = core.now
                 core.vanished.pop(sender, None)
                 self._inbox.receive(sender, message)
             case SendFailed(to, message):
@@ -221,10 +222,13 @@ class Scheduler:
 
     def _start(self) -> None:
         core = self._core
+        core.woke_at = core.now
         self._parts.restoring.finish()
         self._parts.audits.spread_distrust()
         if core.jobs:
             core.wake(("scrub",), core.now + core.config.recopy_seconds / 2)
+        for job in core.jobs.values():
+            core.wake(("away", job.id), core.now + core.config.recopy_seconds)
         core.wake(("roll",), core.now + core.config.roll_call_seconds * core.rng.uniform(0.2, 1.0))
 
     def _submit(self, event: ev.SubmitJob) -> None:

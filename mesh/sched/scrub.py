@@ -2,21 +2,21 @@
 
 After a start, and whenever the disk turned out to be damaged, every copy is asked for as if it were to be
 fetched: what is here is found at once, what can be had from another holder is mended, and of the rest the
-ledger is told. A result that nobody holds any more does not count, and is rendered again. Those whose holders are
-all away count, for they come back with their disks, until people say retry.
+ledger is told. A result that nobody holds any more does not count, and is rendered again. Of those whose holders
+are all away see `reach.py`.
 """
 
 from __future__ import annotations
 
 from collections import deque
 
-from mesh.model.ids import Digest, JobId, NodeId
+from mesh.model.ids import Digest, JobId
 from mesh.sched.books import Books
 from mesh.sched.core import Core
 from mesh.sched.events import PixelsLost
 from mesh.sched.job import Job
 from mesh.wire.effects import Fetch
-from mesh.wire.ledger import MAX_AWAY, AwayFact, Entry, HolderFact
+from mesh.wire.ledger import Entry, HolderFact
 
 _AT_ONCE = 8
 
@@ -28,25 +28,6 @@ class Scrub:
         self._waiting: deque[tuple[JobId, Digest]] = deque()
         self._asked: dict[Digest, JobId] = {}
         self._lost: dict[JobId, int] = {}
-
-    def give_up(self, job: Job) -> None:
-        """People said retry: results that nobody here holds are to be rendered again. One of those who keep the ledger
-        writes down which these are; holders that come back vouch for them again."""
-        core = self._core
-        if not core.keeps(job) or any(
-            node in core.live_keepers(job) for node in job.keepers[: job.keepers.index(core.me)]
-        ):
-            return
-        out_of_reach: dict[tuple[NodeId, ...], list[Digest]] = {}
-        for index, (author, fact) in enumerate(job.facts.results):
-            if job.facts.counts(index):
-                holders = job.facts.holders(author, fact)
-                if not any(core.alive(node) and node not in core.vanished for node in holders):
-                    out_of_reach.setdefault(holders, []).append(fact.pixels)
-        for holders, found in out_of_reach.items():
-            for first in range(0, len(found), MAX_AWAY):
-                pixels = tuple(dict.fromkeys(found[first : first + MAX_AWAY]))
-                self._books.append(job, Entry(away=AwayFact(pixels, holders[:64], job.facts.epoch)))
 
     def begin(self) -> None:
         """Looks at everything; what is waiting to be looked at already stays."""

@@ -85,6 +85,11 @@ class WaitView:
     """Nobody that is here has its scene."""
     limited: bool = False
     """Nothing is left of the frames that may be rendered for now."""
+    away: tuple[NodeId, ...] = ()
+    """Nodes that are not here and hold alone what is needed of `away_frames` frames."""
+    away_frames: int = 0
+    away_seconds: float | None = None
+    """Until that is rendered again; None for not before one of them is back, or people say retry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +182,23 @@ class Views:
         if job is None or not job.facts.verdicts.convicted:
             return ()
         facts = job.facts
-        found = (fact.pixels for index, (_, fact) in enumerate(facts.results) if not facts.counts(index))
+        found = (
+            fact.pixels for author, fact in facts.results if not facts.verdicts.counts(author, fact.pixels)
+        )
         return tuple(dict.fromkeys(found))
+
+    def lost_results(self, job_id: JobId) -> tuple[Digest, ...]:
+        """Pixels that are in the ledger and true, and that nobody has at the moment, as far as anybody knows."""
+        job = self._core.jobs.get(job_id)
+        if job is None or not job.facts.anything_lost:
+            return ()
+        facts = job.facts
+        lost = (
+            fact.pixels
+            for author, fact in facts.results
+            if facts.verdicts.counts(author, fact.pixels) and not facts.held(author, fact)
+        )
+        return tuple(dict.fromkeys(lost))
 
     def frame_results(self, job_id: JobId, frame: int) -> tuple[JobResult, ...]:
         """What is known of one frame, in learned order."""
@@ -292,6 +312,10 @@ class Views:
 
     def _waits(self, job: Job) -> WaitView:
         core = self._core
+        absence = job.absence
+        if job.facts.complete and absence is not None:
+            seconds = None if absence.due is None else max(0.0, absence.due - core.now)
+            return WaitView(away=absence.nodes, away_frames=absence.frames, away_seconds=seconds)
         if job.ended:
             return WaitView()
         nodes = [core.myself(), *core.peers.infos()] if core.capacity.units else core.peers.infos()

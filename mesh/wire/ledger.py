@@ -52,17 +52,18 @@ class HolderFact:
     pixels: Digest
     held: bool
     after: Counter = 0
-    """The newest AwayFact about the author that it knew of, by its `epoch`."""
+    """The newest AwayFact about the author that it knew of, by its `number`."""
 
 
 @dataclass(frozen=True, slots=True)
 class AwayFact:
-    """The author found none of `nodes` here, which hold `pixels`, when people said retry for the `epoch`th time. What
-    they held does not count until they come back and say so."""
+    """The author found none of `nodes` here, which hold `pixels`, for long or when people said retry. What they held
+    does not count until they come back and say so. `number` is larger than that of each AwayFact which they have
+    answered."""
 
     pixels: Annotated[tuple[Digest, ...], AtMost(MAX_AWAY)]
     nodes: Annotated[tuple[NodeId, ...], AtMost(64)]
-    epoch: Counter
+    number: Counter
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ _FAIRNESS = "tests/test_sched_fairness.py"
 _AHEAD = "tests/test_sched_ahead.py"
 _VERDICTS = "tests/test_sched_verdicts.py -k 'not story'"
 _SCRUB = "tests/test_sched_scrub.py -k 'not story'"
+_REACH = "tests/test_sched_reach.py -k 'not any_two and not brings'"
 _CONSTRAINTS = "tests/test_sched_constraints.py"
 _LIMITS = "tests/test_sched_limits.py"
 _TELLING = "tests/test_sched_telling.py"
@@ -136,8 +137,76 @@ MUTANTS = (
         "(lambda *_: None)(job, Entry(holder=HolderFact",
         _SCRUB,
     ),
-    _mutant("result-without-holder-counts", "facts", " and self._holders.anybody(author, fact)", "", _SCRUB),
+    _mutant("result-without-holder-counts", "facts", " and self.held(author, fact)", "", _SCRUB),
     _mutant("word-of-an-earlier-life", "holders", "said.get(author, _UNSAID).boot <= boot", "True", _SCRUB),
+    _mutant("dead-holders-awaited-for-ever", "reach", "if ripe and not waits and", "if False and", _REACH),
+    _mutant("reboot-is-paid-for-twice", "reach", "if self._due(holders) <= core.now}", "if True}", _REACH),
+    _mutant(
+        "grace-of-the-first-to-go",
+        "reach",
+        "return max(map(self._core.away_since",
+        "return min(map(self._core.away_since",
+        _REACH,
+    ),
+    _mutant(
+        "laptop-at-home-renders-all",
+        "reach",
+        "core.heard_at <= core.woke_at + core.config.settle_seconds",
+        "False",
+        _REACH,
+    ),
+    _mutant(
+        "cut-off-half-renders-all",
+        "reach",
+        "len(missed) > max(_SURVIVED, 1 + len(core.peers))",
+        "False",
+        _REACH,
+    ),
+    _mutant(
+        "all-keepers-give-up-at-once",
+        "reach",
+        "not any(map(core.here, job.keepers[: job.keepers.index(core.me)]))",
+        "True",
+        _REACH,
+    ),
+    _mutant(
+        "done-though-out-of-reach",
+        "job",
+        "if self.facts.complete and self.absence is not None:",
+        "if False:",
+        _REACH,
+    ),
+    _mutant(
+        "end-told-though-out-of-reach",
+        "ends",
+        "job.absence is not None and job.absence.due is not None",
+        "False",
+        _REACH,
+    ),
+    _mutant(
+        "stand-in-overlooked", "facts", "if not to_be_had[place].covers(start, stop):", "if True:", _REACH
+    ),
+    _mutant(
+        "lost-pixels-taken-to-be-here",
+        "facts",
+        "here(author) and not self._holders.ever_lost(fact.pixels)",
+        "here(author)",
+        _REACH,
+    ),
+    _mutant(
+        "second-absence-goes-unheard",
+        "facts",
+        "return 1 + max(self._holders.said_after",
+        "return max(self._holders.said_after",
+        _REACH,
+    ),
+    _mutant(
+        "two-deaths-lose-pixels",
+        "presence",
+        'core.wake(("away", job.id), core.now + core.config.settle_seconds)',
+        "pass",
+        _story("two-killed"),
+    ),
     _mutant("word-of-before-an-absence", "holders", " or self.missed(node, pixels) > word.after", "", _SCRUB),
     _mutant(
         "straggler-waited-for",

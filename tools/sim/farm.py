@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from mesh.model.ids import Boot, Digest, JobId, NodeId
 from mesh.model.manifest import EngineName, Manifest, RenderSettings
 from mesh.model.policy import JobPolicy
+from mesh.model.status import JobState
 from mesh.sched.config import SchedConfig
 from mesh.sched.dealing import node_of
 from mesh.sched.events import (
@@ -230,7 +231,7 @@ class Farm:
         if not self.hosts[index].running:
             return False
         view = self.scheduler(index).views.job(job)
-        return view is not None and view.complete_view and view.buckets_done == view.buckets_total
+        return view is not None and view.complete_view and view.state is JobState.DONE
 
     def everybody_done(self, job: JobId) -> bool:
         """Whether some running node follows the ledger and sees the job complete."""
@@ -261,8 +262,9 @@ class Farm:
         return "\n".join(lines)
 
     def check_results(self, job: JobId, of: Manifest, policy: JobPolicy | None = None) -> None:
-        """DONE implies retrievable, and what was accepted is what one node alone would have rendered."""
-        disks = {host.place.node: self.world.disk(host) for host in self.hosts}
+        """DONE implies retrievable from those who are there, and what was accepted is what one node alone would have
+        rendered."""
+        disks = {host.place.node: self.world.disk(host) for host in self.hosts if host.running}
         for host in self.hosts:
             if host.running and self.knows_finished(host.place.index, job):
                 _, results = self.scheduler(host.place.index).views.results(job, 0, 10**9)

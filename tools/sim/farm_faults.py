@@ -46,28 +46,6 @@ def submitter_killed(seed: int, nodes: int, log: Log | None, check_every: int) -
     return {"seconds": seconds}
 
 
-def two_killed(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
-    """The submitter and another die within a second of each other."""
-    made = farm(seed, nodes, log=log, check_every=check_every)
-    rng = made.simulation.rng("story")
-    begin(made)
-    of = manifest(frames=6 * nodes, buckets=16)
-    job = made.submit(0, of)
-    at = rng.uniform(2.0, 5.0)
-    other = rng.randrange(1, nodes)
-    made.simulation.at(at, lambda: made.kill(0))
-    made.simulation.at(at + rng.uniform(0, 1), lambda: made.kill(other))
-    seconds = made.run_until_done(job, LIMIT)
-    made.simulation.run(made.simulation.now + 15.0)
-    # What only these two held comes back with them, if nobody rendered it again.
-    made.boot(0)
-    made.boot(other)
-    made.simulation.run(made.simulation.now + 10.0)
-    made.check_results(job, of)
-    settle(made, job)
-    return {"seconds": seconds}
-
-
 def blackout(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
     """Every node is killed and started again: the job goes on, from what is on disks."""
     made = farm(seed, nodes, log=log, check_every=check_every)
@@ -221,7 +199,6 @@ def churn(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
 STORIES: dict[str, tuple[int, Callable[[int, int, Log | None, int], Figures]]] = {
     "farm-thief-killed": (4, thief_killed),
     "farm-submitter-killed": (5, submitter_killed),
-    "farm-two-killed": (6, two_killed),
     "farm-blackout": (5, blackout),
     "farm-reborn": (5, reborn),
     "farm-partition": (6, partition),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tools.sim import farm_failures, farm_faults, farm_shares, farm_work
+from tools.sim import farm_deaths, farm_failures, farm_faults, farm_shares, farm_work
 from tools.sim.farm_storm import long_buckets, storm
 from tools.sim.log import Log
 
@@ -12,6 +12,7 @@ Figures = dict[str, float]
 STORIES: dict[str, tuple[int, Callable[[int, int, Log | None, int], Figures]]] = {
     **farm_work.STORIES,
     **farm_faults.STORIES,
+    **farm_deaths.STORIES,
     **farm_failures.STORIES,
     **farm_shares.STORIES,
     "farm-storm": (6, storm),
