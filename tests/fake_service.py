@@ -118,6 +118,7 @@ def mesh_status(**changes: object) -> MeshStatus:
     """A mesh of this node alone, with `changes`."""
     status = MeshStatus(
         mesh="c0ffee01",
+        name="studio-mesh",
         me=node_status("render1").node,
         revision=1,
         nodes=(node_status("render1", is_me=True, rtt_ms=None),),

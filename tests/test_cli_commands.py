@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -130,7 +131,7 @@ def test_help_lists_every_command_without_loading_one() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program_text], capture_output=True, text=True, check=True)
     assert all(name in done.stdout for name in COMMANDS)
-    assert done.stdout.splitlines()[-1] == "['mesh.cli', 'mesh.cli.app', 'mesh.errors']"
+    assert done.stdout.splitlines()[-1] == "['mesh.cli', 'mesh.cli.app', 'mesh.cli.pipes', 'mesh.errors']"
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
@@ -149,6 +150,11 @@ def test_a_command_s_own_help_begins_with_its_line_in_the_list(name: str) -> Non
         (["submit", "a.glb", "--samples", "0"], "0 is not in the range"),
         (["submit", "a.glb", "--format", "tiff"], "'tiff' is not exr, png or exr,png"),
         (["submit", "a.glb", "--environment-strength", "nan"], "'nan' is no finite number"),
+        (["submit", "a.glb", "--noise", "nan"], "'nan' is no finite number"),
+        (["submit", "a.glb", "--shutter", "nan"], "'nan' is no finite number"),
+        (["submit", "a.glb", "--exposure", "nan"], "'nan' is no finite number"),
+        (["submit", "a.glb", "--aov", "beauty"], "'beauty' holds a name of no layer; there are position,"),
+        (["invite", "--hours", "inf"], "inf"),
         (["submit", "a.glb", "--memory", "lots"], "'lots' is not a size such as 16 GB"),
         (["submit", "a.glb", "--on", "any,render1"], "'any' leaves no sense in naming others"),
         (["submit", "a.glb", "--tags", "a,,b"], "'a,,b' has an empty part"),
@@ -646,6 +652,48 @@ def test_an_interrupted_command_away_from_a_terminal_detaches_and_prints_how_to_
 
 
 @pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("jobs",), ExitCode.DONE, ""),
+        (
+            ("submit", "triangle.gltf", "-o", "a b", "--view", "filmic", "--format", "exr"),
+            ExitCode.INTERRUPTED,
+            "-o 'a b' --format exr --view filmic --skip-existing",
+        ),
+    ],
+)
+def test_who_stops_reading_ends_a_command_without_a_traceback_and_a_job_goes_on(
+    node: FakeService, home: Paths, arguments: tuple[str, ...], code: ExitCode, words: str
+) -> None:
+    reader, output = os.pipe()
+    os.close(reader)
+
+    command = (sys.executable, "-m", "mesh.cli", *arguments)
+    done = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(output)
+
+    assert done.returncode == code
+    assert done.stderr.strip().endswith(words)
+    assert len(done.stderr.splitlines()) == (1 if words else 0)
+    assert node.acts == []
+
+
+def test_an_answer_that_is_none_is_asked_for_again(
+    mesh: Mesh, node: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = JoiningWriter()
+    writer.error = KeyboardInterrupt()  # type: ignore[assignment]
+    answers = iter(["x", "", "cancel"])
+    monkeypatch.setattr("mesh.cli.follow.WriterClient", lambda: writer)
+    monkeypatch.setattr("mesh.cli.follow._can_ask", lambda: True)
+    monkeypatch.setattr("click.prompt", lambda *_, **__: next(answers))
+
+    mesh("submit", "triangle.gltf")
+
+    assert [action for _, action in node.acts] == ["cancel"]
+
+
+@pytest.mark.parametrize(
     ("answer", "code", "cancelled"),
     [("c", ExitCode.INTERRUPTED, True), ("d", ExitCode.INTERRUPTED, False), ("g", ExitCode.DONE, False)],
 )
@@ -686,6 +734,11 @@ def break_glb() -> None:
     Path("broken.glb").write_bytes(b"glTF\x02\x00\x00\x00\xff\xff\x00\x00")
 
 
+def html_for_light() -> None:
+    """What a download that wants a login leaves behind."""
+    Path("x.hdr").write_bytes(b"<!DOCTYPE html>")
+
+
 def nothing() -> None:
     """The arguments are what is wrong."""
 
@@ -703,6 +756,9 @@ def nothing() -> None:
         (nothing, ["triangle.gltf", "--clip", "Walk"], ExitCode.USAGE, "no clip called 'Walk'"),
         (nothing, ["triangle.gltf", "--variant", "Red"], ExitCode.USAGE, "no variant called 'Red'"),
         (nothing, ["triangle.gltf", "--environment", "x.hdr"], ExitCode.USAGE, "no environment image x.hdr"),
+        (html_for_light, ["triangle.gltf", "--environment", "x.hdr"], ExitCode.USAGE, "x.hdr cannot be used"),
+        (nothing, ["."], ExitCode.USAGE, "is a folder. Name the .gltf or .glb file in it"),
+        (nothing, ["triangle.gltf", "-o", "a.####.jpg"], ExitCode.USAGE, "as EXR and PNG, not as .jpg"),
         (nothing, ["triangle.gltf", "--name", "a/b"], ExitCode.USAGE, "without slashes"),
         (
             nothing,

@@ -13,6 +13,7 @@ from mesh.node.errors import UnknownJob, UnknownNode
 from mesh.sched.events import ActOnJob
 from mesh.wire.jobs import EditName
 
+OWN = tuple(range(1, 25))
 ME, ADA, JOB = NodeId(b"m" * 32), NodeId(b"a" * 32), JobId(b"j" * 32)
 
 
@@ -43,7 +44,7 @@ def test_terms_become_a_policy_with_ids_for_names() -> None:
 
 def test_each_thing_to_change_is_one_edit() -> None:
     change = JobChange(3, "film", (), ("ada",), "1-3,4", exclude=("local",), include=("ada",))
-    assert STEERING.edits(JOB, change) == [
+    assert STEERING.edits(JOB, change, OWN) == [
         ActOnJob(JOB, EditName.PRIORITY, number=3),
         ActOnJob(JOB, EditName.CATEGORY, words=("film",)),
         ActOnJob(JOB, EditName.TAGS),
@@ -75,9 +76,15 @@ def test_terms_that_make_no_sense_are_refused(terms: JobTerms, error: type[Excep
 )
 def test_a_limit_must_be_a_short_frame_set(frames: str, error: type[Exception]) -> None:
     with pytest.raises(error):
-        STEERING.edits(JOB, JobChange(frames=frames))
+        STEERING.edits(JOB, JobChange(frames=frames), OWN)
+
+
+def test_a_limit_to_frames_that_the_job_has_not_is_refused() -> None:
+    with pytest.raises(BadTerms, match="it has no frame of 900-910, but 1-24"):
+        STEERING.edits(JOB, JobChange(frames="900-910"), OWN)
+    assert STEERING.edits(JOB, JobChange(frames="20-910"), OWN) != []
 
 
 def test_a_change_of_nothing_is_refused() -> None:
     with pytest.raises(BadTerms, match="nothing was asked"):
-        STEERING.edits(JOB, JobChange())
+        STEERING.edits(JOB, JobChange(), OWN)

@@ -56,7 +56,12 @@ def test_one_mistyped_letter_is_noticed(code: InviteCode, place: int, letter: st
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("", "0 letters"), ("ABCDE", "5 letters"), ("U" * 45, "'U' does not occur"), ("A" * 45, "mistyped")],
+    [
+        ("", "it is 0 long"),
+        ("ABCDE", "it is 5 long"),
+        ("U" * 45, "'U' does not occur"),
+        ("A" * 45, "mistyped"),
+    ],
 )
 def test_what_is_no_code_is_explained(text: str, words: str) -> None:
     with pytest.raises(BadInviteCode, match=words):

@@ -43,7 +43,7 @@ class DeskNode:
         )
         self.me = ME
         self.config = SimpleNamespace(name="me")
-        self.identity = SimpleNamespace(fingerprint=bytes(32))
+        self.identity = SimpleNamespace(mesh_name="lab", fingerprint=bytes(32))
         self.revision = 1
         self.journal = Journal()
         self.disk = SimpleNamespace(store=SimpleNamespace(usage=lambda: Usage(0, 0, 1)))

@@ -180,6 +180,7 @@ def sentence(bench: Bench, job: object) -> str:
         (JobPolicy(tags=("big",)), "no node that is here may render it: 1 lacks the tag big;"),
         (JobPolicy(on=(B,)), "1 is not grace; start one that may, or: mesh edit"),
         (JobPolicy(memory_bytes=64_000_000_000), "1 has less than 64 GB of memory; start one that may"),
+        (JobPolicy(memory_bytes=16_000_000_000_000), "1 has less than 16000 GB of memory"),
     ],
 )
 def test_a_job_says_why_it_waits_and_what_to_do(policy: JobPolicy, expected: str) -> None:

@@ -7,11 +7,12 @@ import importlib
 import os
 import sys
 import traceback
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
 import mesh
+from mesh.cli.pipes import drop_output
 from mesh.errors import ExitCode, MeshError
 
 # Command -> (module, attribute, one line of help). The line stands here too so that `mesh --help` loads
@@ -74,6 +75,14 @@ class LazyGroup(click.Group):
             ctx.fail(f"There is no command {args[0]!r}. {hint}")
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Whoever reads our output may have enough of it, as `| head` does, before click calls that a failure."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            drop_output()
+            return ExitCode.DONE
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl([(name, about) for name, (_, _, about) in COMMANDS.items()])
@@ -112,10 +121,6 @@ def run() -> NoReturn:
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        # Whoever read our output has enough of it; Python would complain again when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(ExitCode.DONE)
     except Exception as error:  # noqa: BLE001 - the last boundary: a person reads this
         _tell(
             f"{type(error).__name__}: {error}. This is a bug in mesh; please report it with what "

@@ -94,6 +94,6 @@ def collect(
         if not frames:
             click.echo(f"Every frame of {status.name} is already in {pattern}.")
             return
-        report = choose_report(as_json, str(pattern))
-        code = follow(Following(client, status.job, frames, pattern, report, output, look))
+        report = choose_report(as_json, str(pattern), len(frames))
+        code = follow(Following(client, status.job, frames, pattern, report, output, formats, look))
     sys.exit(code)

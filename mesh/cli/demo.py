@@ -130,10 +130,10 @@ def _demo(output: Path) -> ExitCode:
         prepared = prepare(Wish(scene, FRAMES, EngineName.BUILTIN, SETTINGS, "sky"))
         receipt = send(client, prepared)
         job = receipt.job.hex()
-        report = _KillingReport(choose_report(False, str(pattern)), victim)
+        report = _KillingReport(choose_report(False, str(pattern), len(FRAMES)), victim)
         report.submitted(receipt.job, receipt.durable_on)
         look = Look(denoise=importlib.util.find_spec("pyoidn") is not None)
-        code = follow(Following(client, job, FRAMES, pattern, report, None, look))
+        code = follow(Following(client, job, FRAMES, pattern, report, None, (), look))
         if code is not ExitCode.DONE:
             return code
         preview = _make_preview(output, pattern)

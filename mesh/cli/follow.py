@@ -13,11 +13,13 @@ from types import FrameType
 
 import click
 
+from mesh.cli.pipes import drop_output
+from mesh.cli.printed import collect_command
 from mesh.cli.reports import Closing, Report
 from mesh.control.client import Client
 from mesh.control.collection import Collector, Looked
-from mesh.control.outputs import OutputPattern, work_folder
-from mesh.control.service import JobAction
+from mesh.control.outputs import Format, OutputPattern, work_folder
+from mesh.control.service import JobAction, SubmitReceipt
 from mesh.engines.writer_client import WriterClient
 from mesh.errors import ExitCode
 from mesh.model.ids import short
@@ -35,27 +37,45 @@ class Choice(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    """What to follow, and how: `job` by its id in hex. `output_argument` is the user's `-o`, to be repeated in a printed command."""
+    """What to follow, and how: `job` by its id in hex. `output` and `formats` are the user's `-o` and `--format`, to be
+    repeated in a printed command."""
 
     client: Client
     job: str
     frames: Sequence[int]
     pattern: OutputPattern
     report: Report
-    output_argument: str | None
+    output: str | None
+    formats: tuple[Format, ...] = ()
     look: Look = field(default_factory=Look)
+    receipt: SubmitReceipt | None = None
+    """Of a job that was submitted just now, which is to be told."""
     own_node: bool = False
     """The node ends with this command, so that nothing renders after it."""
 
 
 def follow(following: Following) -> ExitCode:
     """Until the job has ended or the user has had enough. Prints the closing summary."""
+    try:
+        return _follow(following)
+    except BrokenPipeError:
+        drop_output()
+        name = short(bytes.fromhex(following.job))
+        click.echo(f"mesh: Nobody reads this any more; {_how_to_collect(following, name)}", err=True)
+        return ExitCode.INTERRUPTED
+
+
+def _follow(following: Following) -> ExitCode:
     started = time.monotonic()
     pattern, report = following.pattern, following.report
     with work_folder(pattern) as work, WriterClient() as writer, report, _terminated_as_interrupted():
         collector = Collector(
             following.client, writer, following.job, following.frames, pattern, work, following.look
         )
+        if following.receipt is not None:
+            if following.own_node:
+                report.note("no node runs here: this command renders by itself")
+            report.submitted(following.receipt.job, following.receipt.durable_on)
         while True:
             try:
                 job = _run(collector, report)
@@ -96,11 +116,15 @@ def _ask(following: Following, name: str) -> Choice:
         "[d]etach: it goes on when a node runs here again" if following.own_node else "[d]etach: it goes on"
     )
     click.echo(f"\n{name}: {leave}, [c]ancel it, or [g]o on watching?", nl=False)
-    try:
-        answer = click.prompt("", default="d", show_default=False, prompt_suffix=" ").strip().lower()[:1]
-    except (click.Abort, KeyboardInterrupt):
-        return Choice.DETACH
-    return Choice(answer) if answer in {choice.value for choice in Choice} else Choice.DETACH
+    answers = {choice.value: choice for choice in Choice}
+    while True:
+        try:
+            answer = click.prompt("", default="d", show_default=False, prompt_suffix=" ").strip().lower()
+        except (click.Abort, KeyboardInterrupt):
+            return Choice.DETACH
+        if answer[:1] in answers:
+            return answers[answer[:1]]
+        click.echo("Type d, c or g:", nl=False)
 
 
 def _can_ask() -> bool:
@@ -108,8 +132,7 @@ def _can_ask() -> bool:
 
 
 def _how_to_collect(following: Following, name: str) -> str:
-    where = f" -o {following.output_argument}" if following.output_argument else ""
-    command = f"mesh collect {name}{where} --skip-existing"
+    command = collect_command(name, following.output, following.formats, following.look, resumed=True)
     if following.own_node:
         return f"this command's node ends with it; go on with `mesh join`, then fetch frames with: {command}"
     return f"{name} goes on; fetch its frames with: {command}"

@@ -127,6 +127,8 @@ def _left(job: JobStatus) -> str:
     if job.eta_seconds is not None:
         return f"{duration(job.eta_seconds)} left"
     under_way = job.state in (JobState.WAITING, JobState.RUNNING, JobState.PAUSED)
+    if under_way and job.waiting:
+        return "it waits"
     return "nobody knows yet how much is left" if under_way else "nothing left"
 
 

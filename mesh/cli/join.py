@@ -55,7 +55,10 @@ class _Endpoint(click.ParamType[str]):
 @click.option("--loopback", is_flag=True, help="Stay on this machine: beacons and connections alike.")
 @click.option("--headless", is_flag=True, help="Log to the standard error output, and ask nothing.")
 @click.option(
-    "--config", "config_file", type=click.Path(path_type=Path), help="Default: mesh.toml, see below."
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    help="Settings. Default: mesh.toml, see above.",
 )
 @click.option("--solo", is_flag=True, hidden=True)
 @click.option("--ephemeral", is_flag=True, hidden=True)

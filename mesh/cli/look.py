@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from mesh.cli.numbers import Finite
 from mesh.engines.writer_client import WriterClient
 from mesh.model.look import DenoiserMissing, Depth, Look, OcioView, View
 
@@ -25,7 +26,7 @@ class Stops(click.ParamType[float | None]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | None:
         if isinstance(value, str) and value.strip().lower() == "auto":
             return None
-        return float(click.FloatRange(-32, 32).convert(value, param, ctx))
+        return float(Finite(-32, 32).convert(value, param, ctx))
 
 
 def look_options(command: Command) -> Command:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from mesh.cli.common import connect, json_option, print_json, print_table
+from mesh.cli.numbers import Finite
 from mesh.model.status import NodeState, NodeStatus
 from mesh.ui.words import duration, plural
 
@@ -17,7 +18,7 @@ from mesh.ui.words import duration, plural
     "--hours",
     default=24.0,
     show_default=True,
-    type=click.FloatRange(0, min_open=True),
+    type=Finite(0, 24 * 3650, min_open=True),
     help="How long it is valid.",
 )
 @json_option

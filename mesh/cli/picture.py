@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from mesh.cli.numbers import Finite
 from mesh.model.layers import Layer, in_order
 from mesh.model.manifest import RenderSettings
 
@@ -35,7 +36,7 @@ class LayerList(click.ParamType[tuple[Layer, ...]]):
             return in_order(map(Layer, names))
         except ValueError:
             known = ", ".join((*Layer, *sorted(_ALWAYS)))
-            self.fail(f"{value!r} names none, or others than {known}", param, ctx)
+            self.fail(f"{value!r} holds a name of no layer; there are {known}", param, ctx)
 
 
 def picture_options(command: Command) -> Command:
@@ -50,26 +51,26 @@ def picture_options(command: Command) -> Command:
         ),
         click.option(
             "--shutter",
-            type=click.FloatRange(0, 4),
+            type=Finite(0, 4),
             default=0.0,
             metavar="FRAMES",
             help="Blur what moves, as a shutter does that is open for so long. 0.5 is a film camera's.",
         ),
         click.option(
             "--focus",
-            type=click.FloatRange(0, min_open=True),
+            type=Finite(0, min_open=True),
             metavar="METRES",
             help="How far away things are sharp, with --f-stop. Default: the middle of the scene.",
         ),
         click.option(
             "--f-stop",
-            type=click.FloatRange(0.1, 256),
+            type=Finite(0.1, 256),
             metavar="N",
             help="Depth of field of a lens so wide, such as 2.8. Default: as the scene has it.",
         ),
         click.option(
             "--clamp",
-            type=click.FloatRange(0, 1e6),
+            type=Finite(0, 1e6),
             default=_DEFAULTS.clamp,
             show_default=True,
             metavar="RADIANCE",
@@ -77,7 +78,7 @@ def picture_options(command: Command) -> Command:
         ),
         click.option(
             "--noise",
-            type=click.FloatRange(0, 1),
+            type=Finite(0, 1),
             default=0.0,
             metavar="ERROR",
             help="Stop at a pixel once its relative error is below this, such as 0.02.",

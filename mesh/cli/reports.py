@@ -142,8 +142,9 @@ class JsonReport(_Quiet):
 class LineReport(_Quiet):
     """A line for each frame and event, for logs and pipes."""
 
-    def __init__(self, output: str, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, output: str, frames: int, now: Callable[[], float] = time.monotonic) -> None:
         self._output = output
+        self._frames = frames
         self._events = EventFilter()
         self._now = now
         self._spoke = now()
@@ -160,10 +161,11 @@ class LineReport(_Quiet):
         if isinstance(update, FrameWritten):
             self._written += 1
             left = self._job.eta_seconds if self._job else None
-            total = self._job.frames_total if self._job else 0
             tail = "" if left is None else f", {duration(left)} left"
             by = " and ".join(update.nodes)
-            self._say(f"frame {update.frame} written ({self._written} of {total}{tail}), rendered by {by}")
+            self._say(
+                f"frame {update.frame} written ({self._written} of {self._frames}{tail}), rendered by {by}"
+            )
             return
         before, self._job = self._job, update.job
         for event in self._events.fresh(update.mesh.events, update.job):
@@ -226,7 +228,7 @@ class LiveReport:
         self.note(f"submitted as {short(job)}{_safe(durable_on)}")
 
     def note(self, sentence: str) -> None:
-        self._console.print(f" {sentence}", highlight=False, markup=False)
+        self._console.print(f" {sentence}", highlight=False, markup=False, soft_wrap=True)
 
     def update(self, update: Update) -> None:
         if isinstance(update, Looked):
@@ -273,12 +275,12 @@ def print_closing(console: Console, closing: Closing) -> None:
         console.print(shares_table(job))
 
 
-def choose_report(as_json: bool, output: str) -> Report:
-    """JSON where asked for, live on a terminal, lines elsewhere."""
+def choose_report(as_json: bool, output: str, frames: int) -> Report:
+    """JSON where asked for, live on a terminal, lines elsewhere; `frames` are to be written."""
     if as_json:
         return JsonReport()
     if not sys.stdout.isatty():
-        return LineReport(output)
+        return LineReport(output, frames)
     from rich.console import Console
 
     return LiveReport(Console(), output)

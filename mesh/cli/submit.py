@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,10 @@ import click
 from mesh.cli.collect import existing_policy, output_options
 from mesh.cli.common import connect, print_json
 from mesh.cli.look import read_look
+from mesh.cli.numbers import Finite
 from mesh.cli.orders import LateOrder, Order, ReadyOrder
 from mesh.cli.picture import picture_options, with_picture
+from mesh.cli.printed import collect_command
 from mesh.cli.solo import any_node
 from mesh.cli.terms import read_terms, terms_options
 from mesh.config import Paths
@@ -50,16 +52,6 @@ class Resolution(click.ParamType[tuple[int, int]]):
         if match is None or not all(1 <= int(side) <= 16384 for side in match.groups()):
             self.fail(f"{value!r} is not like 960x540, with sides from 1 to 16384", param, ctx)
         return int(match[1]), int(match[2])
-
-
-class Finite(click.FloatRange):
-    """A number in a range, and neither infinite nor none."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        number = float(super().convert(value, param, ctx))
-        if not math.isfinite(number):
-            self.fail(f"{value!r} is no finite number", param, ctx)
-        return number
 
 
 @click.command()
@@ -204,10 +196,10 @@ def submit(
     order: Order = LateOrder(wish) if wait_for_files else ReadyOrder(prepare(wish))
     for warning in order.warnings:
         click.echo(f"Note: {warning}", err=True)
-    if detach:
-        sys.exit(_detached(order, output, as_json))
     policy = existing_policy(overwrite, skip_existing)
     look = read_look(options)
+    if detach:
+        sys.exit(_detached(order, lambda job: collect_command(job, output, formats, look), as_json))
     pattern = parse_output(output, order.name, formats, len(chosen))
     wanted = frames_to_write(pattern, chosen, policy)
     if not wanted:
@@ -215,11 +207,11 @@ def submit(
         return
     with work_folder(pattern):
         pass  # that it can be written to must be known before anything is rendered
-    sys.exit(_watched(order, wanted, pattern, output, look, as_json))
+    sys.exit(_watched(order, wanted, pattern, output, formats, look, as_json))
 
 
-def _detached(order: Order, output: str | None, as_json: bool) -> ExitCode:
-    """Submit, print how to collect, and be done."""
+def _detached(order: Order, command: Callable[[str], str], as_json: bool) -> ExitCode:
+    """Submit, print the `command` that collects, and be done."""
     try:
         client = connect()
     except NoNode as error:
@@ -228,7 +220,6 @@ def _detached(order: Order, output: str | None, as_json: bool) -> ExitCode:
         receipt = order.send(client)
         waiting = client.job(receipt.job.hex()).status.waiting
     name = short(receipt.job)
-    where = f" -o {output}" if output else ""
     if as_json:
         print_json(
             {"event": "submitted", "job": receipt.job, "short": name, "durable_on": receipt.durable_on}
@@ -237,9 +228,7 @@ def _detached(order: Order, output: str | None, as_json: bool) -> ExitCode:
     if waiting:
         click.echo(f"Note: {waiting}.", err=True)
     safe = f", safe on {' and '.join(receipt.durable_on)} too" if receipt.durable_on else ""
-    click.echo(
-        f"{order.name} is submitted as {name}{safe}. Fetch its frames with: mesh collect {name}{where}"
-    )
+    click.echo(f"{order.name} is submitted as {name}{safe}. Fetch its frames with: {command(name)}")
     return ExitCode.DONE
 
 
@@ -248,6 +237,7 @@ def _watched(
     wanted: tuple[int, ...],
     pattern: OutputPattern,
     output: str | None,
+    formats: tuple[Format, ...],
     look: Look,
     as_json: bool,
 ) -> ExitCode:
@@ -257,10 +247,7 @@ def _watched(
 
     with any_node(Paths.locate()) as (client, own):
         receipt = order.only(wanted).send(client)
-        report = choose_report(as_json, str(pattern))
-        if own:
-            report.note("no node runs here: this command renders by itself")
-        report.submitted(receipt.job, receipt.durable_on)
+        report = choose_report(as_json, str(pattern), len(wanted))
         return follow(
-            Following(client, receipt.job.hex(), wanted, pattern, report, output, look, own_node=own)
+            Following(client, receipt.job.hex(), wanted, pattern, report, output, formats, look, receipt, own)
         )

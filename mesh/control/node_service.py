@@ -261,7 +261,8 @@ class NodeService:
             self.pending.cancel(job)
             return
         view = self._steered(job, action.value)
-        if action is not JobAction.RETRY and view.state in (JobState.DONE, JobState.CANCELLED):
+        over = (JobState.CANCELLED,) if action is JobAction.RETRY else (JobState.DONE, JobState.CANCELLED)
+        if view.state in over:
             raise JobHasEnded(name=view.manifest.name, state=view.state.value, action=action.value)
         match action:
             case JobAction.CANCEL:
@@ -279,7 +280,7 @@ class NodeService:
         view = self._steered(job, "change")
         if view.state in (JobState.DONE, JobState.CANCELLED):
             raise JobHasEnded(name=view.manifest.name, state=view.state.value, action="change")
-        for event in self._steering.edits(job, change):
+        for event in self._steering.edits(job, change, view.manifest.frames):
             self._node.feed(event)
 
     def invite(self, uses: int, hours: float) -> str:

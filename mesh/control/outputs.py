@@ -19,6 +19,11 @@ from mesh.errors import ExitCode, MeshError
 
 DEFAULT_FOLDER = "renders"
 
+_FOREIGN = frozenset(
+    ("jpg", "jpeg", "tif", "tiff", "tga", "bmp", "gif", "webp", "hdr", "dpx", "mov", "mp4", "mkv", "avi")
+)
+"""Endings of files that we do not write: who gives one means no folder of that name."""
+
 
 class BadOutput(MeshError):
     """The output {text!r} is not understood: {reason}. Give a folder, or a pattern such as renders/shot.####.exr."""
@@ -82,6 +87,8 @@ def parse_output(text: str | None, name: str, formats: Sequence[Format], frames:
     path = Path(text or DEFAULT_FOLDER)
     ending = path.suffix.lower().lstrip(".")
     is_image = ending in tuple(Format)
+    if ending in _FOREIGN:
+        raise BadOutput(text=text, reason=f"frames are written as EXR and PNG, not as .{ending}")
     if "#" not in path.name and not is_image:
         return OutputPattern(path, f"{_file_name(name)}.####", tuple(formats) or tuple(Format))
     if "#" in str(path.parent):

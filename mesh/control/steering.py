@@ -53,17 +53,17 @@ class Steering:
             memory_bytes=terms.memory_bytes,
         )
 
-    def edits(self, job: JobId, change: JobChange) -> list[sched.ActOnJob]:
-        """One write for each thing to change; nothing is written unless all of it makes sense.
+    def edits(self, job: JobId, change: JobChange, frames: tuple[int, ...]) -> list[sched.ActOnJob]:
+        """One write for each thing to change of a job of these frames; nothing is written unless all of it makes sense.
 
         Raises as `policy` does, and BadTerms where nothing is to be changed, and BadFrameSet.
         """
-        edits = list(self._edits(job, change))
+        edits = list(self._edits(job, change, frames))
         if not edits:
             raise BadTerms(reason="nothing was asked to be changed")
         return edits
 
-    def _edits(self, job: JobId, change: JobChange) -> Iterator[sched.ActOnJob]:
+    def _edits(self, job: JobId, change: JobChange, frames: tuple[int, ...]) -> Iterator[sched.ActOnJob]:
         if change.priority is not None:
             yield sched.ActOnJob(job, EditName.PRIORITY, number=_priority(change.priority))
         if change.category is not None:
@@ -73,7 +73,7 @@ class Steering:
         if change.on is not None:
             yield sched.ActOnJob(job, EditName.ON, nodes=self._nodes(change.on))
         if change.frames is not None:
-            yield sched.ActOnJob(job, EditName.LIMIT, words=_limit(change.frames))
+            yield sched.ActOnJob(job, EditName.LIMIT, words=_limit(change.frames, frames))
         for names, part in (
             (change.exclude, Participation.EXCLUDED),
             (change.include, Participation.INCLUDED),
@@ -100,11 +100,14 @@ def _category(name: str) -> str:
     return name
 
 
-def _limit(frames: str) -> tuple[str, ...]:
-    """Raises BadFrameSet."""
+def _limit(frames: str, own: tuple[int, ...]) -> tuple[str, ...]:
+    """Raises BadFrameSet, and BadTerms where none of them is the job's."""
     if not frames:
         return ()
-    text = format_frames(parse_frames(frames))
+    chosen = parse_frames(frames)
+    text = format_frames(chosen)
+    if not set(chosen) & set(own):
+        raise BadTerms(reason=f"it has no frame of {text}, but {format_frames(own)}")
     if len(text) > MOST_LIMIT:
         raise BadTerms(reason="the frames to render for now take too many words; choose fewer ranges")
     return (text,)

@@ -18,6 +18,7 @@ from mesh.errors import ExitCode, MeshError
 from mesh.model.manifest import EngineName, RenderSettings
 from mesh.scenes.inspection import inspect
 from mesh.scenes.pack import SceneFiles, find_files
+from mesh.scenes.panorama import check_panorama
 
 COMPUTED_SKY = "sky"
 _GLTF = (".gltf", ".glb")
@@ -31,6 +32,12 @@ class BadJobName(MeshError):
 
 class NoSceneFile(MeshError):
     """There is no scene file {file}. Check the path or, where it is still to come, submit it with --wait-for-files."""
+
+    exit_code = ExitCode.USAGE
+
+
+class SceneIsFolder(MeshError):
+    """{file} is a folder. Name the .gltf or .glb file in it that is to be rendered."""
 
     exit_code = ExitCode.USAGE
 
@@ -70,8 +77,10 @@ class Prepared:
 def prepare(wish: Wish) -> Prepared:
     """Find the scene's files and check the choices in it. Sends nothing.
 
-    Raises NoSceneFile, NoEnvironmentFile, BadJobName, and what `mesh.scenes` finds wrong with the scene.
+    Raises NoSceneFile, SceneIsFolder, NoEnvironmentFile, NoPanorama, BadJobName, and what `mesh.scenes` finds wrong with the scene.
     """
+    if wish.scene.is_dir():
+        raise SceneIsFolder(file=wish.scene)
     if not wish.scene.is_file():
         raise NoSceneFile(file=wish.scene)
     name = job_name(wish)
@@ -81,6 +90,8 @@ def prepare(wish: Wish) -> Prepared:
     extra = extra_files(wish)
     if extra and not extra[0].is_file():
         raise NoEnvironmentFile(file=wish.environment)
+    for image in extra:
+        check_panorama(image)
     files = find_files(wish.scene, extra)
     environment = files.extras[0] if extra else wish.environment
     settings = replace(wish.settings, environment=environment)

@@ -37,20 +37,21 @@ def read_environment(scene_dir: Path, scene: Scene, settings: RenderSettings) ->
         if own:
             return make_environment(np.zeros((1, 2, 3), np.float32), 0.0, 0.0)
         name = SKY
-    pixels = sky_map() if name == SKY else _read_image(scene_dir / name)
+    pixels = sky_map() if name == SKY else _read_image(scene_dir, name)
     return make_environment(pixels, settings.environment_strength, settings.environment_rotation)
 
 
-def _read_image(path: Path) -> NDArray[np.float32]:
+def _read_image(scene_dir: Path, name: str) -> NDArray[np.float32]:
+    """Errors call it by the user's name for it, not by where this node keeps it."""
     import OpenImageIO
 
-    image = OpenImageIO.ImageInput.open(str(path))
+    image = OpenImageIO.ImageInput.open(str(scene_dir / name))
     if image is None:
-        raise EnvironmentUnreadable(path=path, reason=OpenImageIO.geterror() or "it cannot be opened")
+        raise EnvironmentUnreadable(path=name, reason=OpenImageIO.geterror() or "it cannot be opened")
     pixels = image.read_image(OpenImageIO.FLOAT)
     image.close()
     if pixels is None or pixels.ndim != 3 or pixels.shape[2] < 1:
-        raise EnvironmentUnreadable(path=path, reason=image.geterror() or "it has no pixels")
+        raise EnvironmentUnreadable(path=name, reason=image.geterror() or "it has no pixels")
     if pixels.shape[2] < 3:
         pixels = np.repeat(pixels[:, :, :1], 3, axis=2)
     return np.ascontiguousarray(pixels[:, :, :3], np.float32)

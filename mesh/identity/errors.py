@@ -12,8 +12,8 @@ class NoMeshHere(MeshError):
 
 
 class AlreadyInMesh(MeshError):
-    """This machine is in a mesh already: {folder} exists. Run `mesh leave` first, or set MESH_HOME to
-    another folder to run a second node here."""
+    """This machine is in a mesh already: {folder} exists. `mesh join` alone goes on in it. To join
+    another instead, stop the node and remove that folder; to run a second node here, set MESH_HOME to another."""
 
 
 class IdentityExposed(MeshError):

@@ -75,7 +75,7 @@ def parse_code(text: str) -> InviteCode:
     """Raises BadInviteCode, saying whether letters are missing, foreign or mistyped."""
     letters = text.upper().translate(_LOOKALIKES)
     if len(letters) != GROUPS * GROUP:
-        raise BadInviteCode(reason=f"it has {len(letters)} letters and digits instead of {GROUPS * GROUP}")
+        raise BadInviteCode(reason=f"it is {len(letters)} long, dashes aside, instead of {GROUPS * GROUP}")
     number = 0
     for letter in letters:
         value = _ALPHABET.find(letter)

@@ -102,7 +102,7 @@ class JobStatus:
     """0 to 1, with what is being rendered now."""
     elapsed_seconds: float
     eta_seconds: float | None
-    """None until somebody has begun to render: nothing is known of the scene before."""
+    """None until somebody has begun to render: nothing is known of the scene before. None too while it waits."""
     durable: bool
     """The manifest and the scene are on two other nodes, or on as many as there are."""
     shares: tuple[ShareStatus, ...]
@@ -155,6 +155,8 @@ class MeshStatus:
 
     mesh: str
     """Short fingerprint of the mesh's root key."""
+    name: str
+    """What its founder's node made of its own name."""
     me: str
     revision: int
     """Changes whenever anything here but ages changes."""

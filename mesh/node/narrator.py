@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from mesh.config import write_endpoint
 from mesh.gossip import events as gossip
@@ -43,10 +44,20 @@ class Narrator:
         self._node = node_name
         self._job = job_name
         self._buckets = buckets
+        self._silent = False
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """Around what is told while an earlier life is read from the disk: none of that happens now."""
+        self._silent = True
+        try:
+            yield
+        finally:
+            self._silent = False
 
     def tell(self, news: object) -> None:
         """Adds a sentence where `news` is worth one."""
-        if isinstance(news, _UNTOLD):
+        if self._silent or isinstance(news, _UNTOLD):
             return
         match news:
             case gossip.MemberUp(node=node):

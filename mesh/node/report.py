@@ -30,6 +30,7 @@ def mesh_status(node: Node) -> MeshStatus:
     usage = node.disk.store.usage()
     return MeshStatus(
         mesh=short(node.identity.fingerprint),
+        name=node.identity.mesh_name,
         me=node.me.hex(),
         revision=node.revision,
         nodes=node_statuses(node),
@@ -89,6 +90,7 @@ def _activity(node: Node, view: ActivityView) -> ActivityStatus:
 def job_status(node: Node, view: JobView) -> JobStatus:
     manifest, settings = view.manifest, view.manifest.settings
     under_way = sum(activity.fraction * activity.unit.size for activity in view.activities)
+    waiting = waiting_for(view, node.node_name, node.core.scheduler.views.job)
     return JobStatus(
         job=view.job.hex(),
         short=short(view.job),
@@ -105,7 +107,7 @@ def job_status(node: Node, view: JobView) -> JobStatus:
         buckets_done=view.buckets_done,
         fraction=min(1.0, (view.buckets_done + under_way) / view.buckets_total),
         elapsed_seconds=view.elapsed,
-        eta_seconds=view.eta if view.buckets_done or under_way else None,
+        eta_seconds=view.eta if (view.buckets_done or under_way) and not waiting else None,
         durable=view.durable,
         shares=tuple(
             ShareStatus(
@@ -136,7 +138,7 @@ def job_status(node: Node, view: JobView) -> JobStatus:
         usage=view.usage,
         limit=view.limit,
         order=view.policy.order.value,
-        waiting=waiting_for(view, node.node_name, node.core.scheduler.views.job),
+        waiting=waiting,
     )
 
 

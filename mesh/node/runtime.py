@@ -224,7 +224,8 @@ class Node:
             nursery.cancel_scope.cancel()
 
     def _begin(self, seeds: Sequence[Address]) -> None:
-        self.feed(sched.Restore(tuple(restored(self.disk.records))))
+        with self.narrator.silent():
+            self.feed(sched.Restore(tuple(restored(self.disk.records))))
         self.feed(self.presence.capacity())
         self.feed(gossip.Start())
         self.feed(OlderKeys(tuple(key.number for key in self.identity.gossip_keys[1:])))

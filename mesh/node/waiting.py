@@ -95,7 +95,8 @@ def _reason(view: JobView, one: Obstacle, count: int, node_name: Names) -> str:
             return f"{count} {'lacks' if singular else 'lack'} the tag{'s' * (len(view.tags) > 1)} {tags}"
         case Obstacle.MEMORY:
             need = view.policy.memory_bytes / 1e9
-            return f"{count} {'has' if singular else 'have'} less than {need:.3g} GB of memory"
+            amount = f"{need:.0f}" if need >= 100 else f"{need:.3g}"
+            return f"{count} {'has' if singular else 'have'} less than {amount} GB of memory"
         case Obstacle.RESERVED:
             return f"{count} {'works only for jobs that ask for it' if singular else 'work only for jobs that ask for them'}"
         case Obstacle.EXCLUDED:

@@ -85,7 +85,7 @@ def _header(status: MeshStatus, width: int) -> RenderableType:
     if running:
         facts.append(f"{throughput(running):.1f} frames/min")
     facts.append(f"cache {size(status.cache_bytes)} of {size(status.cache_limit_bytes)}")
-    line = Text.assemble((" mesh ", f"bold reverse {ACCENT}"), (f" {status.mesh}", "bold"))
+    line = Text.assemble((" mesh ", f"bold reverse {ACCENT}"), (f" {status.name}", "bold"))
     for fact in facts:
         if line.cell_len + len(fact) + 5 <= width:
             line.append("  ·  ", QUIET).append(fact)
