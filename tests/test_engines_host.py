@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import trio
 
-from mesh.engines.adapter import KERNEL_CACHE
+from mesh.engines.adapter import KERNEL_CACHE, UnitStopped
 from mesh.engines.host import EngineDone, EngineFailed, EngineHost, EngineNews, EngineProgress
-from mesh.engines.protocol import Done, Progress, Unframer, frame
-from mesh.engines.sleep import SLOWNESS
+from mesh.engines.protocol import Done, Open, Progress, Unframer, frame
+from mesh.engines.sleep import SLOWNESS, SleepSession
 from mesh.model.ids import Digest
 from mesh.model.manifest import EngineName, Manifest, RenderSettings
 from mesh.model.units import Unit
@@ -111,6 +111,34 @@ def test_a_killed_renderer_costs_its_unit_and_the_next_one_finds_a_fresh_process
         assert isinstance(await listener.next(), EngineDone)
 
     with_host(tmp_path, body)
+
+
+class Impatient:
+    """Gives a unit up when it has been asked a few times whether it is wanted."""
+
+    def __init__(self, times: int) -> None:
+        self._times = times
+
+    def limit(self) -> int:
+        self._times -= 1
+        return 8 if self._times >= 0 else 0
+
+    def progress(self, fraction: float) -> None:
+        raise AssertionError(f"it went on, to {fraction}")
+
+    def shared(self) -> tuple[()]:
+        return ()
+
+    def warn(self, sentence: str) -> None:
+        raise AssertionError(sentence)
+
+
+def test_a_sleeping_unit_that_is_given_up_is_let_go_of_in_the_middle_of_a_bucket() -> None:
+    """Or the next job would wait until that renderer is taken to hang, and started anew."""
+    of = sleeping_job(milliseconds=8000)
+    session = SleepSession(Open(1, of.engine, "", "none", of.settings, of.frames, 1))
+    with pytest.raises(UnitStopped):
+        session.render(Unit(1, 0, 8), Impatient(times=2), None)
 
 
 def test_units_that_waited_behind_a_crash_are_rendered_by_the_next_process(tmp_path: Path) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
 from mesh.model.ids import Boot, JobId, NodeId
 from mesh.model.policy import JobPolicy
 from mesh.model.units import Unit
 from mesh.sched.config import SchedConfig
-from mesh.sched.events import PeerDown, PeerVanished, WorkReassigned
+from mesh.sched.events import PeerDown, PeerVanished, ResultKnown, WorkReassigned
 from mesh.sched.peers import rendezvous
+from mesh.wire.copies import KeepPixels
+from mesh.wire.effects import Send
 from mesh.wire.jobs import Edit, EditName, JobOffer
 from mesh.wire.ledger import Activity, ClaimSet, LedgerDelta
 from mesh.wire.stealing import GrantTaken, StealGrant
@@ -123,3 +127,32 @@ def test_what_a_vanished_node_was_rendering_goes_first() -> None:
     assert again.unit == Unit(7, 0, 4)
     bench.finish(again)
     assert bench.render().unit == Unit(2, 0, 4)
+
+
+@pytest.mark.parametrize("gone", [PeerVanished(A), PeerDown(A)], ids=["vanished", "dead"])
+def test_nobody_waits_for_the_copy_that_a_node_was_making_when_it_ended(
+    gone: PeerVanished | PeerDown,
+) -> None:
+    # given pixels that A was asked to keep; it has read that, so the request did not fail
+    bench = Bench()
+    bench.submit(manifest(frames=8, buckets=4))
+    bench.peer(A)
+    (keep,) = sent(bench.finish(bench.render()), KeepPixels, A)
+    # when A ends, then they are published, held by this node alone
+    said = told(bench.tell(gone), ResultKnown)
+    assert [(known.result.pixels, known.result.holders) for known in said] == [(keep.pixels, (ME,))]
+    # and nobody asks it to keep more
+    effects = bench.finish(bench.render(), b"q")
+    assert not sent(effects, KeepPixels)
+    assert len(told(effects, ResultKnown)) == 1
+
+
+def test_what_a_vanished_node_asked_for_is_kept_by_another() -> None:
+    bench = Bench()
+    bench.submit(manifest(frames=8, buckets=4))
+    bench.peer(A)
+    bench.peer(B)
+    (keep,) = sent(bench.finish(bench.render()), KeepPixels)
+    asked = next(each.to for each in bench.effects if isinstance(each, Send) and each.message is keep)
+    other = {A: B, B: A}[asked]
+    assert sent(bench.tell(PeerVanished(asked)), KeepPixels, other)

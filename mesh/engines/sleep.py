@@ -16,6 +16,8 @@ from mesh.engines.protocol import Open
 from mesh.model.units import Grid, SampleRange, Unit
 
 SLOWNESS = "MESH_SLOWNESS"
+_NAP_SECONDS = 0.1
+"""How soon a unit that is given up is let go of, however long its buckets are."""
 
 
 class SleepSession:
@@ -33,9 +35,10 @@ class SleepSession:
         while bucket < min(unit.stop, control.limit()):
             # Sleeping to a deadline, not for a duration: the nap's overshoot must not add up.
             due = began + (bucket + 1 - unit.start) * self._bucket_seconds
-            pause = due - time.monotonic()
-            if pause > 0:  # even a sleep of 0 gives the processor away
-                time.sleep(pause)
+            while (pause := due - time.monotonic()) > 0:  # even a sleep of 0 gives the processor away
+                if control.limit() <= unit.start:
+                    raise UnitStopped
+                time.sleep(min(pause, _NAP_SECONDS))
             digest.update(f"{self._seed}/{unit.frame}/{bucket};".encode())
             bucket += 1
             control.progress((bucket - unit.start) / unit.size)

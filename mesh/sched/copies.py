@@ -126,6 +126,13 @@ class Copies:
             self._free(making)
             self._enqueue((job.id, pixels))
 
+    def on_peer_down(self, node: NodeId) -> None:
+        """Nobody waits for the answers of a node whose process has ended, whatever it had read."""
+        for (job_id, pixels), making in list(self._making.items()):
+            job = self._core.jobs.get(job_id)
+            if making.asked == node and job is not None:
+                self.on_late(job, pixels, node)
+
     def _publish(self, job: Job, record: StoredRecord, holders: tuple[NodeId, ...]) -> None:
         core = self._core
         fact = ResultFact(record.unit, record.pixels, record.size, record.seconds, holders[:8])
@@ -182,9 +189,9 @@ class Copies:
         if len(making.tried) >= _TRIES:
             return None
         not_these = {core.me, *making.tried, *job.copies[pixels].others}
-        if job.submitter in core.peers and job.submitter not in not_these:
+        if job.submitter not in not_these and core.here(job.submitter):
             return job.submitter
-        free = [node for node in core.peers.nodes() if node not in not_these]
+        free = [node for node in core.peers.nodes() if node not in not_these and core.here(node)]
         chosen = rendezvous(pixels, free, 1)
         return chosen[0] if chosen else None
 
@@ -259,10 +266,10 @@ class Copies:
             job.holdings.move(stored, UnitState.STORED, UnitState.ABSENT)
 
     def _live_others(self, job: Job, pixels: Digest) -> tuple[NodeId, ...]:
-        return tuple(sorted(node for node in job.copies[pixels].others if node in self._core.peers))
+        return tuple(sorted(filter(self._core.here, job.copies[pixels].others)))
 
     def _has_other(self, job: Job, pixels: Digest) -> bool:
-        return any(node in self._core.peers for node in job.copies[pixels].others)
+        return any(map(self._core.here, job.copies[pixels].others))
 
 
 def _unit_key(record: StoredRecord) -> str:

@@ -59,6 +59,7 @@ class Presence:
         self._parts.samples.on_peer_down(node)
         self._parts.lender.on_peer_down(node)
         self._parts.thief.on_peer_down(node)
+        self._parts.copies.on_peer_down(node)
         for job in core.jobs.values():
             self._parts.replication.on_peer_down(job, node)
             if node in job.keepers or node == job.submitter:
@@ -78,6 +79,7 @@ class Presence:
         self._parts.samples.on_peer_down(node)
         self._parts.lender.on_peer_down(node)
         self._parts.thief.on_peer_down(node)
+        self._parts.copies.on_peer_down(node)
         for job in core.jobs.values():
             self._parts.replication.on_peer_down(job, node)
 

@@ -55,6 +55,13 @@ MUTANTS = (
         _VANISHED,
     ),
     _mutant(
+        "copy-awaited-from-the-dead",
+        "copies",
+        "if making.asked == node and job is not None:",
+        "if False:",
+        _VANISHED,
+    ),
+    _mutant(
         "old-words-bring-the-vanished-back",
         "claims",
         "at < core.vanished[said.node] + core.config.settle_seconds",
