@@ -17,9 +17,10 @@ from mesh.model.units import Rect
 from mesh.render.albedo import albedo_tables
 from mesh.render.camera import camera_record
 from mesh.render.environment import make_environment
-from mesh.render.film import add_samples, columns_of, make_bench, make_tally, resolve
+from mesh.render.film import add_samples, resolve
 from mesh.render.filter import make_filter
 from mesh.render.sampler import make_sequence
+from mesh.render.tally import Tally, columns_of, make_bench, make_tally
 from mesh.render.world import Limits, Shade, Tables, World
 from mesh.scenes.description import Camera, Image, Instance, Light, Material, Mesh, Scene, Snapshot
 
@@ -108,13 +109,19 @@ def build(still: Still, settings: RenderSettings, environment: F32) -> World:
     )
 
 
+def sums_of(world: World, rect: Rect, layers: tuple[Layer, ...] = ()) -> Tally:
+    """What all samples of the rectangle come to."""
+    tally = make_tally(rect.width * rect.height, columns_of(layers))
+    of_all = (0, world.limits.samples)
+    add_samples(*world, rect.x0, rect.y0, rect.x1, rect.y1, *of_all, tally, make_bench(), None)
+    return tally
+
+
 def render(world: World, rect: Rect, layers: tuple[Layer, ...] = ()) -> F32:
     """The rectangle's pixels (height, width, channels of `layers`)."""
     columns = columns_of(layers)
     out = np.zeros((rect.height, rect.width, len(columns)), np.float32)
-    tally, bench = make_tally(rect.width * rect.height, columns), make_bench()
-    add_samples(*world, rect.x0, rect.y0, rect.x1, rect.y1, 0, world.limits.samples, tally, bench, None)
-    resolve(tally, columns, bench, out)
+    resolve(sums_of(world, rect, layers), columns, make_bench(), out)
     return out
 
 

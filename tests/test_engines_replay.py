@@ -14,6 +14,7 @@ from mesh.engines.adapter import KERNEL_CACHE
 from mesh.engines.builtin_frame import BuiltinRenderer
 from mesh.engines.builtin_replay import replay
 from mesh.engines.protocol import Refused, Replay, Step, Story, frame, read_message
+from mesh.model.layers import LIGHT
 from mesh.model.manifest import RenderSettings
 from mesh.model.units import Unit
 from mesh.render.pixels import decode
@@ -60,6 +61,17 @@ def test_what_each_step_brings_adds_up_to_the_sample(room: Path) -> None:
             elif step.kind == "light":
                 total += value(step, "unshadowed") * value(step, "visible")
         assert total == pytest.approx(np.array(story.radiance), rel=1e-4, abs=1e-6)
+
+
+def test_the_last_step_tells_in_which_passes_the_sample_is_seen(room: Path) -> None:
+    seen = set()
+    for sample in range(SETTINGS.samples):
+        story = replay(ask(room, 3, 3, sample))
+        passes = {name: color for name, color in story.steps[-1].numbers if name in tuple(LIGHT)}
+        together = np.sum(list(passes.values()) or [(0.0, 0.0, 0.0)], axis=0)
+        assert together == pytest.approx(np.array(story.radiance), rel=1e-5, abs=1e-6)
+        seen |= passes.keys()
+    assert {"diffuse-direct", "glossy-direct"} <= seen
 
 
 def test_things_and_lights_are_called_by_their_names(room: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from mesh.cli.numbers import Finite
-from mesh.model.layers import Layer, in_order
+from mesh.model.layers import LIGHT, Layer, in_order
 from mesh.model.manifest import RenderSettings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -17,10 +17,11 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _DEFAULTS = RenderSettings()
 _ALWAYS = frozenset(("albedo", "normal", "depth", "samples", "ids"))
 """What every frame has; asking for it is no mistake."""
+_SETS = {"all": tuple(Layer), "light": LIGHT}
 
 
 class LayerList(click.ParamType[tuple[Layer, ...]]):
-    """`position,direct`, or `all`."""
+    """`position,direct`, or `light` for the parts of light, or `all`."""
 
     name = "LAYER,..."
 
@@ -29,13 +30,11 @@ class LayerList(click.ParamType[tuple[Layer, ...]]):
     ) -> tuple[Layer, ...]:
         if isinstance(value, tuple):
             return value
-        if value.strip().lower() == "all":
-            return tuple(Layer)
         names = {part.strip().lower() for part in value.split(",")} - _ALWAYS
         try:
-            return in_order(map(Layer, names))
+            return in_order(layer for name in names for layer in _SETS.get(name) or (Layer(name),))
         except ValueError:
-            known = ", ".join((*Layer, *sorted(_ALWAYS)))
+            known = ", ".join((*Layer, *_SETS, *sorted(_ALWAYS)))
             self.fail(f"{value!r} holds a name of no layer; there are {known}", param, ctx)
 
 
@@ -88,7 +87,8 @@ def picture_options(command: Command) -> Command:
             "layers",
             type=LayerList(),
             default=(),
-            help=f"More layers in the EXRs: {', '.join(Layer)}; or all.",
+            help=f"More layers in the EXRs: {', '.join(Layer)}; light for emission, background and the six parts by"
+            " lobe, whose sum is the picture; or all.",
         ),
     ):
         command = decorate(command)

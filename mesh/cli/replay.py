@@ -9,6 +9,7 @@ import click
 from mesh.cli.common import connect, json_option, print_json
 from mesh.control.replaying import BRIGHTEST, replay
 from mesh.engines.protocol import Step, Story
+from mesh.model.layers import LIGHT
 
 _INDENT = "      "
 
@@ -83,4 +84,5 @@ def _line(step: Step, n: dict[str, str]) -> str:
             return f"  ends: {step.about}"
         case _:
             clamped = "" if n["clamp"] == "1" else f", the rest scaled by {n['clamp']} against fireflies"
-            return f"  sum: {n['radiance']}, of it {n['direct']} by way of one surface{clamped}"
+            passes = "".join(f"\n{_INDENT}{layer} {n[layer]}" for layer in LIGHT if layer in n)
+            return f"  sum: {n['radiance']}, of it {n['direct']} by way of one surface{clamped}{passes}"

@@ -34,11 +34,12 @@ from mesh.model.manifest import RenderSettings
 from mesh.model.units import Grid, Rect, SampleRange, Unit
 from mesh.render.albedo import albedo_tables
 from mesh.render.camera import camera_record
-from mesh.render.film import BLOCK, Bench, Tally, add_samples, columns_of, make_bench, make_tally, resolve
+from mesh.render.film import BLOCK, add_samples, resolve
 from mesh.render.filter import make_filter
 from mesh.render.pixels import BadPixels, Notes, Payload, encode
 from mesh.render.sampler import make_sequence
 from mesh.render.samples import Part, decode_sums, encode_sums
+from mesh.render.tally import Bench, Tally, columns_of, make_bench, make_tally
 from mesh.render.world import Limits, Shade, Tables, World
 from mesh.scenes import open_scene
 from mesh.scenes.description import Scene

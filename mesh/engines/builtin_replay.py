@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,10 @@ from numpy.typing import NDArray
 from mesh.engines.builtin_frame import BuiltinRenderer, Shot
 from mesh.engines.builtin_notes import Names
 from mesh.engines.protocol import Replay, Step, Story
-from mesh.render.film import Bench, Tally, add_samples, columns_of, make_bench, make_tally
+from mesh.model.layers import LIGHT
+from mesh.render.film import add_samples
 from mesh.render.geometry import MATERIAL, OBJECT
+from mesh.render.tally import UNIT, Bench, Tally, columns_of, light_of, make_bench, make_tally
 from mesh.render.trace import FIRST_NUMBER, Event, Why, make_log
 from mesh.render.world import World
 from mesh.scenes.description import LightKind, Snapshot
@@ -30,6 +33,7 @@ _NUMBERS: dict[Event, tuple[tuple[str, int], ...]] = {
     Event.RESULT: (("radiance", 3), ("clamp", 1), ("direct", 3)),
 }  # fmt: skip
 _COLUMNS = columns_of(())
+_LIGHT = columns_of(LIGHT)
 _SAME = 0.9999
 """Cosine, and share of a distance, from which on two directions or places are taken to be one."""
 _WHY = {
@@ -52,22 +56,35 @@ def replay(request: Replay) -> Story:
         at = _moment_of(shot, sample)
         moment, world = shot.worlds[at]
         log = make_log()
-        _trace(world, request.x, request.y, sample, make_bench(), log)
+        tally = _trace(world, request.x, request.y, sample, make_bench(), log, _LIGHT)
         snapshot = renderer.scene.at((request.frame - 1 + moment.offset) / request.settings.fps)
         teller = _Teller(world, shot.names[at], snapshot)
-        steps = tuple(map(teller.step, log[1 : 1 + int(log[0, 0])]))
+        *steps, result = map(teller.step, log[1 : 1 + int(log[0, 0])])
     finally:
         renderer.close()
-    radiance = dict(steps[-1].numbers)["radiance"]
-    return Story(request.frame, request.x, request.y, sample, taken, moment.offset, radiance, steps)
+    radiance = dict(result.numbers)["radiance"]
+    steps.append(replace(result, numbers=result.numbers + _passes(tally)))
+    return Story(request.frame, request.x, request.y, sample, taken, moment.offset, radiance, tuple(steps))
 
 
 def _trace(
-    world: World, x: int, y: int, sample: int, bench: Bench, log: NDArray[np.float64] | None = None
+    world: World,
+    x: int,
+    y: int,
+    sample: int,
+    bench: Bench,
+    log: NDArray[np.float64] | None = None,
+    columns: NDArray[np.int64] = _COLUMNS,
 ) -> Tally:
-    tally = make_tally(1, _COLUMNS)
+    tally = make_tally(1, columns)
     add_samples(*world, x, y, x + 1, y + 1, sample, sample + 1, tally, bench, log)
     return tally
+
+
+def _passes(tally: Tally) -> tuple[tuple[str, tuple[float, ...]], ...]:
+    """Where in the picture's light passes a sample is seen, and how much of it."""
+    colors = ((layer, light_of(tally, layer)[0] / UNIT) for layer in LIGHT)
+    return tuple((layer.value, tuple(color.tolist())) for layer, color in colors if color.any())
 
 
 def _taken(shot: Shot, x: int, y: int) -> int:

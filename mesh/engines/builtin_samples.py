@@ -17,7 +17,8 @@ import numpy as np
 from mesh.engines.protocol import Merge, Split
 from mesh.model.manifest import RenderSettings
 from mesh.model.units import Grid, Rect, SampleRange, Unit
-from mesh.render.film import BLOCK, Tally
+from mesh.render.film import BLOCK
+from mesh.render.tally import Tally
 
 _STRIP_SAMPLES = 32768
 """About how many samples a thread takes at a time: some tens of milliseconds."""

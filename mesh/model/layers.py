@@ -37,7 +37,24 @@ class Layer(StrEnum):
     """Cryptomatte 1.2 of objects, by their names."""
     CRYPTO_MATERIAL = "crypto-material"
     """Cryptomatte 1.2 of materials, by their names."""
+    DIFFUSE_DIRECT = "diffuse-direct"
+    """Of direct light, what the first surface scatters by its diffuse and sheen lobes. The three lobes' direct light
+    is `DIRECT`, and so for indirect light."""
+    DIFFUSE_INDIRECT = "diffuse-indirect"
+    GLOSSY_DIRECT = "glossy-direct"
+    """What it reflects: metals, dielectrics, films, glass and clearcoats."""
+    GLOSSY_INDIRECT = "glossy-indirect"
+    TRANSMISSION_DIRECT = "transmission-direct"
+    """What comes through it, other than through the holes of alpha."""
+    TRANSMISSION_INDIRECT = "transmission-indirect"
 
+
+LOBES = (
+    Layer.DIFFUSE_DIRECT, Layer.DIFFUSE_INDIRECT, Layer.GLOSSY_DIRECT, Layer.GLOSSY_INDIRECT,
+    Layer.TRANSMISSION_DIRECT, Layer.TRANSMISSION_INDIRECT,
+)  # fmt: skip
+LIGHT = (Layer.EMISSION, Layer.BACKGROUND, *LOBES)
+"""The finest parts: their sum is the beauty."""
 
 MATTES = {Layer.CRYPTO_OBJECT: "CryptoObject", Layer.CRYPTO_MATERIAL: "CryptoMaterial"}
 """The names under which compositing programs list each Cryptomatte."""
@@ -60,6 +77,7 @@ CHANNELS_OF: dict[Layer, tuple[str, ...]] = {
     Layer.INDIRECT: _color("indirect"),
     Layer.CRYPTO_OBJECT: _matte_channels(MATTES[Layer.CRYPTO_OBJECT]),
     Layer.CRYPTO_MATERIAL: _matte_channels(MATTES[Layer.CRYPTO_MATERIAL]),
+    **{layer: _color(layer.replace("-", "_")) for layer in LOBES},
 }
 
 

@@ -42,7 +42,7 @@ from mesh.wire.effects import (
 
 logger = logging.getLogger(__name__)
 
-_MOST_SUMS = 16 << 20
+_MOST_SUMS = 24 << 20
 """Bytes of the sums of a bucket whose samples may be shared out (`RenderSettings.divisible`)."""
 
 

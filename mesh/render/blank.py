@@ -7,12 +7,13 @@ import numpy as np
 from mesh.render.accel_layout import Accel
 from mesh.render.albedo import Albedos
 from mesh.render.environment import Environment
-from mesh.render.film import add_samples, columns_of, make_bench, make_tally
+from mesh.render.film import add_samples
 from mesh.render.geometry import INSTANCE, INSTANCE_INTS, VERTEX, Geometry
 from mesh.render.light_tree import NODE, LightTree
 from mesh.render.lights import PUNCTUAL, TRIANGLE_LIGHT, Lights
 from mesh.render.materials import FACTORS, FLAGS, Materials
 from mesh.render.sampler import Sequence
+from mesh.render.tally import columns_of, make_bench, make_tally
 from mesh.render.textures import SLOT, Textures
 from mesh.render.world import Limits, Shade, Tables, World
 

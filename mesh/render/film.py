@@ -9,99 +9,76 @@ pixel's own blocks only, and stops between two of them.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-from numpy.typing import NDArray
 
-from mesh.model.layers import ALWAYS, Layer, channels_of
-from mesh.render.accel_layout import Scratch, make_scratch
+from mesh.model.layers import ALWAYS
 from mesh.render.kernel import kernel, merged, step
+from mesh.render.light_passes import RECORD
 from mesh.render.math import luminance, normalize
-from mesh.render.matte import RANKS, SLOTS, count_id, rank_ids
+from mesh.render.matte import RANKS, count_id, rank_ids
 from mesh.render.paths import trace_path
+from mesh.render.tally import (
+    DIRECT,
+    EXTRA,
+    INDIRECT,
+    LIGHT,
+    LOBE_CHANNELS,
+    LOBE_SUMS,
+    MATTE_CHANNELS,
+    SEEN,
+    UNIT,
+)
 
 f32 = np.float32
 i64 = np.int64
 
 BLOCK = 16
-_ONE = 2.0**24
-"""The fixed point's unit: sums below 2^39 keep 24 bits after the point."""
 _LARGEST = f32(65504.0)
 """The largest half-precision number; nothing brighter can be written anyway."""
 _LEAST_BLOCKS = 4
 """Before an adaptive pixel may stop."""
 _NINE_OF_TEN = 1.2815515655446004
 """The normal distribution's 90 % quantile."""
-
-_EVERY = channels_of(Layer)
 _IDS = ALWAYS.index("object.I")
-_EXTRA = len(ALWAYS)
-"""The first of three channels each: position, emission, background, direct, indirect; then the mattes."""
-_MATTES = _EVERY.index("CryptoObject00.R")
-_SEEN = 11
-"""Sums: the channels before the sample count, then those from _EXTRA to the mattes."""
-_SUMS = _SEEN + _MATTES - _EXTRA
 
 
-class Tally(NamedTuple):
-    """What the samples of n pixels came to so far.
-
-    sums int64 (n, _SEEN or _SUMS); taken int32 (n, 3): samples, blocks, 1 where adaptive sampling has had enough;
-    spread float64 (n, 3): sums of the blocks' luminance, of its square, and of that of single samples; first int32 (n, 2): ids of the first
-    sample; ids float32, counts int32 (n, 2, SLOTS or 0) and used int32 (n, 2): for the mattes. What it has no room
-    for is not counted, which saves a fifth of the time of a simple scene and changes nothing else.
-    """
-
-    sums: NDArray[np.int64]
-    taken: NDArray[np.int32]
-    spread: NDArray[np.float64]
-    first: NDArray[np.int32]
-    ids: NDArray[np.float32]
-    counts: NDArray[np.int32]
-    used: NDArray[np.int32]
-
-
-class Bench(NamedTuple):
-    """One thread's own memory."""
-
-    block: NDArray[np.float64]
-    row: NDArray[np.float32]
-    scratch: Scratch
-
-
-def make_tally(pixels: int, columns: NDArray[np.int64]) -> Tally:
-    """Room for what the channels that `columns` name are made of."""
-    parts = bool(np.any((columns >= _EXTRA) & (columns < _MATTES)))
-    slots = SLOTS if np.any(columns >= _MATTES) else 0
-    return Tally(
-        np.zeros((pixels, _SUMS if parts else _SEEN), np.int64),
-        np.zeros((pixels, 3), np.int32),
-        np.zeros((pixels, 3)),
-        np.full((pixels, 2), -1, np.int32),
-        np.empty((pixels, 2, slots), np.float32),
-        np.empty((pixels, 2, slots), np.int32),
-        np.zeros((pixels, 2), np.int32),
-    )
-
-
-def make_bench() -> Bench:
-    return Bench(np.zeros(_SUMS), np.zeros(len(_EVERY), np.float32), make_scratch())
-
-
-def columns_of(layers: tuple[Layer, ...]) -> NDArray[np.int64]:
-    """Which of all channels a frame with these layers has."""
-    return np.array([_EVERY.index(channel) for channel in channels_of(layers)], np.int64)
+@merged
+def _whole(value):
+    return np.floor(value * UNIT + 0.5)
 
 
 @merged
 def _fixed(value):
-    return i64(np.floor(value * _ONE + 0.5))
+    return i64(_whole(value))
 
 
 @merged
 def _bounded(value):
     return min(max(value, -_LARGEST), _LARGEST)
+
+
+@step
+def _make_up(block, by_lobe):
+    """Round the light of a block to whole numbers of the fixed point's unit that add up: to the beauty, and lobe by
+    lobe to direct and to indirect light. What rounding and `_bounded` take away is taken from all parts alike; those
+    that are 0 stay so."""
+    for group in range(3 if by_lobe else 1):
+        whole_at = DIRECT if group == 1 else INDIRECT
+        first = LIGHT if group == 0 else LOBE_SUMS + 3 * (group - 1)
+        stride, parts = (3, 4) if group == 0 else (6, 3)
+        for color in range(3):
+            whole = _whole(block[color]) if group == 0 else block[whole_at + color]
+            total = 0.0
+            for part in range(parts):
+                total += block[first + stride * part + color]
+            running, given = 0.0, 0.0
+            for part in range(parts):
+                at = first + stride * part + color
+                running += block[at]
+                upto = np.floor(whole * (running / total) + 0.5) if total != 0.0 else 0.0
+                upto = whole if part == parts - 1 else upto
+                block[at] = upto - given
+                given = upto
 
 
 @step
@@ -152,6 +129,7 @@ def add_samples(
     """Add samples start <= s < stop of pixels x0 <= x < x1, y0 <= y < y1 to their tally, row by row. A log that is
     given, not None, tells of every sample."""
     block = bench.block
+    record = bench.record[: RECORD if tally.sums.shape[1] > LOBE_SUMS else 0]
     for y in range(y0, y1):
         for x in range(x0, x1):
             pixel = (y - y0) * (x1 - x0) + (x - x0)
@@ -177,6 +155,7 @@ def add_samples(
                         y,
                         sample,
                         bench.scratch,
+                        record,
                         log,
                     )
                     block[0] += _bounded(path.r)
@@ -199,7 +178,7 @@ def add_samples(
                     if limits.noise > f32(0.0):
                         seen = luminance(_bounded(path.r), _bounded(path.g), _bounded(path.b))
                         spread[2] += seen * seen
-                    if sums.shape[0] == _SEEN:
+                    if sums.shape[0] == SEEN:
                         continue
                     if path.a > f32(0.0):
                         block[11] += _bounded(path.px)
@@ -217,8 +196,14 @@ def add_samples(
                     block[23] += _bounded(path.indirect_r)
                     block[24] += _bounded(path.indirect_g)
                     block[25] += _bounded(path.indirect_b)
-                for k in range(sums.shape[0]):
+                    for k in range(LOBE_SUMS, sums.shape[0]):
+                        block[k] += _bounded(record[k - LOBE_SUMS])
+                for k in range(min(sums.shape[0], LIGHT)):
                     sums[k] += _fixed(block[k])
+                if sums.shape[0] > SEEN:
+                    _make_up(block, sums.shape[0] > LOBE_SUMS)
+                    for k in range(LIGHT, sums.shape[0]):
+                        sums[k] += i64(block[k])
                 at += count
                 taken[0] += count
                 taken[1] += 1
@@ -242,26 +227,27 @@ def resolve(tally, columns, bench, out):
         for x in range(out.shape[1]):
             sums, taken = tally.sums[pixel], tally.taken[pixel, 0]
             for k in range(7):
-                row[k] = f32(sums[k] / _ONE / taken)
-            covered = sums[3] / _ONE
+                row[k] = f32(sums[k] / UNIT / taken)
+            covered = sums[3] / UNIT
             if covered > 0.0:
                 row[7], row[8], row[9] = normalize(
-                    f32(sums[7] / _ONE / covered),
-                    f32(sums[8] / _ONE / covered),
-                    f32(sums[9] / _ONE / covered),
+                    f32(sums[7] / UNIT / covered),
+                    f32(sums[8] / UNIT / covered),
+                    f32(sums[9] / UNIT / covered),
                 )
-                row[10] = f32(sums[10] / _ONE / covered)
-                if sums.shape[0] > _SEEN:
+                row[10] = f32(sums[10] / UNIT / covered)
+                if sums.shape[0] > SEEN:
                     for k in range(3):
-                        row[_EXTRA + k] = f32(sums[_SEEN + k] / _ONE / covered)
+                        row[EXTRA + k] = f32(sums[SEEN + k] / UNIT / covered)
             else:
                 row[7] = row[8] = row[9] = f32(0.0)
                 row[10] = f32(np.inf)
-                row[_EXTRA] = row[_EXTRA + 1] = row[_EXTRA + 2] = f32(0.0)
+                row[EXTRA] = row[EXTRA + 1] = row[EXTRA + 2] = f32(0.0)
             row[11] = f32(taken)
             row[_IDS], row[_IDS + 1] = f32(tally.first[pixel, 0]), f32(tally.first[pixel, 1])
-            for k in range(_SEEN + 3, sums.shape[0]):
-                row[_EXTRA + k - _SEEN] = f32(sums[k] / _ONE / taken)
+            for k in range(LIGHT, sums.shape[0]):
+                channel = k - SEEN + EXTRA if k < LOBE_SUMS else k - LOBE_SUMS + LOBE_CHANNELS
+                row[channel] = f32(sums[k] / UNIT / taken)
             for kind in range(2 if tally.ids.shape[2] > 0 else 0):
                 rank_ids(
                     tally.ids[pixel],
@@ -270,7 +256,7 @@ def resolve(tally, columns, bench, out):
                     kind,
                     taken,
                     row,
-                    _MATTES + 2 * RANKS * kind,
+                    MATTE_CHANNELS + 2 * RANKS * kind,
                 )
             for k in range(columns.shape[0]):
                 out[y, x, k] = row[columns[k]]

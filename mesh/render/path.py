@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mesh.render.kernel import merged
+from mesh.render.light_passes import divide_light
 from mesh.render.math import ONE, ZERO
 from mesh.render.trace import RESULT, note
 
@@ -51,10 +52,11 @@ class Path(NamedTuple):
 def path_result(
     seen_r, seen_g, seen_b, back_r, back_g, back_b, sum_r, sum_g, sum_b, direct_r, direct_g, direct_b,
     alpha, albedo_r, albedo_g, albedo_b, nx, ny, nz, depth, object_id, material_id, px, py, pz,
-    clamp, bounce, log,
+    clamp, bounce, record, log,
 ):  # fmt: skip
     """The Path of what was seen directly (surfaces, then the environment), and of the sum of all else, of which
-    `direct` came by one surface. That sum is clamped as one; where it is no number, it is left out."""
+    `direct` came by one surface. That sum is clamped as one; where it is no number, it is left out. The record, if
+    it has room, gets the sum lobe by lobe."""
     most = max(sum_r, sum_g, sum_b)
     scale = ONE
     if not most < _FAR:
@@ -64,6 +66,9 @@ def path_result(
         scale = clamp / most
     sum_r, sum_g, sum_b = sum_r * scale, sum_g * scale, sum_b * scale
     direct_r, direct_g, direct_b = direct_r * scale, direct_g * scale, direct_b * scale
+    indirect_r, indirect_g, indirect_b = sum_r - direct_r, sum_g - direct_g, sum_b - direct_b
+    if record.shape[0] > 0:
+        divide_light(record, scale, direct_r, direct_g, direct_b, indirect_r, indirect_g, indirect_b)
     r, g, b = seen_r + back_r + sum_r, seen_g + back_g + sum_g, seen_b + back_b + sum_b
     if log is not None:
         note(
@@ -73,5 +78,5 @@ def path_result(
     return Path(
         r, g, b, alpha, albedo_r, albedo_g, albedo_b, nx, ny, nz, depth, object_id, material_id, px, py, pz,
         seen_r, seen_g, seen_b, back_r, back_g, back_b, direct_r, direct_g, direct_b,
-        sum_r - direct_r, sum_g - direct_g, sum_b - direct_b,
+        indirect_r, indirect_g, indirect_b,
     )  # fmt: skip

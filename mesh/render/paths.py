@@ -18,6 +18,7 @@ from mesh.render.frames import leave_surface
 from mesh.render.geometry import MATERIAL, OBJECT
 from mesh.render.hits import frame_at, spot_at, turned
 from mesh.render.kernel import merged, step
+from mesh.render.light_passes import begin_record, note_followed, note_surface
 from mesh.render.materials import (
     ABSORPTION,
     DOUBLE_SIDED,
@@ -99,9 +100,11 @@ def trace_path(
     y,
     sample,
     scratch,
+    record,
     log,
 ):
-    """The Path of one sample of pixel (x, y); a log that is given tells what it meets.
+    """The Path of one sample of pixel (x, y); a log that is given tells what it meets, and a record that has room
+    gets its light by lobes, see `light_passes`.
 
     None for the log is a type to the compiler, which then leaves all telling out of the kernel.
     """
@@ -115,6 +118,7 @@ def trace_path(
     if log is not None:
         note(log, CAMERA, 0, -1, -1, -1, ox, oy, oz, dx, dy, dz, film_x, film_y, ZERO, ZERO, ZERO)
 
+    begin_record(record)
     seen_r, seen_g, seen_b = ZERO, ZERO, ZERO
     back_r, back_g, back_b = ZERO, ZERO, ZERO
     sum_r, sum_g, sum_b = ZERO, ZERO, ZERO
@@ -247,6 +251,11 @@ def trace_path(
             frame.cx * bx + frame.cy * by + frame.cz * bz,
             frame.cx * nx + frame.cy * ny + frame.cz * nz,
         )  # fmt: skip
+        if bounce == 0 and record.shape[0] > 0:
+            note_surface(
+                record, lobes.ox, lobes.oy, lobes.oz, lobes.diff_r, lobes.diff_g, lobes.diff_b,
+                lobes.cloth_r, lobes.cloth_g, lobes.cloth_b, lobes.cloth_roughness,
+            )  # fmt: skip
         pair = FIRST_BOUNCE + PER_BOUNCE * bounce
         last_x, last_y, last_z = px, py, pz
         see_through = lobes.p_thin > ZERO or lobes.p_glass > ZERO
@@ -257,7 +266,7 @@ def trace_path(
             lr, lg, lb = light_asked(
                 shade, geometry, materials, environment, lights, lobes, frame,
                 px, py, pz, gx, gy, gz, see_through, t,
-                choice, among, u, v, through_r, through_g, through_b, scratch, log, bounce,
+                choice, among, u, v, through_r, through_g, through_b, scratch, record, log, bounce,
             )  # fmt: skip
             sum_r, sum_g, sum_b = sum_r + lr, sum_g + lg, sum_b + lb
 
@@ -269,6 +278,8 @@ def trace_path(
             if log is not None:
                 _end(log, ABSORBED, bounce)
             break
+        if bounce == 0 and record.shape[0] > 0:
+            note_followed(record, ix, iy, iz, fr, fg, fb)
         through_r, through_g, through_b = (
             through_r * fr / density,
             through_g * fg / density,
@@ -308,5 +319,5 @@ def trace_path(
     return path_result(
         seen_r, seen_g, seen_b, back_r, back_g, back_b, sum_r, sum_g, sum_b, direct_r, direct_g, direct_b,
         alpha_out, albedo_r, albedo_g, albedo_b, first_nx, first_ny, first_nz, depth, object_id, material_id,
-        first_x, first_y, first_z, limits.clamp, bounce, log,
+        first_x, first_y, first_z, limits.clamp, bounce, record, log,
     )  # fmt: skip
