@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +122,25 @@ def test_a_full_disk_leaves_nothing_behind(
 
     with pytest.raises(FrameNotWritten, match="No space left"):
         write_frame(frame(), tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["f.exr", "f.png"])
+@pytest.mark.parametrize("part", [0.0, 0.5, 0.99])
+def test_a_file_that_ends_early_is_never_taken_for_a_frame(tmp_path: Path, name: str, part: float) -> None:
+    # given a system that takes no more than a part of the file, which not every library notices
+    noise = frame(brightness=1.0)
+    write_frame(noise, tmp_path / name)
+    whole = (tmp_path / name).stat().st_size
+    (tmp_path / name).unlink()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(whole * part), before[1]))
+    try:
+        # when it is written, then that is an error, and nothing is left
+        with pytest.raises(FrameNotWritten, match=name):
+            write_frame(noise, tmp_path / name)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -226,10 +226,10 @@ class Node:
     def _begin(self, seeds: Sequence[Address]) -> None:
         with self.narrator.silent():
             self.feed(sched.Restore(tuple(restored(self.disk.records))))
-        self.feed(self.presence.capacity())
-        self.feed(gossip.Start())
-        self.feed(OlderKeys(tuple(key.number for key in self.identity.gossip_keys[1:])))
-        self.feed(sched.Start(time.time_ns() // 1_000_000))
+            self.feed(self.presence.capacity())
+            self.feed(gossip.Start())
+            self.feed(OlderKeys(tuple(key.number for key in self.identity.gossip_keys[1:])))
+            self.feed(sched.Start(time.time_ns() // 1_000_000))
         if seeds:
             self.feed(gossip.Heard(tuple(seeds), keep=True))
 

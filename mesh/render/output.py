@@ -9,6 +9,7 @@ made durable, then renamed: a reader sees the whole file or none.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,6 +33,12 @@ F32 = NDArray[np.float32]
 
 _EXACT = ("depth.", "samples.", "object.", "material.", "position.", *MATTES.values())
 """Beginnings of the channels that half precision would spoil."""
+
+
+_PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
+"""The chunk that every PNG ends with; without it the picture is there, and strict readers refuse it."""
+_NEARLY_FULL = 1 << 20
+"""Bytes; with less left a file that was cut off was cut off by that."""
 
 
 class FrameNotWritten(MeshError):
@@ -158,6 +165,7 @@ def _write(path: Path, spec: OpenImageIO.ImageSpec, pixels: NDArray[np.float32] 
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         _write_image(temporary, path, spec, pixels)
+        _check_whole(temporary, path)
         make_durable(temporary)
         os.replace(temporary, path)
         make_durable(path.parent)
@@ -181,7 +189,33 @@ def _write_image(
     written = out.write_image(np.ascontiguousarray(pixels))
     # A full disk often shows only when the last bytes are flushed.
     if not (out.close() and written):
-        raise FrameNotWritten(path=path, reason=out.geterror() or "the disk may be full")
+        raise FrameNotWritten(path=path, reason=_why_cut_off(path, out.geterror()))
+
+
+def _check_whole(temporary: Path, path: Path) -> None:
+    """Read the last line back: a disk that fills up while a PNG is written is told by no return value. Raises
+    FrameNotWritten."""
+    image = OpenImageIO.ImageInput.open(str(temporary))
+    last = None
+    if image is not None:
+        last = image.read_scanline(image.spec().height - 1, 0, OpenImageIO.UNKNOWN)
+        image.close()
+    if last is None or (path.suffix.lower() == ".png" and not _ends_with(temporary, _PNG_END)):
+        OpenImageIO.geterror()  # which would be told of the next file
+        raise FrameNotWritten(path=path, reason=_why_cut_off(path, ""))
+
+
+def _ends_with(file: Path, end: bytes) -> bool:
+    with file.open("rb") as stream:
+        stream.seek(-min(len(end), file.stat().st_size), os.SEEK_END)
+        return stream.read() == end
+
+
+def _why_cut_off(path: Path, words: str) -> str:
+    """Why a file is not whole: the usual reason where it is that, else what the library says."""
+    if shutil.disk_usage(path.parent).free < _NEARLY_FULL:
+        return "the disk is full"
+    return words.strip().rstrip(".") or "the file is cut off"
 
 
 def make_durable(path: Path) -> None:
