@@ -6,12 +6,13 @@ import pytest
 
 from mesh.model.ids import Boot, Digest, JobId, NodeId
 from mesh.model.units import Unit
+from mesh.sched.config import SchedConfig
 from mesh.sched.events import PeerVanished
 from mesh.sched.rules import worth_asking
 from mesh.wire.effects import Effect
 from mesh.wire.ledger import Activity, ClaimSet, Entry, Hint, LedgerDelta, LogRun, ResultFact
 from mesh.wire.stealing import INVITATION, StealDeny, StealGrant, StealRequest, Want
-from tests.test_sched_protocol import Bench, request, sent
+from tests.test_sched_protocol import ME, Bench, request, sent
 from tools.sim.farm import manifest
 
 A, B, C, D = (NodeId(bytes([letter]) * 32) for letter in b"abcd")
@@ -187,6 +188,25 @@ def test_what_another_keeper_passes_on_invites_nobody_twice() -> None:
     has(bench, job, spans, 12)
     bench.wait(1.0)
     assert not invited(bench.effects)
+
+
+def test_a_keeper_that_takes_long_itself_tells_who_waits_for_its_word() -> None:
+    """Given a keeper that renders the last frame, which cannot be cut, and of which its engine says nothing; frames
+    have taken others a second; when nobody has said anything for long; then it names itself."""
+    bench = Bench(config=SchedConfig(keepers=1))
+    job = bench.submit(manifest(frames=3, buckets=1))
+    bench.peer(A)
+    bench.peer(C)
+    results = tuple(
+        Entry(result=ResultFact(Unit(frame, 0, 1), Digest(bytes([frame] * 32)), 9, 1.0, ()))
+        for frame in (2, 3)
+    )
+    bench.hear(A, LedgerDelta(job, (LogRun(A, Boot(1), 1, results),), ()))
+    idle(bench, job, C)
+    assert not invited(bench.wait(0.5))
+    effects = bench.wait(10.0)
+    assert invited(effects)[0] == (ME,)
+    assert next(hint.late for one in sent(effects, StealDeny, to=C) for hint in one.hints)
 
 
 def test_where_nobody_has_work_a_keeper_says_nothing() -> None:

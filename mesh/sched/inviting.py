@@ -29,7 +29,8 @@ class Inviting:
         self._relief = relief
 
     def look(self, job: Job) -> None:
-        """Tells those who wait, as many as there is work for; news of claims come gathered, so no more often."""
+        """Tells those who wait, as many as there is work for; news of claims come gathered, so no more often. Where
+        nobody says anything it comes with the keeper's patrols."""
         core, waiting = self._core, job.waiting
         if not waiting.untold and not waiting.told:
             return
@@ -57,7 +58,8 @@ class Inviting:
         spare = spare_of(job, core.me, core.capacity.threads, core.now)
         mine = Hint(job.id, core.me, spare, speed=speed_of(job, core.me, core.now))
         hint = self._market.introduction(job, thief, speed, mine)
-        hint = hint or self._relief.straggler(job, thief, 1 / speed if speed > 0 else 0.0)
+        pace = 1 / speed if speed > 0 else 0.0
+        hint = hint or self._relief.straggler(job, thief, pace) or self._relief.mine(job, thief, pace)
         if hint is None:
             return False
         core.send(thief, StealDeny(INVITATION, peer.boot, (hint,)))

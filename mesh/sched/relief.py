@@ -9,6 +9,7 @@ that all see how many there were; of a job's buckets only a small part is starte
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import nlargest
 
@@ -85,6 +86,24 @@ class Relief:
                 return Hint(job.id, node, size, late=True)
         return None
 
+    def mine(self, job: Job, thief: NodeId, pace: float) -> Hint | None:
+        """This node itself, where a `thief` who waits for its word as a keeper might relieve it."""
+        core = self._core
+        if not self._fits(job, thief) or core.now - self._named.get(core.me, -1e9) < _NAMED_SECONDS:
+            return None
+        theirs = pace or job.facts.pace
+        if self._market.anything(job, thief, theirs):
+            return None
+        for run, left in self._mine_under_way(job):
+            span = (run.start, run.stop)
+            again = (run.queued or self._within_bounds(job, span)) and self._worth(
+                job, span, left, thief, theirs
+            )
+            if again or sharing_pays(core, job, thief, left):
+                self._named[core.me] = core.now
+                return Hint(job.id, core.me, run.stop - run.start, late=True)
+        return None
+
     # --- which --------------------------------------------------------------------------------------
 
     def _fits(self, job: Job, thief: NodeId) -> bool:
@@ -97,8 +116,19 @@ class Relief:
         theirs = 1 / want.speed if want.speed > 0 else job.facts.pace
         if core.follows(job) and self._market.anything(job, thief, theirs):
             return None
+        found, longest = None, 0.0
+        for run, left in self._mine_under_way(job):
+            span = (run.start, run.stop)
+            allowed = run.queued or self._within_bounds(job, span)
+            if left > longest and allowed and self._worth(job, span, left, thief, theirs):
+                found, longest = run, left
+        return found
+
+    def _mine_under_way(self, job: Job) -> Iterator[tuple[Run, float]]:
+        """What this node's engine has of a job, and the seconds until it will be rendered."""
+        core = self._core
         mine = usual_pace(job, core.me)
-        found, longest, before = None, 0.0, 0.0
+        before = 0.0
         for run in job.runs.values():
             if run.ended or run.start == run.stop:
                 continue
@@ -106,11 +136,7 @@ class Relief:
             age = 0.0 if run.queued else core.now - run.began
             left = time_left(run.stop - run.start, done, run.moved - run.began, age, mine)
             before = left = left + (before if run.queued else 0.0)
-            span = (run.start, run.stop)
-            allowed = run.queued or self._within_bounds(job, span)
-            if left > longest and allowed and self._worth(job, span, left, thief, theirs):
-                found, longest = run, left
-        return found
+            yield run, left
 
     def _slow_ones(self, job: Job) -> list[NodeId]:
         """Nodes whose units will take longest, by their claims, of those that may be started again."""

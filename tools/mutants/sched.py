@@ -54,6 +54,7 @@ MUTANTS = (
         "pass",
         _VANISHED,
     ),
+    _mutant("slow-keeper-unrelieved", "inviting", " or self._relief.mine(job, thief, pace)", "", _INVITING),
     _mutant(
         "copy-awaited-from-the-dead",
         "copies",

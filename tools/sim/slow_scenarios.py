@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mesh.model.ids import JobId
+from mesh.sched.config import SchedConfig
 from mesh.sched.events import StragglerRelieved
 from tools.sim.farm import LIMIT, Farm, farm, manifest, settle
 from tools.sim.log import Log
@@ -19,13 +21,25 @@ SLOWNESS = 4
 def straggler(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
     """Frames that cannot be cut, and a node that is four times slower: its last frame is rendered by another
     as well, so the job ends two frames after the ideal at the latest, and few frames are started twice."""
-    made = farm(
-        seed,
-        nodes,
-        log=log,
-        check_every=check_every,
-        bucket_seconds=lambda host, _job, _frame: FRAME_SECONDS * (SLOWNESS if host == 1 else 1),
-    )
+    made = farm(seed, nodes, log=log, check_every=check_every, bucket_seconds=_slow(1))
+    return _with_a_slow_node(made)
+
+
+def slow_keeper(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
+    """The same, where it is the one node that keeps the ledger, with which all others wait for its word, and its
+    renderer says nothing before it is done."""
+    config = SchedConfig(keepers=1)
+    made = farm(seed, nodes, config=config, log=log, check_every=check_every, bucket_seconds=_slow(0))
+    made.world.steps = 0
+    return _with_a_slow_node(made)
+
+
+def _slow(slow: int) -> Callable[[int, JobId, int], float]:
+    return lambda host, _job, _frame: FRAME_SECONDS * (SLOWNESS if host == slow else 1)
+
+
+def _with_a_slow_node(made: Farm) -> Figures:
+    nodes = len(made.hosts)
     made.start_all()
     made.simulation.run(1.0)
     frames = 7 * nodes + 1 + made.simulation.rng("story").randrange(nodes - 1)
@@ -74,6 +88,7 @@ def _few_started_twice(made: Farm, buckets: int) -> None:
 
 STORIES: dict[str, tuple[int, Callable[[int, int, Log | None, int], Figures]]] = {
     "farm-straggler": (4, straggler),
+    "farm-slow-keeper": (8, slow_keeper),
     "farm-stalled": (4, stalled),
 }
 """By name: the number of nodes by default, and the story."""
