@@ -12,7 +12,10 @@ import pytest
 
 from tools.mutants.mutant import Mutant
 from tools.mutants.run import ROOT, Fate, run
-from tools.mutants.sched import MUTANTS
+from tools.mutants.sched import MUTANTS as SCHED
+from tools.mutants.trust import MUTANTS as TRUST
+
+MUTANTS = (*SCHED, *TRUST)
 
 TRIED_EACH_TIME = ("stale-steal-reply", "reborn-worker-unnoticed")
 

@@ -30,8 +30,9 @@ from mesh.sched.verdicts import Verdicts, audit_chance
 from mesh.wire.effects import BlobFailed, BlobReady, Compare, Compared, Fetch, Render, RenderDone
 from mesh.wire.gossip import EngineBuild
 from mesh.wire.jobs import EditName, Participation
-from mesh.wire.ledger import AuditFact, Convicted, Entry, LedgerDelta, LogRun, ResultFact
+from mesh.wire.ledger import AuditFact, Entry, LedgerDelta, LogRun, ResultFact
 from mesh.wire.stealing import StealGrant, StealRequest, Want
+from mesh.wire.trust import Conviction, Convictions, Finding
 from tests.test_sched_protocol import ME, A, B, Bench, sent, told
 from tools.sim.audit_scenarios import ENGINE
 from tools.sim.farm import manifest
@@ -40,6 +41,7 @@ from tools.sim.scenarios import play
 C, D = NodeId(b"c" * 32), NodeId(b"d" * 32)
 PIXELS, OTHER = Digest(b"p" * 32), Digest(b"q" * 32)
 PIECE = Unit(1, 3, 4)
+JOB = JobId(b"j" * 32)
 
 
 def vote(equal: bool, renderer: NodeId = A, pixels: Digest = PIXELS) -> AuditFact:
@@ -236,7 +238,8 @@ def test_a_convicted_node_loses_its_work_and_gets_no_more_until_it_is_let_in(aud
     effects = auditor.tell(Compared(auditor.job, A, PIXELS, PIECE, equal=False))
     # then people are told, the node too, and the frame is missing again and rendered here
     assert told(effects, NodeConvicted) == [NodeConvicted(auditor.job, A, PIECE, (C, ME))]
-    assert sent(effects, Convicted, A) == [Convicted(auditor.job, PIECE)]
+    (told_a,) = sent(effects, Convictions, A)
+    assert [finding.auditor for finding in told_a.convictions[0].findings] == [C, ME]
     assert state(auditor) is not JobState.DONE
     assert auditor.machine.views.false_results(auditor.job) == (PIXELS,)
     assert [one.pixels for one in auditor.machine.views.results(auditor.job, 0)[1]] == [OTHER]
@@ -288,15 +291,17 @@ def state(bench: Auditor) -> JobState:
 def test_a_node_that_is_convicted_tells_its_owner() -> None:
     bench = Bench()
     bench.peer(A)
-    job: JobId = bench.submit(manifest(frames=2))
-    effects = bench.hear(A, Convicted(job, PIECE))
-    assert told(effects, SelfConvicted) == [SelfConvicted(job, PIECE, A)]
+    findings = tuple(Finding(node, vote(False, ME)) for node in (A, B))
+    effects = bench.hear(A, Convictions((Conviction(JOB, A, findings),)))
+    assert told(effects, SelfConvicted) == [SelfConvicted(JOB, PIECE, (A, B))]
 
 
 # --- whole farms ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["audit-liar", "audit-fickle", "audit-honest", "audit-false-witness"])
+@pytest.mark.parametrize(
+    "name", ["audit-liar", "audit-fickle", "audit-honest", "audit-false-witness", "audit-outcast"]
+)
 def test_audit_story(name: str) -> None:
     for seed in (1, 2):
         play(name, seed, check_every=20)

@@ -345,7 +345,7 @@ def test_a_class_under_two_numbers_is_refused() -> None:
 
 def test_every_registered_number_lies_in_the_range_of_its_module() -> None:
     ranges = {"gossip": (1, 39), "blocks": (80, 99), "admission": (100, 119)}
-    ranges |= dict.fromkeys(("jobs", "ledger", "stealing", "copies"), (40, 79))
+    ranges |= dict.fromkeys(("jobs", "ledger", "stealing", "copies", "trust"), (40, 79))
     for number, cls in MESSAGES.items():
         low, high = ranges[cls.__module__.removeprefix("mesh.wire.")]
         assert low <= number <= high, cls

@@ -71,7 +71,8 @@ def include(job: str, nodes: tuple[str, ...]) -> None:
     """Let nodes render a job again.
 
     Also those that are blocked because too many of its units failed on them: they then stay in it, whatever
-    fails.
+    fails. A node that was caught with false pixels of this job then gets work of all jobs again, where the job's
+    submitter or an admin says so; of another job, it then gets work of this one.
     """
     _change(job, JobChange(include=nodes))
 

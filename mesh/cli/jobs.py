@@ -101,6 +101,8 @@ def _print_job(detail: JobDetail) -> None:
     click.echo(click.style(f"{job.name} ({job.short})", bold=True))
     for title, text in facts.items():
         click.echo(f"  {title:<7} {text}")
+    for verdict in job.verdicts:
+        click.secho(f"  {verdict}.", fg="red")
     if job.shares:
         click.echo()
         print_table(

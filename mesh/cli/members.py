@@ -112,12 +112,16 @@ def nodes(node: str | None, as_json: bool) -> None:
         ],
         right=("threads", "load", "frames"),
     )
+    for member in everyone:
+        for verdict in member.distrusted:
+            click.secho(f"{verdict}.", fg="red")
 
 
 def _doing(node: NodeStatus) -> str:
     if node.state in (NodeState.DEAD, NodeState.LEFT):
         return f"last seen {duration(node.seen_seconds)} ago"
-    return "; ".join(f"{one.job_name}, {one.what}" for one in node.activities) or "idle"
+    doing = "; ".join(f"{one.job_name}, {one.what}" for one in node.activities)
+    return doing or ("distrusted" if node.distrusted else "idle")
 
 
 def _print_node(node: NodeStatus) -> None:
@@ -136,3 +140,5 @@ def _print_node(node: NodeStatus) -> None:
     click.echo(click.style(f"{node.name} ({node.short})", bold=True))
     for title, text in facts.items():
         click.echo(f"  {title:<10} {text}")
+    for verdict in node.distrusted:
+        click.secho(f"  {verdict}.", fg="red")

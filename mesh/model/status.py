@@ -65,6 +65,8 @@ class NodeStatus:
     frames_done: int
     """Whole frames' worth of buckets rendered, over the jobs this node still knows, rounded down."""
     buckets_done: int
+    distrusted: tuple[str, ...] = ()
+    """Where it was caught with false pixels and by whom, and what lets it work again; none where it is trusted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,9 @@ class JobStatus:
     blocked: tuple[str, ...] = ()
     """Names of nodes on which too many of its units failed."""
     distrusted: tuple[str, ...] = ()
-    """Names of nodes that were caught with false pixels."""
+    """Names of nodes that were caught with false pixels, of this job or another."""
+    verdicts: tuple[str, ...] = ()
+    """Of each of them: where and by whom, and what lets it work again."""
     checked: int = 0
     """Buckets that other nodes rendered again, to see whether they are true."""
     relieved: int = 0

@@ -121,11 +121,22 @@ class Narrator:
                 self._journal.say("audit-differs", text, node=node, job=job)
             case sched.NodeConvicted(job=job, node=node, unit=unit, witnesses=witnesses):
                 names = " and ".join(map(self._node, witnesses))
-                text = f"{self._node(node)} gets no more work: {names} found its {self._what(job, unit)} of {self._job(job)} false; what it rendered of that is rendered again"
+                text = f"{self._node(node)} gets no more work of any job: {names} found its {self._what(job, unit)} of {self._job(job)} false; what it rendered of that is rendered again, and `mesh include` lets it back in"
                 self._journal.say("node-convicted", text, node=node, job=job)
-            case sched.SelfConvicted(job=job, unit=unit, witness=node):
-                text = f"{self._node(node)} found what this machine rendered false ({self._what(job, unit)} of {self._job(job)}): check its memory and processor, then `mesh include` lets it back in"
-                self._journal.say("self-convicted", text, node=node, job=job)
+            case sched.SelfConvicted(job=job, unit=unit, witnesses=witnesses):
+                names = " and ".join(map(self._node, witnesses))
+                text = f"{names} found what this machine rendered false ({self._what(job, unit)} of {self._job(job)}), and no node gives it work any more: check its memory and processor, then `mesh include {self._job(job)}` lets it back in"
+                self._journal.say("self-convicted", text, job=job)
+            case sched.NodePardoned(job=job, node=node, by=by):
+                why = "later audits found it right" if by is None else f"{self._node(by)} let it back in"
+                text = f"{self._node(node)} may work again, though pixels of {self._job(job)} were found false: {why}"
+                self._journal.say("node-pardoned", text, node=node, job=job)
+            case sched.ConvictionRefused(job=job, node=node, sender=sender):
+                text = f"{self._node(sender)} passed on that {self._node(node)} rendered {self._job(job)} falsely, which those it names have not signed; it is ignored"
+                self._journal.say("conviction-refused", text, node=sender, job=job)
+            case sched.EntryRefused(job=job, author=node, sender=sender):
+                text = f"{self._node(sender)} passed on results of {self._job(job)} that {self._node(node)} has not signed; they are ignored"
+                self._journal.say("entry-refused", text, node=sender, job=job)
             case sched.PixelsLost(job=job, results=results):
                 text = f"{count(results, 'result')} of {self._job(job)} can no longer be read from this disk; others hold copies, or render them again"
                 self._journal.say("pixels-lost", text, job=job)

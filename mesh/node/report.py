@@ -18,7 +18,9 @@ from mesh.model.status import (
 from mesh.node.narrator import describe
 from mesh.node.runtime import Node
 from mesh.node.waiting import waiting_for
+from mesh.sched.convictions import case
 from mesh.sched.views import ActivityView, FailureView, JobView
+from mesh.wire.trust import Conviction
 
 SHOWN_EVENTS = 50
 SHOWN_FAILURES = 5
@@ -72,7 +74,24 @@ def _node_status(node: Node, member: Member, doing: list[ActivityView]) -> NodeS
         activities=tuple(_activity(node, view) for view in doing) if here else (),
         frames_done=meta.frames_done,
         buckets_done=meta.buckets_done,
+        distrusted=verdicts(node, member.node),
     )
+
+
+def verdicts(node: Node, convicted: NodeId) -> tuple[str, ...]:
+    """What is held against a node: a sentence for each job that it was caught in."""
+    return tuple(
+        _verdict(node, convicted, one) for one in node.core.scheduler.convictions.standing(convicted)
+    )
+
+
+def _verdict(node: Node, convicted: NodeId, conviction: Conviction) -> str:
+    unit, witnesses = case(conviction)
+    job, name = node.job_name(conviction.job), node.node_name(convicted)
+    manifest = node.core.scheduler.views.manifest(conviction.job)
+    what = describe(unit, 1 if manifest is None else manifest.grid.count)
+    names = " and ".join(map(node.node_name, witnesses))
+    return f"{name} gets no work: {names} found its {what} of {job} false; `mesh include {job} {name}` lets it work again"
 
 
 def _activity(node: Node, view: ActivityView) -> ActivityStatus:
@@ -133,6 +152,7 @@ def job_status(node: Node, view: JobView) -> JobStatus:
         excluded=tuple(map(node.node_name, view.excluded)),
         blocked=tuple(map(node.node_name, view.blocked)),
         distrusted=tuple(map(node.node_name, view.distrusted)),
+        verdicts=tuple(verdict for one in view.distrusted for verdict in verdicts(node, one)),
         checked=view.checked,
         relieved=view.relieved,
         usage=view.usage,

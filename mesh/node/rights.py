@@ -3,7 +3,8 @@
 A proof is a public key (32 bytes) and an Ed25519 signature (64): by the author's node key, whose hash is
 its NodeId, or by an issuer's key, which makes the author an admin. An edit counts if it is by the job's
 submitter or an admin; who keeps a job's ledger is decided by whichever member notices that a keeper is
-gone, so that register is open to every member.
+gone, so that register is open to every member. What an auditor found also carries its warrant, an issuer's word that
+the key is a member's: whoever was one when it looked has looked, so expired warrants will do.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from mesh.identity.identity import Identity, verify, verify_issued
+from mesh.identity.warrants import SIZE as WARRANT
+from mesh.identity.warrants import Warrants
 from mesh.model.ids import JobId, NodeId
 from mesh.model.policy import JobPolicy
 from mesh.wire.codec import encode_record, job_id
 from mesh.wire.jobs import Edit, EditName
+from mesh.wire.ledger import AuditFact, ResultFact
 from mesh.wire.records import JobRecord
 
 _KEY = 32
@@ -29,6 +33,7 @@ class NodeRights:
 
     def __init__(self, identity: Callable[[], Identity]) -> None:
         self._identity = identity
+        self._warrants: tuple[tuple[bytes, ...], Warrants] | None = None
 
     def sign_job(self, job: JobId, policy: JobPolicy) -> bytes:
         """The proof that a job and its terms are this node's."""
@@ -44,6 +49,13 @@ class NodeRights:
         proof = identity.prove_issuer(statement) if identity.can_issue else identity.prove(statement)
         return replace(edit, proof=proof)
 
+    def sign_result(self, job: JobId, fact: ResultFact) -> ResultFact:
+        return replace(fact, proof=self._identity().prove(_of_result(job, fact)))
+
+    def sign_finding(self, job: JobId, submitter: NodeId, fact: AuditFact) -> AuditFact:
+        identity = self._identity()
+        return replace(fact, proof=identity.prove(_of_finding(job, submitter, fact)) + identity.warrant)
+
     def may_submit(self, job: JobId, record: JobRecord) -> bool:
         statement = _of_job(job, record.policy)
         return job == job_id(record.manifest) and self._is_by(record.submitter, statement, record.signature)
@@ -53,6 +65,31 @@ class NodeRights:
         if edit.author == submitter or edit.name in _OPEN:
             return self._is_by(edit.author, statement, edit.proof)
         return self._is_by_issuer(statement, edit.proof)
+
+    def may_pardon(self, job: JobId, submitter: NodeId, node: NodeId, edit: Edit) -> bool:
+        if node in (edit.author, submitter):
+            return self._is_by_issuer(_of_edit(job, edit), edit.proof)
+        return self.may_edit(job, submitter, edit)
+
+    def has_rendered(self, job: JobId, author: NodeId, fact: ResultFact) -> bool:
+        return self._is_own(author, _of_result(job, fact), fact.proof)
+
+    def has_found(self, job: JobId, submitter: NodeId, auditor: NodeId, fact: AuditFact) -> bool:
+        proof, warrant = fact.proof[:_PROOF], fact.proof[_PROOF:]
+        return (
+            len(fact.proof) == _PROOF + WARRANT
+            and self._vouches(proof[:_KEY], warrant)
+            and self._is_own(auditor, _of_finding(job, submitter, fact), proof)
+        )
+
+    def _vouches(self, key: bytes, warrant: bytes) -> bool:
+        issuers = self._identity().issuers
+        if self._warrants is None or self._warrants[0] != issuers:
+            self._warrants = issuers, Warrants(issuers)
+        return self._warrants[1].hold(key, warrant, 0.0)
+
+    def _is_own(self, author: NodeId, statement: bytes, proof: bytes) -> bool:
+        return len(proof) == _PROOF and verify(proof[:_KEY], author, statement, proof[_KEY:])
 
     def _is_by(self, author: NodeId, statement: bytes, proof: bytes) -> bool:
         if len(proof) != _PROOF:
@@ -74,3 +111,13 @@ def _of_job(job: JobId, policy: JobPolicy) -> bytes:
 def _of_edit(job: JobId, edit: Edit) -> bytes:
     """What an edit's author signs: all of it but the proof."""
     return b"render-mesh edit" + job + encode_record(replace(edit, proof=b""))
+
+
+def _of_result(job: JobId, fact: ResultFact) -> bytes:
+    """What a renderer signs: who else holds the pixels may change, and how long it took is its own affair."""
+    return b"render-mesh result" + job + encode_record(fact.unit) + fact.pixels
+
+
+def _of_finding(job: JobId, submitter: NodeId, fact: AuditFact) -> bytes:
+    """What an auditor signs: all of it but the proof, and whose job it is, for that is who may pardon."""
+    return b"render-mesh finding" + job + submitter + encode_record(replace(fact, proof=b""))

@@ -16,14 +16,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mesh.model.ids import Digest, JobId, NodeId
-from mesh.model.manifest import EngineName
 from mesh.model.units import Unit
 from mesh.sched.books import Books
+from mesh.sched.comparing import audited
 from mesh.sched.constraints import participation
+from mesh.sched.convictions import ConvictionBook
 from mesh.sched.core import Core
-from mesh.sched.events import AuditDiffers, NodeConvicted
+from mesh.sched.events import AuditDiffers
 from mesh.sched.job import Job, SceneState
 from mesh.sched.peers import rendezvous
+from mesh.sched.rights import Rights
 from mesh.sched.verdicts import ResultKey, audit_chance
 from mesh.wire.effects import (
     Attempt,
@@ -39,10 +41,7 @@ from mesh.wire.effects import (
     StopRender,
 )
 from mesh.wire.jobs import EditName, Participation
-from mesh.wire.ledger import AuditFact, Convicted, Entry
-
-EXACT = frozenset({EngineName.BUILTIN})
-"""Engines whose pixels depend on nothing but the manifest."""
+from mesh.wire.ledger import AuditFact, Entry
 
 _MOST_WAITING = 64
 
@@ -62,9 +61,11 @@ class Check:
 
 
 class Audits:
-    def __init__(self, core: Core, books: Books) -> None:
+    def __init__(self, core: Core, books: Books, convictions: ConvictionBook, rights: Rights) -> None:
         self._core = core
         self._books = books
+        self._convictions = convictions
+        self._rights = rights
         self._waiting: deque[Check] = deque()
         self._running: dict[Attempt, Check] = {}
         self._comparing: dict[Digest, list[tuple[Check, Digest]]] = {}
@@ -77,8 +78,6 @@ class Audits:
         """How many of these were chosen by dice."""
         self._suspected: dict[JobId, frozenset[NodeId]] = {}
         """Of each job, nodes caught elsewhere whose results were all considered."""
-        self._told: dict[tuple[JobId, NodeId], None] = {}
-        """Convictions that people were told of."""
 
     # --- choosing -----------------------------------------------------------------------------------
 
@@ -86,7 +85,7 @@ class Audits:
         """Called whenever something happened to the job."""
         core = self._core
         self._pardon(job)
-        if job.cancelled or job.manifest.engine not in EXACT or core.config.audit_share <= 0:
+        if job.cancelled or not audited(job.manifest) or core.config.audit_share <= 0:
             return
         if not core.keeps(job) or job.scene is not SceneState.HERE or not core.i_can_render(job):
             return
@@ -98,7 +97,7 @@ class Audits:
         self._look_again(job, first)
         for (renderer, pixels), ballot in job.facts.verdicts.disputes():
             # Nothing of a convicted node counts anyway.
-            if job.facts.verdicts.counts(renderer, pixels) and core.me not in (renderer, *ballot.equal):
+            if job.facts.verdicts.counts(renderer, pixels) and core.me not in (renderer, *ballot.votes):
                 self._plan(Check(job.id, renderer, pixels, ballot.piece), urgent=True)
 
     def _look_again(self, job: Job, first: int) -> None:
@@ -241,8 +240,11 @@ class Audits:
     def on_compared(self, event: Compared) -> None:
         job = self._core.jobs.get(event.job)
         if job is not None:
-            fact = AuditFact(event.renderer, event.pixels, event.piece, event.equal)
-            self._books.append(job, Entry(audit=fact))
+            said = job.edits.get(EditName.EXCLUDED, event.renderer)
+            after = 0 if said is None else said.counter
+            fact = AuditFact(event.renderer, event.pixels, event.piece, event.equal, after)
+            signed = self._rights.sign_finding(job.id, job.submitter, fact)
+            self._books.append(job, Entry(audit=signed))
 
     # --- what follows -------------------------------------------------------------------------------
 
@@ -254,43 +256,43 @@ class Audits:
         settled = {auditor, fact.renderer} & verdicts.convicted
         if not fact.equal and ballot is not None and ballot.disputed and not settled:
             core.notify(AuditDiffers(job.id, fact.renderer, auditor, fact.unit))
-        for node in sorted(verdicts.convicted):
-            evidence = verdicts.evidence(node)
-            if evidence is None or (job.id, node) in self._told:
-                continue
-            self._told[job.id, node] = None
-            piece, witnesses = evidence
-            core.notify(NodeConvicted(job.id, node, piece, witnesses))
-            if core.me in witnesses and node in core.peers:
-                core.send(node, Convicted(job.id, piece))
-        self.spread_distrust()
+        if ballot is not None and ballot.against():
+            self._convictions.found(job, fact.renderer, ballot)
 
     def spread_distrust(self) -> None:
         """A node convicted in one job gets no work of any, until people let it in again."""
-        core = self._core
-        convicted = {node for job in core.jobs.values() for node in job.facts.verdicts.convicted}
-        for job in core.jobs.values():
-            distrusted = frozenset(
-                node for node in convicted if participation(job, node) is not Participation.INCLUDED
-            )
-            if distrusted == job.distrusted:
-                continue
-            job.distrusted = distrusted
-            core.touch(job)
-            for node in distrusted:
-                claim = job.claims.get(node)
-                if claim is not None:
-                    claim.spans.clear()
-                    claim.spare = 0
+        for job in self._core.jobs.values():
+            self._distrust(job)
+
+    def _distrust(self, job: Job) -> None:
+        distrusted = self._convictions.distrusted - self._let_in(job)
+        if distrusted == job.distrusted:
+            return
+        job.distrusted = distrusted
+        self._core.touch(job)
+        for node in distrusted:
+            claim = job.claims.get(node)
+            if claim is not None:
+                claim.spans.clear()
+                claim.spare = 0
 
     def _pardon(self, job: Job) -> None:
         """Takes account of whom people let in again."""
-        included = frozenset(
-            NodeId(subject)
-            for subject in job.edits.subjects(EditName.EXCLUDED)
-            if participation(job, NodeId(subject)) is Participation.INCLUDED
-        )
+        for subject in job.edits.subjects(EditName.EXCLUDED):
+            edit = job.edits.get(EditName.EXCLUDED, subject)
+            if edit is not None:
+                self._convictions.pardon(job, NodeId(subject), edit)
+        included = self._let_in(job)
         if included != job.facts.verdicts.pardoned:
             job.facts.pardon(included)
             self._books.reopened(job)
-            self.spread_distrust()
+        self._distrust(job)
+
+    def _let_in(self, job: Job) -> frozenset[NodeId]:
+        """Who takes part whatever it did elsewhere, and whatever it did here before people let it in."""
+        nodes = map(NodeId, job.edits.subjects(EditName.EXCLUDED))
+        return frozenset(
+            node
+            for node in nodes
+            if participation(job, node) is Participation.INCLUDED and not self._convictions.bars(job.id, node)
+        )

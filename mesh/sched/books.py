@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mesh.model.ids import JobId, NodeId
+from mesh.sched.comparing import audited
 from mesh.sched.constraints import participation
 from mesh.sched.core import Core
 from mesh.sched.events import (
+    EntryRefused,
     FrameDone,
     FrameFailed,
     JobKnown,
@@ -24,6 +26,7 @@ from mesh.sched.facts import Facts, News
 from mesh.sched.job import Copy, Job
 from mesh.sched.layout import Layout
 from mesh.sched.life import UnitState
+from mesh.sched.rights import Rights
 from mesh.wire.effects import Fetch, Pin
 from mesh.wire.jobs import EditName, Participation
 from mesh.wire.ledger import AuditFact, Entry, FailureFact, LogRun
@@ -31,8 +34,9 @@ from mesh.wire.records import EditsRecord, JobRecord
 
 
 class Books:
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, rights: Rights) -> None:
         self._core = core
+        self._rights = rights
         self.on_audit: Callable[[Job, NodeId, AuditFact], None] = lambda _job, _auditor, _fact: None
         """What is to follow from an audit, once it is in the facts."""
         self.on_retry: Callable[[Job], None] = lambda _job: None
@@ -73,6 +77,8 @@ class Books:
         """A new entry of this node's own log."""
         core = self._core
         name = (core.me, core.boot)
+        if entry.result is not None and audited(job.manifest):
+            entry = Entry(result=self._rights.sign_result(job.id, entry.result))
         run = job.logs.append(name, entry)
         self._unwritten.setdefault(job.id, run.first)
         self._enter(job, run)
@@ -95,12 +101,28 @@ class Books:
 
     def join(self, job: Job, run: LogRun, sender: NodeId) -> bool:
         """Entries from another node. False where a gap kept them out."""
+        if not self._is_genuine(job, run):
+            self._core.notify(EntryRefused(job.id, run.author, sender))
+            return True
         fresh, gap = job.logs.join(run)
         if fresh is not None:
             self._write_run(job, fresh)
             self._enter(job, fresh)
             self._mark(job, fresh, for_keepers=sender not in job.keepers)
         return not gap
+
+    def _is_genuine(self, job: Job, run: LogRun) -> bool:
+        """Whether its author has signed what others may be blamed for."""
+        if not audited(job.manifest):
+            return True
+        known = job.logs.height((run.author, run.boot))
+        return all(
+            (entry.result is None or self._rights.has_rendered(job.id, run.author, entry.result))
+            and (
+                entry.audit is None or self._rights.has_found(job.id, job.submitter, run.author, entry.audit)
+            )
+            for entry in run.entries[max(0, known + 1 - run.first) :]
+        )
 
     def restore(self, job: Job, run: LogRun) -> None:
         """Entries from this node's disk. A run that leaves a gap, after a torn write, is left out: others

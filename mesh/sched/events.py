@@ -367,11 +367,38 @@ class NodeConvicted:
 
 @dataclass(frozen=True, slots=True)
 class SelfConvicted:
-    """`witness` says that of this node."""
+    """`witnesses` found that of this node."""
 
     job: JobId
     unit: Unit
-    witness: NodeId
+    witnesses: tuple[NodeId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NodePardoned:
+    """`node` may work again: `by` let it in, or (None) later audits found it right."""
+
+    job: JobId
+    node: NodeId
+    by: NodeId | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConvictionRefused:
+    """`sender` passed on that `node` was convicted, which those it names have not signed."""
+
+    job: JobId
+    node: NodeId
+    sender: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRefused:
+    """`sender` passed on what `author` is said to have rendered or found, which it has not signed."""
+
+    job: JobId
+    author: NodeId
+    sender: NodeId
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from mesh.model.ids import JobId, NodeId
 from mesh.sched.core import Core
-from mesh.sched.events import SelfConvicted, WorkReassigned
+from mesh.sched.events import WorkReassigned
 from mesh.sched.intervals import from_numbers
 from mesh.sched.job import Job
 from mesh.sched.parts import Parts
 from mesh.wire.base import Message
 from mesh.wire.copies import KeepPixels, KeepScene, PixelsKept, SceneKept
 from mesh.wire.jobs import JobEdits, JobOffer, JobsKnown, JobWanted
-from mesh.wire.ledger import Convicted, JobSummary, LedgerDelta, LedgerPulse, LedgerVector
+from mesh.wire.ledger import JobSummary, LedgerDelta, LedgerPulse, LedgerVector
 from mesh.wire.stealing import (
     GrantTaken,
     SamplesRendered,
@@ -21,6 +21,7 @@ from mesh.wire.stealing import (
     WorkReturned,
     WorkTaken,
 )
+from mesh.wire.trust import Convictions
 
 
 class Inbox:
@@ -40,6 +41,8 @@ class Inbox:
                     self._parts.thief.stir()
             case JobsKnown():
                 self._parts.spread.on_known(sender, message)
+            case Convictions():
+                self._parts.convictions.hear(sender, message)
             case StealRequest():
                 self._parts.lender.on_request(sender, message)
                 for want in message.wants:
@@ -61,7 +64,6 @@ class Inbox:
                 | SamplesRendered()
                 | WorkReturned()
                 | WorkTaken()
-                | Convicted()
                 | KeepPixels()
                 | PixelsKept()
                 | KeepScene()
@@ -102,8 +104,6 @@ class Inbox:
                 self._parts.lender.on_returned(job, sender, message)
             case WorkTaken():
                 self._core.notify(WorkReassigned(job.id, message.gone, message.buckets, message.frames))
-            case Convicted():
-                self._core.notify(SelfConvicted(job.id, message.unit, sender))
             case KeepPixels():
                 self._parts.copies.on_keep(job, sender, message)
             case PixelsKept():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mesh.sched.audits import Audits
 from mesh.sched.books import Books
 from mesh.sched.claims import Claims
+from mesh.sched.convictions import ConvictionBook
 from mesh.sched.copies import Copies
 from mesh.sched.core import Core
 from mesh.sched.ends import Ends
@@ -28,18 +29,20 @@ from mesh.sched.thief import Thief
 
 class Parts:
     def __init__(self, core: Core, rights: Rights) -> None:
-        self.books = Books(core)
+        self.books = Books(core, rights)
+        self.convictions = ConvictionBook(core, rights)
         self.market = Market(core)
         self.claims = Claims(core)
         self.replication = Replication(core, self.books, self.market, self.claims)
-        self.spread = Spread(core, self.books, rights)
+        self.spread = Spread(core, self.books, rights, self.convictions)
         self.scenes = Scenes(core, self.books)
         self.copies = Copies(core, self.books)
-        self.audits = Audits(core, self.books)
+        self.audits = Audits(core, self.books, self.convictions, rights)
         self.scrub = Scrub(core, self.books)
         self.reach = Reach(core, self.books)
         self.books.on_retry = self.reach.on_retry
         self.books.on_audit = self.audits.judged
+        self.convictions.on_change = self.audits.spread_distrust
         self.sharing = Sharing(core)
         self.runner = Runner(core, self.books, self.sharing, self.copies.on_stored)
         self.relief = Relief(core, self.books, self.market)
@@ -49,4 +52,4 @@ class Parts:
         self.thief = Thief(core, self.runner, self.lender, self.market, self.samples)
         self.rescue = Rescue(core, self.lender)
         self.ends = Ends(core, self.runner, self.copies, self.replication, self.audits, self.samples)
-        self.restoring = Restoring(core, self.books, self.copies)
+        self.restoring = Restoring(core, self.books, self.copies, self.convictions)

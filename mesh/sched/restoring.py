@@ -8,26 +8,31 @@ from __future__ import annotations
 
 from mesh.model.ids import JobId
 from mesh.sched.books import Books
+from mesh.sched.convictions import ConvictionBook
 from mesh.sched.copies import Copies
 from mesh.sched.core import Core
 from mesh.sched.events import Record
 from mesh.sched.job import Copy, Job
 from mesh.sched.life import UnitState
 from mesh.wire.ledger import LogRun
-from mesh.wire.records import CopyRecord, EditsRecord, EndedRecord, JobRecord, StoredRecord
+from mesh.wire.records import ConvictionsRecord, CopyRecord, EditsRecord, EndedRecord, JobRecord, StoredRecord
 
 
 class Restoring:
-    def __init__(self, core: Core, books: Books, copies: Copies) -> None:
+    def __init__(self, core: Core, books: Books, copies: Copies, convictions: ConvictionBook) -> None:
         self._core = core
         self._books = books
         self._copies = copies
+        self._convictions = convictions
         self._records: dict[JobId, list[object]] = {}
 
     def collect(self, records: tuple[Record, ...]) -> None:
         """Parts come in any order; nothing is used before `finish`."""
         for record in records:
-            self._records.setdefault(record.job, []).append(record.record)
+            if isinstance(record.record, ConvictionsRecord):
+                self._convictions.restore(record.record)
+            else:
+                self._records.setdefault(record.job, []).append(record.record)
 
     def finish(self) -> None:
         """Opens every job whose own record is there; records of others are left-overs and are deleted."""

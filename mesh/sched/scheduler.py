@@ -14,6 +14,7 @@ from mesh.model.ids import Boot, JobId, NodeId
 from mesh.sched import events as ev
 from mesh.sched.alarms import Alarms
 from mesh.sched.config import SchedConfig
+from mesh.sched.convictions import ConvictionBook
 from mesh.sched.core import Core
 from mesh.sched.inbox import Inbox
 from mesh.sched.job import Job
@@ -110,6 +111,11 @@ class Scheduler:
     @property
     def steals(self) -> Steals:
         return self._parts.thief.steals()
+
+    @property
+    def convictions(self) -> ConvictionBook:
+        """What is held against nodes: to be asked only."""
+        return self._parts.convictions
 
     def check(self) -> None:
         """The invariants; raises AssertionError. For tests and simulations: it is not cheap."""

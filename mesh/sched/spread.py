@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from mesh.model.ids import JobId, NodeId
 from mesh.sched.books import Books
+from mesh.sched.convictions import ConvictionBook
 from mesh.sched.core import Core
 from mesh.sched.dealing import Part, alone, deal, node_of
 from mesh.sched.events import EditRefused, JobChanged, JobEdited, JobRefused
@@ -30,10 +31,11 @@ _ABOVE_ALL = b"\xff" * 512
 
 
 class Spread:
-    def __init__(self, core: Core, books: Books, rights: Rights) -> None:
+    def __init__(self, core: Core, books: Books, rights: Rights, convictions: ConvictionBook) -> None:
         self._core = core
         self._books = books
         self._rights = rights
+        self._convictions = convictions
         self._refused: dict[tuple[JobId, NodeId, NodeId], None] = {}
         """Forged edits that people were told of: they come again and again."""
 
@@ -136,8 +138,12 @@ class Spread:
         unknown = [job_id for job_id in theirs if job_id not in core.jobs]
         for job_id in unknown:
             self.ask_for(sender, job_id)
+        other_convictions = known.convictions != self._convictions.brief()
+        if other_convictions:
+            self._convictions.answer(sender)
         if known.answer and (
             unknown
+            or other_convictions
             or any(
                 brief.job in core.jobs and core.jobs[brief.job].edits.brief() != brief.edits
                 for brief in known.jobs
@@ -158,7 +164,9 @@ class Spread:
 
     def _known(self, answer: bool) -> JobsKnown:
         jobs = list(self._core.jobs.values())[-_MAX_BRIEFS:]
-        return JobsKnown(tuple(JobBrief(job.id, job.edits.brief()) for job in jobs), answer)
+        return JobsKnown(
+            tuple(JobBrief(job.id, job.edits.brief()) for job in jobs), answer, self._convictions.brief()
+        )
 
     def _audience(self, job: Job, sender: NodeId | None, urgent: bool) -> list[NodeId]:
         """Whom to pass edits on to: everybody in a small mesh; else the keepers and a few at random. What is

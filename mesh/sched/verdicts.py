@@ -21,27 +21,31 @@ ResultKey = tuple[NodeId, Digest]
 """Who published it, and its pixels."""
 
 
+def is_false(against: int, votes: int) -> bool:
+    """What so many votes, and so many of them against it, make of a result."""
+    return against >= QUORUM and 2 * against > votes
+
+
 @dataclass(slots=True)
 class Ballot:
     """The votes on one result, by auditor."""
 
     piece: Unit
     """Of the first vote that differed, or else of the first: what others are to vote on."""
-    equal: dict[NodeId, bool] = field(default_factory=dict)
+    votes: dict[NodeId, AuditFact] = field(default_factory=dict)
 
     def against(self) -> list[NodeId]:
-        return [node for node, equal in self.equal.items() if not equal]
+        return [node for node, fact in self.votes.items() if not fact.equal]
 
     @property
     def false(self) -> bool:
-        against = len(self.against())
-        return against >= QUORUM and 2 * against > len(self.equal)
+        return is_false(len(self.against()), len(self.votes))
 
     @property
     def disputed(self) -> bool:
         """Somebody found a difference, and it is not settled who is wrong."""
         against = len(self.against())
-        return against > 0 and not self.false and len(self.equal) - against < QUORUM
+        return against > 0 and not self.false and len(self.votes) - against < QUORUM
 
 
 class Verdicts:
@@ -67,12 +71,12 @@ class Verdicts:
             return False
         self.checked += fact.unit.size
         ballot = self.ballots.setdefault(key, Ballot(fact.unit))
-        if auditor in ballot.equal:
+        if auditor in ballot.votes:
             return False
         if not fact.equal and key not in self._contested:
             ballot.piece = fact.unit
             self._contested[key] = ballot
-        ballot.equal[auditor] = fact.equal
+        ballot.votes[auditor] = fact
         if fact.equal:
             self.confirmed[fact.renderer] = self.confirmed.get(fact.renderer, 0) + 1
         return key in self._contested and self._judge()
@@ -100,12 +104,9 @@ class Verdicts:
     def disputes(self) -> list[tuple[ResultKey, Ballot]]:
         return [(key, ballot) for key, ballot in self._contested.items() if ballot.disputed]
 
-    def evidence(self, node: NodeId) -> tuple[Unit, tuple[NodeId, ...]] | None:
-        """A piece that a convicted node rendered falsely, and who found that."""
-        for (author, _), ballot in self._contested.items():
-            if author == node and ballot.false:
-                return ballot.piece, tuple(sorted(ballot.against()))
-        return None
+    def evidence(self) -> list[tuple[NodeId, Ballot]]:
+        """The votes on each result that was found false, and whose that is."""
+        return [(author, ballot) for (author, _), ballot in self._contested.items() if ballot.false]
 
     def _judge(self) -> bool:
         false = frozenset(key for key, ballot in self._contested.items() if ballot.false)

@@ -52,6 +52,8 @@ _EVENT_STYLES = {
     "pixels-lost": "yellow",
     "node-convicted": "red",
     "self-convicted": "red",
+    "conviction-refused": "red",
+    "entry-refused": "red",
     "job-refused": "red",
     "node-quarantined": "yellow",
     "work-reassigned": "yellow",

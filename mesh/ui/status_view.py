@@ -47,7 +47,13 @@ def render_status(status: MeshStatus, width: int, height: int | None = None) -> 
     if height is None:
         events = events[-10:]
     else:
-        room = height - 8 - (3 if jobs else 1) - min(len(events), _EVENTS)
+        room = (
+            height
+            - 8
+            - 2 * sum(len(node.distrusted) for node in nodes)
+            - (3 if jobs else 1)
+            - min(len(events), _EVENTS)
+        )
         shown_jobs = min(len(jobs), max(1, room // 3))
         shown_nodes = min(len(nodes), max(1, room - shown_jobs))
         shown_jobs = min(len(jobs), max(1, room - shown_nodes))
@@ -58,6 +64,7 @@ def render_status(status: MeshStatus, width: int, height: int | None = None) -> 
         _header(status, width),
         Text(),
         nodes_table(nodes, width, hidden=len(status.nodes) - len(nodes)),
+        *(Text(f" {verdict}.", "red") for node in nodes for verdict in node.distrusted),
         Text(),
     ]
     if jobs:

@@ -93,6 +93,8 @@ class JobsKnown(Message):
 
     jobs: Annotated[tuple[JobBrief, ...], AtMost(4096)]
     answer: bool
+    convictions: Counter = 0
+    """Differs where what is known of nodes caught with false pixels differs (`mesh/wire/trust.py`)."""
 
 
 @dataclass(frozen=True, slots=True)

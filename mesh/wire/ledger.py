@@ -31,6 +31,8 @@ class ResultFact:
     size: Size
     seconds: Seconds
     holders: Annotated[tuple[NodeId, ...], AtMost(8)] = ()
+    proof: Annotated[bytes, AtMost(96)] = b""
+    """That the author stands by unit and pixels, where others may look at them again: `mesh/node/rights.py`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,10 @@ class AuditFact:
     """Of the result."""
     unit: Unit
     equal: bool
+    after: Counter = 0
+    """What people had last said of the renderer's part in the job, by the counter of that edit."""
+    proof: Annotated[bytes, AtMost(168)] = b""
+    """That the author, a member, found it: `mesh/node/rights.py`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,12 +221,3 @@ class JobSummary(Message):
     """Of what the receiver claims, what others have rendered already."""
     hints: Hints = ()
     """Whom the receiver might ask for work."""
-
-
-@dataclass(frozen=True, slots=True)
-class Convicted(Message):
-    """To a node whose results were found false: others have rendered `unit` of its again, and got other
-    pixels. Its owner should know."""
-
-    job: JobId
-    unit: Unit

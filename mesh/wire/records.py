@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from mesh.model.ids import Digest, NodeId
+from mesh.model.ids import Digest, JobId, NodeId
 from mesh.model.manifest import Manifest
 from mesh.model.policy import JobPolicy
 from mesh.model.units import Unit
@@ -13,6 +13,10 @@ from mesh.wire.base import AtMost
 from mesh.wire.fields import Counter, Seconds, Size
 from mesh.wire.jobs import Edits
 from mesh.wire.ledger import LogRun
+from mesh.wire.trust import MAX_CONVICTIONS, Conviction
+
+OF_MESH = JobId(bytes(32))
+"""Stands for the job where a record is of none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,11 @@ class CopyRecord:
     holders: Annotated[tuple[NodeId, ...], AtMost(8)]
 
 
+@dataclass(frozen=True, slots=True)
+class ConvictionsRecord:
+    convictions: Annotated[tuple[Conviction, ...], AtMost(MAX_CONVICTIONS)]
+
+
 RECORDS: dict[str, type[object]] = {
     "job": JobRecord,
     "edits": EditsRecord,
@@ -61,6 +70,7 @@ RECORDS: dict[str, type[object]] = {
     "log": LogRun,
     "stored": StoredRecord,
     "copy": CopyRecord,
+    "convictions": ConvictionsRecord,
 }
 """By the first word of the key: ("job",), ("edits",), ("ended",), ("log", author, boot, first), ("stored", unit)
-and ("copy", pixels)."""
+and ("copy", pixels); ("convictions",) of the mesh."""

@@ -1,6 +1,6 @@
 """The type numbers of everything that schedulers say to each other.
 
-The messages are in `jobs.py`, `ledger.py`, `stealing.py` and `copies.py`, by what they are about.
+The messages are in `jobs.py`, `ledger.py`, `stealing.py`, `copies.py` and `trust.py`, by what they are about.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from mesh.wire.base import Message
 from mesh.wire.copies import KeepPixels, KeepScene, PixelsKept, SceneKept
 from mesh.wire.jobs import JobEdits, JobOffer, JobsKnown, JobWanted
-from mesh.wire.ledger import Convicted, JobSummary, LedgerDelta, LedgerPulse, LedgerVector
+from mesh.wire.ledger import JobSummary, LedgerDelta, LedgerPulse, LedgerVector
 from mesh.wire.stealing import (
     GrantTaken,
     SamplesRendered,
@@ -18,6 +18,7 @@ from mesh.wire.stealing import (
     WorkReturned,
     WorkTaken,
 )
+from mesh.wire.trust import Convictions
 
 SCHED_MESSAGES: dict[int, type[Message]] = {
     40: JobOffer,
@@ -38,7 +39,7 @@ SCHED_MESSAGES: dict[int, type[Message]] = {
     55: KeepScene,
     56: SceneKept,
     57: WorkTaken,
-    58: Convicted,
     59: SamplesRendered,
+    60: Convictions,
 }
-"""Type numbers, never reused: 40 to 79 are the scheduler's."""
+"""Type numbers, never reused: 40 to 79 are the scheduler's. 58 told a convicted node alone."""

@@ -9,7 +9,6 @@ _DEALING = "tests/test_sched_dealing.py"
 _PROTOCOL = "tests/test_sched_protocol.py"
 _FAIRNESS = "tests/test_sched_fairness.py"
 _AHEAD = "tests/test_sched_ahead.py"
-_VERDICTS = "tests/test_sched_verdicts.py -k 'not story'"
 _SCRUB = "tests/test_sched_scrub.py -k 'not story'"
 _REACH = "tests/test_sched_reach.py -k 'not any_two and not brings'"
 _CONSTRAINTS = "tests/test_sched_constraints.py"
@@ -273,17 +272,6 @@ MUTANTS = (
         "return True",
         _LIMITS,
     ),
-    _mutant("one-voice-convicts", "verdicts", "QUORUM = 2", "QUORUM = 1", _VERDICTS),
-    _mutant(
-        "who-votes-twice-counts-twice", "verdicts", "if auditor == fact.renderer:", "if False:", _VERDICTS
-    ),
-    _mutant(
-        "false-pixels-still-count",
-        "facts",
-        "                self._count_again()\n        elif",
-        "                pass\n        elif",
-        _VERDICTS,
-    ),
     _mutant(
         "quarantine-ignored",
         "constraints",
@@ -291,8 +279,6 @@ MUTANTS = (
         "if False:",
         "tests/test_sched_constraints.py tests/test_sim_whole.py -k quarantine",
     ),
-    _mutant("liar-goes-on", "constraints", "if peer.node in job.distrusted:", "if False:", _VERDICTS),
-    _mutant("audit-of-anything", "audits", "job.manifest.engine not in EXACT or ", "", _VERDICTS),
     _mutant(
         "submitter-not-told",
         "lender",

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mesh.model.ids import JobId
 from mesh.model.units import Unit
-from mesh.sched.events import AuditDiffers, NodeConvicted, SelfConvicted
+from mesh.sched.config import SchedConfig
+from mesh.sched.events import ActOnJob, AuditDiffers, NodeConvicted, SelfConvicted
 from mesh.wire.gossip import EngineBuild
+from mesh.wire.jobs import EditName, Participation
 from tools.sim.farm import LIMIT, Farm, farm, manifest
 from tools.sim.farm_scenarios import Figures
 from tools.sim.log import Log
@@ -95,10 +98,61 @@ def false_witness(seed: int, nodes: int, log: Log | None, check_every: int) -> F
     return {"accused": len(accused)}
 
 
+def outcast(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
+    """A liar is caught in one job, whose ledger few keep: nobody gives it work of any other, not even after all were
+    killed and started again, until the submitter who was lied to lets it in; then everybody does."""
+    made = farm(
+        seed,
+        nodes,
+        config=SchedConfig(keepers=4),
+        engines=lambda _: (ENGINE,),
+        log=log,
+        check_every=check_every,
+    )
+    made.start_all()
+    made.simulation.run(1.0)
+    bad = nodes - 1
+    made.world.lies = lambda host, _unit: host == bad
+
+    def renders(name: str, submitter: int) -> JobId | None:
+        """Plays a job; it, where the liar was given work of it."""
+        began = made.simulation.now
+        of = manifest(name, frames=30 * nodes, buckets=16, engine=ENGINE, submitted_ms=len(name))
+        job = made.submit(submitter, of)
+        made.run_until_done(job, LIMIT)
+        made.check_results(job, of)
+        return job if any(host == bad and at > began for at, host, _ in made.world.started) else None
+
+    first = renders("first", 0)
+    _caught(made, bad)
+    assert first is not None, "the liar did nothing to be caught with"
+    assert not renders("second", 1), "the liar got work of another job"
+    made.simulation.run(made.simulation.now + 6.0)
+    for host in range(nodes):
+        made.kill(host)
+    for host in range(nodes):
+        made.boot(host)
+    made.simulation.run(made.simulation.now)
+    for host in range(nodes):
+        assert made.scheduler(host).convictions.standing(made.node(bad)), "forgotten over a restart"
+    made.simulation.run(made.simulation.now + 2.0)
+    assert not renders("third", 2), "a restart made the liar an honest node"
+    made.world.lies = lambda _host, _unit: False
+    let_in = ActOnJob(first, EditName.EXCLUDED, made.node(bad), Participation.INCLUDED.value)
+    made.simulation.deliver(made.hosts[0], let_in)
+    made.simulation.run(made.simulation.now + 2.0)
+    assert renders("fourth", 3), "it gets no work though it was let in again"
+    for host in range(nodes):
+        assert not made.scheduler(host).convictions.standing(made.node(bad))
+    assert len({made.scheduler(host).convictions.brief() for host in range(nodes)}) == 1
+    return {"nodes": nodes}
+
+
 STORIES: dict[str, tuple[int, Callable[[int, int, Log | None, int], Figures]]] = {
     "audit-liar": (5, liar),
     "audit-fickle": (6, fickle),
     "audit-honest": (5, honest),
     "audit-false-witness": (5, false_witness),
+    "audit-outcast": (10, outcast),
 }
 """By name: the number of nodes by default, and the story."""
