@@ -19,7 +19,7 @@ from mesh.control.service import AttemptEntry
 from mesh.control.terms import JobChange, JobTerms
 from mesh.engines.protocol import Replay, Step, Story
 from mesh.errors import ExitCode
-from mesh.model.ids import short
+from mesh.model.ids import JobId, short
 from mesh.model.layers import Layer
 from mesh.model.look import Depth, Look, OcioView, View
 from mesh.model.manifest import RenderSettings
@@ -400,15 +400,47 @@ def test_a_job_that_will_not_start_says_so_when_it_is_left_to_the_mesh(mesh: Mes
 def test_a_job_is_edited_while_it_runs(mesh: Mesh, node: FakeService) -> None:
     mesh("submit", "triangle.gltf", "--detach")
     outcome = mesh("edit", "triangle", "--priority", "4", "--on", "any", "--tags", "")
-    assert outcome.out.endswith("): priority 4, on any node.\n")
+    assert outcome.out.endswith("): priority 4.\n")
     outcome = mesh("exclude", "triangle", "render2")
-    assert outcome.out.endswith("): priority 1, on any node, not on render2.\n")
+    assert outcome.out.endswith("): not on render2.\n")
+    outcome = mesh("edit", "triangle", "--after", "layout,paint")
+    assert outcome.out.endswith("): like any other job.\n")
+    mesh("edit", "triangle", "--after", "none")
     mesh("include", "triangle", "render2", "render3")
     assert [change for _, change in node.changes] == [
         JobChange(priority=4, tags=(), on=()),
         JobChange(exclude=("render2",)),
+        JobChange(after=("layout", "paint")),
+        JobChange(after=()),
         JobChange(include=("render2", "render3")),
     ]
+
+
+def test_every_constraint_that_was_set_is_shown_and_no_other(mesh: Mesh, node: FakeService) -> None:
+    mesh("submit", "triangle.gltf", "--detach")
+    assert "  treated like any other job\n" in mesh("show", "triangle").out
+    (detail,) = node.details.values()
+    status = replace(
+        detail.status,
+        priority=3,
+        category="film",
+        tags=("gpu", "fast"),
+        on=("render1", "render2"),
+        memory_bytes=16_000_000_000,
+        excluded=("render3",),
+        blocked=("render4",),
+        after=("layout (7f3a-91c2)",),
+        limit="1-50",
+        order="scattered",
+        chunk=4,
+    )
+    node.details[JobId(bytes.fromhex(status.job))] = replace(detail, status=status)
+    (treated,) = (line for line in mesh("show", "triangle").out.splitlines() if line.startswith("  treated"))
+    assert treated == (
+        "  treated priority 3, category film, only nodes tagged gpu and fast, only on render1 or render2, only nodes "
+        "with 16.0 GB of memory, not on render3, blocked after failures: render4, after layout (7f3a-91c2), only "
+        "frames 1-50 for now, frames scattered, at most 4 frames handed out at once"
+    )
 
 
 def test_the_attempts_at_a_job_are_shown_with_the_last_words_of_those_that_failed(

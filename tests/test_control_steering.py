@@ -14,7 +14,7 @@ from mesh.sched.events import ActOnJob
 from mesh.wire.jobs import EditName
 
 OWN = tuple(range(1, 25))
-ME, ADA, JOB = NodeId(b"m" * 32), NodeId(b"a" * 32), JobId(b"j" * 32)
+ME, ADA, JOB, LAYOUT = NodeId(b"m" * 32), NodeId(b"a" * 32), JobId(b"j" * 32), JobId(b"l" * 32)
 
 
 def find_node(text: str) -> NodeId:
@@ -26,7 +26,7 @@ def find_node(text: str) -> NodeId:
 def find_job(text: str) -> JobId:
     if text != "layout":
         raise UnknownJob(text=text)
-    return JOB
+    return LAYOUT
 
 
 STEERING = Steering(ME, find_node, find_job)
@@ -37,19 +37,20 @@ def test_terms_become_a_policy_with_ids_for_names() -> None:
         2, "film", ("gpu", "gpu"), ("local", "ada", "local"), 4, FrameOrder.SCATTERED, ("layout",), True, 9
     )
     assert STEERING.policy(terms) == JobPolicy(
-        2, "film", ("gpu",), (ME, ADA), 4, FrameOrder.SCATTERED, (JOB,), True, 9
+        2, "film", ("gpu",), (ME, ADA), 4, FrameOrder.SCATTERED, (LAYOUT,), True, 9
     )
     assert STEERING.policy(JobTerms()) == JobPolicy()
 
 
 def test_each_thing_to_change_is_one_edit() -> None:
-    change = JobChange(3, "film", (), ("ada",), "1-3,4", exclude=("local",), include=("ada",))
+    change = JobChange(3, "film", (), ("ada",), "1-3,4", ("layout",), exclude=("local",), include=("ada",))
     assert STEERING.edits(JOB, change, OWN) == [
         ActOnJob(JOB, EditName.PRIORITY, number=3),
         ActOnJob(JOB, EditName.CATEGORY, words=("film",)),
         ActOnJob(JOB, EditName.TAGS),
         ActOnJob(JOB, EditName.ON, nodes=(ADA,)),
         ActOnJob(JOB, EditName.LIMIT, words=("1-4",)),
+        ActOnJob(JOB, EditName.AFTER, words=(LAYOUT.hex(),)),
         ActOnJob(JOB, EditName.EXCLUDED, ME, 1),
         ActOnJob(JOB, EditName.EXCLUDED, ADA, 2),
     ]
@@ -88,3 +89,11 @@ def test_a_limit_to_frames_that_the_job_has_not_is_refused() -> None:
 def test_a_change_of_nothing_is_refused() -> None:
     with pytest.raises(BadTerms, match="nothing was asked"):
         STEERING.edits(JOB, JobChange(), OWN)
+
+
+def test_a_job_cannot_come_after_itself_or_after_very_many() -> None:
+    with pytest.raises(BadTerms, match="after itself"):
+        STEERING.edits(LAYOUT, JobChange(after=("layout",)), OWN)
+    with pytest.raises(BadTerms, match="at most 64 jobs"):
+        STEERING.edits(JOB, JobChange(after=("layout",) * 65), OWN)
+    assert STEERING.edits(JOB, JobChange(after=()), OWN) == [ActOnJob(JOB, EditName.AFTER)]

@@ -7,12 +7,12 @@ from itertools import count
 
 import pytest
 
-from mesh.model.ids import Boot, Digest, NodeId
+from mesh.model.ids import Boot, Digest, JobId, NodeId
 from mesh.model.policy import JobPolicy
 from mesh.model.units import Unit
 from mesh.node.waiting import waiting_for
 from mesh.sched.constraints import Obstacle
-from mesh.sched.events import ActOnJob, PeerChanged, PeerInfo, PeerUp, SetCapacity
+from mesh.sched.events import ActOnJob, PeerChanged, PeerInfo, PeerUp, RetryJob, SetCapacity
 from mesh.wire.copies import PixelsKept
 from mesh.wire.effects import Notify, Render, RenderFailed, Send, StopRender
 from mesh.wire.jobs import EditName, Participation
@@ -197,7 +197,7 @@ def test_a_job_says_which_other_it_waits_for() -> None:
     second = bench.submit(manifest("final", frames=4, submitted_ms=2), JobPolicy(after=(first,)))
     assert sentence(bench, second).startswith("it starts when layout (")
     bench.tell(ActOnJob(first, EditName.CANCELLED, number=1))
-    assert "is cancelled and will never be done" in sentence(bench, second)
+    assert "which is cancelled; start it all the same with: mesh edit " in sentence(bench, second)
 
 
 def test_a_job_waits_for_another_only_until_that_is_done() -> None:
@@ -207,6 +207,70 @@ def test_a_job_waits_for_another_only_until_that_is_done() -> None:
     assert bench.render().job == first
     bench.finish(bench.render())
     assert bench.render().job == second
+
+
+def two_jobs() -> tuple[Bench, JobId, JobId]:
+    """The second comes after the first, whose one frame is being rendered."""
+    bench = Bench()
+    first = bench.submit(manifest("layout", frames=1))
+    second = bench.submit(manifest("final", frames=1, submitted_ms=2), JobPolicy(after=(first,)))
+    assert bench.render().job == first
+    return bench, first, second
+
+
+def fail(bench: Bench) -> None:
+    render = bench.render()
+    bench.tell(RenderFailed(render.job, render.unit, render.attempt, "a texture is broken", retryable=False))
+
+
+def rendered(bench: Bench, job: JobId) -> bool:
+    bench.wait(30.0)
+    return any(isinstance(effect, Render) and effect.job == job for effect in bench.effects)
+
+
+def test_a_job_waits_where_the_one_before_it_has_failed_frames_until_these_are_rendered_too() -> None:
+    bench, first, second = two_jobs()
+    fail(bench)
+    assert not rendered(bench, second)
+    assert "of which a frame failed; try again with: mesh retry " in sentence(bench, second)
+    bench.tell(RetryJob(first))
+    bench.wait(30.0)
+    bench.finish(bench.render())
+    assert rendered(bench, second)
+
+
+def test_a_job_waits_where_the_one_before_it_is_cancelled() -> None:
+    bench, first, second = two_jobs()
+    bench.tell(ActOnJob(first, EditName.CANCELLED, number=1))
+    assert not rendered(bench, second)
+
+
+@pytest.mark.parametrize("ended", ["failed", "cancelled", "running"])
+def test_people_may_start_it_all_the_same(ended: str) -> None:
+    bench, first, second = two_jobs()
+    if ended == "failed":
+        fail(bench)
+    elif ended == "cancelled":
+        bench.tell(ActOnJob(first, EditName.CANCELLED, number=1))
+    bench.tell(ActOnJob(second, EditName.AFTER))
+    if ended == "running":
+        bench.finish(bench.render())
+    assert rendered(bench, second)
+
+
+def test_a_job_may_come_to_wait_for_another_while_it_runs_and_nonsense_is_not_waited_for() -> None:
+    bench = Bench()
+    first = bench.submit(manifest("layout", frames=2))
+    second = bench.submit(manifest("final", frames=2, submitted_ms=2))
+    words = (second.hex(), "nonsense", "")
+    bench.tell(ActOnJob(first, EditName.AFTER, words=words))
+    bench.finish(bench.render())
+    jobs = []
+    for pixels in (b"q", b"r"):
+        jobs.append(bench.render().job)
+        bench.finish(bench.render(), pixels)
+    assert jobs == [second, second]
+    assert bench.render().job == first
 
 
 def test_a_reserved_node_takes_only_jobs_that_ask_for_it() -> None:

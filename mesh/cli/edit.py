@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from mesh.cli.common import connect
-from mesh.cli.terms import NODES, PRIORITY, TAGS
+from mesh.cli.terms import AFTER, NODES, PRIORITY, TAGS
 from mesh.control.terms import JobChange
 from mesh.model.status import JobStatus
+from mesh.ui.words import plural, size
 
 
 @click.command()
@@ -23,6 +24,9 @@ from mesh.model.status import JobStatus
 @click.option(
     "--frames", metavar="SET|all", help="Begin nothing but these for now, such as 1-50; the rest waits."
 )
+@click.option(
+    "--after", type=AFTER, metavar=AFTER.name, help="Start when these jobs are done; `none` for now."
+)
 def edit(
     job: str,
     priority: int | None,
@@ -30,11 +34,15 @@ def edit(
     tags: tuple[str, ...] | None,
     on: tuple[str, ...] | None,
     frames: str | None,
+    after: tuple[str, ...] | None,
 ) -> None:
     """Change a job's priority, category, tags, nodes or frames while it runs.
 
     Nodes that may no longer take part stop at once, and what they had not finished goes to others. Pixels
     never change. JOB is an id, the beginning of one, or a name.
+
+    A job that comes after others waits until every frame of theirs is rendered. Where one of them is cancelled, or
+    has failed frames, it waits for you: `mesh retry` tries these again, `--after none` starts it all the same.
 
     \b
     Examples:
@@ -43,12 +51,13 @@ def edit(
       mesh edit still-life --on render1,render2
       mesh edit still-life --on any --tags ''
       mesh edit still-life --frames 1-50         # these first; later: --frames all
+      mesh edit comp --after beauty,shadows
     """
     limit = "" if frames == "all" else frames
-    change = JobChange(priority=priority, category=category, tags=tags, on=on, frames=limit)
+    change = JobChange(priority=priority, category=category, tags=tags, on=on, frames=limit, after=after)
     if change == JobChange():
         raise click.UsageError(
-            "Nothing is to be changed; give --priority, --category, --tags, --on or --frames."
+            "Nothing is to be changed; give --priority, --category, --tags, --on, --frames or --after."
         )
     _change(job, change)
 
@@ -86,21 +95,28 @@ def _change(job: str, change: JobChange) -> None:
 
 
 def treatment(job: JobStatus) -> str:
-    """How a job is treated, in one line."""
-    parts = [f"priority {job.priority}"]
+    """How a job is treated, in one line: every constraint that was set, and no other."""
+    parts = [f"priority {job.priority}"] if job.priority != 1 else []
     if job.category:
         parts.append(f"category {job.category}")
     if job.tags:
         parts.append(f"only nodes tagged {' and '.join(job.tags)}")
-    parts.append(f"on {' or '.join(job.on)}" if job.on else "on any node")
+    if job.on:
+        parts.append(f"only on {' or '.join(job.on)}")
+    if job.memory_bytes:
+        parts.append(f"only nodes with {size(job.memory_bytes)} of memory")
     if job.excluded:
         parts.append(f"not on {' or '.join(job.excluded)}")
     if job.blocked:
         parts.append(f"blocked after failures: {', '.join(job.blocked)}")
-    if job.limit:
-        parts.append(f"only frames {job.limit} for now")
     if job.distrusted:
         parts.append(f"distrusted for false pixels: {', '.join(job.distrusted)}")
+    if job.after:
+        parts.append(f"after {' and '.join(job.after)}")
+    if job.limit:
+        parts.append(f"only frames {job.limit} for now")
     if job.order != "forward":
         parts.append(f"frames {job.order}")
-    return ", ".join(parts)
+    if job.chunk:
+        parts.append(f"at most {plural(job.chunk, 'frame')} handed out at once")
+    return ", ".join(parts) or "like any other job"

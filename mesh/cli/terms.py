@@ -55,13 +55,19 @@ class Memory(click.ParamType[int]):
 PRIORITY = click.IntRange(1, 1000)
 NODES = Names("any|local|NODE,...", ANYWHERE)
 TAGS = Names("A,B")
+AFTER = Names("none|JOB,...", "none")
 
 
 def terms_options(command: Command) -> Command:
     """--priority, --category, --tags, --on, --memory, --chunk, --order, --after and --paused."""
     for decorate in (
         click.option("--paused", is_flag=True, help="Do not start before `mesh resume`."),
-        click.option("--after", type=Names("JOB,..."), default=(), help="Start when these jobs are done."),
+        click.option(
+            "--after",
+            type=Names("JOB,..."),
+            default=(),
+            help="Start when these jobs are done, with no frame failed.",
+        ),
         click.option(
             "--order",
             type=click.Choice([order.value for order in FrameOrder]),

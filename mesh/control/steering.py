@@ -16,6 +16,8 @@ MOST_PRIORITY = 1000
 MOST_WORDS = 8
 """Tags, and twice as many nodes: bounds of one job's constraints."""
 MOST_NODES = 64
+MOST_JOBS = 64
+"""That one may come after."""
 MOST_LIMIT = 1000
 
 
@@ -48,7 +50,7 @@ class Steering:
             on=self._nodes(terms.on),
             chunk=terms.chunk,
             order=terms.order,
-            after=tuple(dict.fromkeys(map(self._find_job, terms.after))),
+            after=self._jobs(terms.after),
             paused=terms.paused,
             memory_bytes=terms.memory_bytes,
         )
@@ -74,12 +76,22 @@ class Steering:
             yield sched.ActOnJob(job, EditName.ON, nodes=self._nodes(change.on))
         if change.frames is not None:
             yield sched.ActOnJob(job, EditName.LIMIT, words=_limit(change.frames, frames))
+        if change.after is not None:
+            others = self._jobs(change.after)
+            if job in others:
+                raise BadTerms(reason="it cannot start after itself")
+            yield sched.ActOnJob(job, EditName.AFTER, words=tuple(other.hex() for other in others))
         for names, part in (
             (change.exclude, Participation.EXCLUDED),
             (change.include, Participation.INCLUDED),
         ):
             for node in self._nodes(names):
                 yield sched.ActOnJob(job, EditName.EXCLUDED, subject=node, number=part.value)
+
+    def _jobs(self, names: tuple[str, ...]) -> tuple[JobId, ...]:
+        if len(names) > MOST_JOBS:
+            raise BadTerms(reason=f"it may come after at most {MOST_JOBS} jobs")
+        return tuple(dict.fromkeys(map(self._find_job, names)))
 
     def _nodes(self, names: tuple[str, ...]) -> tuple[NodeId, ...]:
         if len(names) > MOST_NODES:

@@ -31,7 +31,7 @@ class JobTerms:
 
 @dataclass(frozen=True, slots=True)
 class JobChange:
-    """What is None, or empty, stays as it is; an empty tuple of `tags` or `on` takes the constraint away."""
+    """What is None, or empty, stays as it is; an empty tuple of `tags`, `on` or `after` takes the constraint away."""
 
     priority: int | None = None
     category: str | None = None
@@ -39,6 +39,8 @@ class JobChange:
     on: tuple[str, ...] | None = None
     frames: str | None = None
     """A frame set outside of which nothing new is begun; empty for no limit."""
+    after: tuple[str, ...] | None = None
+    """Jobs that must be done first."""
     exclude: tuple[str, ...] = ()
     """Nodes that take no more part."""
     include: tuple[str, ...] = ()

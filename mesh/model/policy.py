@@ -1,7 +1,7 @@
 """How a job is to be treated, beside its manifest: whom it may run on, and before whom.
 
 Nothing here changes a pixel. What can be edited while the job runs (priority, category, tags, nodes,
-paused) starts from these values; order, chunk and the jobs it waits for are fixed at submission.
+the jobs it comes after, paused) starts from these values; order, chunk and memory are fixed at submission.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class JobPolicy:
     """At most this many frames are handed to a node at once; 0 for as many as suits."""
     order: FrameOrder = FrameOrder.FORWARD
     after: tuple[JobId, ...] = ()
-    """Starts when these jobs are done."""
+    """Starts when these jobs are done, with no frame failed."""
     paused: bool = False
     memory_bytes: int = 0
     """Only nodes with at least this much memory; 0 for any."""

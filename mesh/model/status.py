@@ -136,6 +136,12 @@ class JobStatus:
     limit: str = ""
     """The frames that may be rendered for now; empty for all."""
     order: str = "forward"
+    chunk: int = 0
+    """Frames that are handed out at once at most; 0 for as many as suits."""
+    memory_bytes: int = 0
+    """What a node must have; 0 for any."""
+    after: tuple[str, ...] = ()
+    """Jobs that must be done first, by name and short id."""
     waiting: str = ""
     """Why it does not go on, and what to do about it; empty where it does."""
 

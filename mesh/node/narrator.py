@@ -181,6 +181,9 @@ class Narrator:
                     if edit.words
                     else f"{who} lets all frames of {what} be rendered"
                 )
+            case EditName.AFTER:
+                names = " and ".join(self._job(JobId(bytes.fromhex(word))) for word in edit.words)
+                return f"{who} lets {what} start {f'when {names} is done' if names else 'at once'}"
             case EditName.KEEPERS:
                 return f"other nodes keep the ledger of {what}"
 

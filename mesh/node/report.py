@@ -158,8 +158,16 @@ def job_status(node: Node, view: JobView) -> JobStatus:
         usage=view.usage,
         limit=view.limit,
         order=view.policy.order.value,
+        chunk=view.policy.chunk,
+        memory_bytes=view.policy.memory_bytes,
+        after=tuple(_job(node, job) for job in view.after),
         waiting=waiting,
     )
+
+
+def _job(node: Node, job: JobId) -> str:
+    name = node.job_name(job)
+    return name if name == short(job) else f"{name} ({short(job)})"
 
 
 def frame_statuses(node: Node, job: JobId) -> tuple[FrameStatus, ...]:

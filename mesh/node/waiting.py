@@ -22,7 +22,7 @@ def waiting_for(view: JobView, node_name: Names, job: Jobs) -> str:
     if view.waits.away:
         return _away(view, node_name)
     if view.waits.after:
-        return _after(view.waits.after[0], job(view.waits.after[0]))
+        return _after(view, view.waits.after[0], job(view.waits.after[0]))
     if view.waits.limited:
         return f"only frames {view.limit} may be rendered for now; go on with: mesh edit {short(view.job)} --frames all"
     if view.waits.obstacles:
@@ -48,12 +48,18 @@ def _away(view: JobView, node_name: Names) -> str:
     return f"{held}; they are rendered again in {waits.away_seconds:.0f} s, or at once with: mesh retry {short(view.job)}"
 
 
-def _after(other: JobId, view: JobView | None) -> str:
-    if view is None:
-        return f"it starts after job {short(other)}, which no node here knows"
-    name = f"{view.manifest.name} ({short(other)})"
-    if view.state is JobState.CANCELLED:
-        return f"it starts after {name}, which is cancelled and will never be done; cancel this one too"
+def _after(view: JobView, other: JobId, before: JobView | None) -> str:
+    """Whoever comes after a job needs all of its frames; where these will not come by themselves people decide."""
+    anyway = f"mesh edit {short(view.job)} --after none"
+    if before is None:
+        return f"it starts after job {short(other)}, which no node here knows; start it all the same with: {anyway}"
+    name = f"{before.manifest.name} ({short(other)})"
+    if before.state is JobState.CANCELLED:
+        return f"it starts after {name}, which is cancelled; start it all the same with: {anyway}"
+    if before.state is JobState.FAILED:
+        frames = "a frame" if before.frames_failed == 1 else f"{before.frames_failed} frames"
+        retry = f"mesh retry {short(other)}"
+        return f"it starts after {name}, of which {frames} failed; try again with: {retry}, or start this all the same with: {anyway}"
     return f"it starts when {name} is done"
 
 

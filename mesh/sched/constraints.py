@@ -1,14 +1,17 @@
-"""Which nodes may take part in a job, and which reason keeps one out. Pure; asks nobody."""
+"""Which nodes may take part in a job, which reason keeps one out, and what it comes after. Pure; asks nobody."""
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 
-from mesh.model.ids import NodeId
+from mesh.model.ids import JobId, NodeId
 from mesh.sched.events import PeerInfo
 from mesh.sched.job import Job
 from mesh.wire.gossip import EngineBuild
 from mesh.wire.jobs import EditName, Participation
+
+_HEX = re.compile("([0-9a-f]{2}){1,32}")
 
 
 class Obstacle(Enum):
@@ -43,6 +46,14 @@ def tags_of(job: Job) -> tuple[str, ...]:
     """What a node must carry, all of it."""
     edit = job.edits.get(EditName.TAGS)
     return job.policy.tags if edit is None else edit.words
+
+
+def after_of(job: Job) -> tuple[JobId, ...]:
+    """The jobs that must be done first."""
+    edit = job.edits.get(EditName.AFTER)
+    if edit is None:
+        return job.policy.after
+    return tuple(JobId(bytes.fromhex(word)) for word in edit.words if _HEX.fullmatch(word))
 
 
 def participation(job: Job, node: NodeId) -> Participation:

@@ -11,6 +11,8 @@ import math
 from collections.abc import Hashable
 
 from mesh.model.ids import JobId, NodeId
+from mesh.model.status import JobState
+from mesh.sched.constraints import after_of
 from mesh.sched.core import Core
 from mesh.sched.fairness import Demand, due, whole
 from mesh.sched.job import Job
@@ -19,12 +21,15 @@ from mesh.sched.quotas import Quotas
 
 
 def unfinished(core: Core, job: Job) -> tuple[JobId, ...]:
-    """The jobs that `job` waits for. One that was forgotten here had ended; one never heard of may come."""
-    return tuple(
-        other
-        for other in job.policy.after
-        if other not in core.dropped and not ((before := core.jobs.get(other)) and before.finished)
-    )
+    """The jobs that `job` waits for, until every frame of theirs is rendered: whoever comes after a job needs all of
+    it, so one that is cancelled or has failed frames is waited for until people say what they want. One that was
+    forgotten here is waited for no more; one never heard of may come."""
+    return tuple(other for other in after_of(job) if other not in core.dropped and not _done(core, other))
+
+
+def _done(core: Core, job_id: JobId) -> bool:
+    job = core.jobs.get(job_id)
+    return job is not None and job.state(core.follows(job)) is JobState.DONE
 
 
 class Sharing:

@@ -9,7 +9,7 @@ from mesh.model.manifest import Manifest
 from mesh.model.policy import JobPolicy
 from mesh.model.status import JobState
 from mesh.model.units import Unit
-from mesh.sched.constraints import Obstacle, nodes_of, obstacle, participation, tags_of
+from mesh.sched.constraints import Obstacle, after_of, nodes_of, obstacle, participation, tags_of
 from mesh.sched.core import Core
 from mesh.sched.estimates import speed_of
 from mesh.sched.events import JobResult
@@ -136,6 +136,8 @@ class JobView:
     """Nodes that published false pixels of this job or another."""
     usage: float
     """Nodes at work on it, averaged over ten seconds."""
+    after: tuple[JobId, ...]
+    """Jobs that must be done first, whether or not they are."""
 
 
 class Views:
@@ -308,6 +310,7 @@ class Views:
             checked=facts.verdicts.checked,
             distrusted=tuple(sorted(job.distrusted)),
             usage=0.0 if job.ended else job.usage.mean(core.now),
+            after=after_of(job),
         )
 
     def _waits(self, job: Job) -> WaitView:

@@ -25,6 +25,7 @@ class EditName(StrEnum):
     RETRY = "retry"  # number: failures of a smaller number are forgiven
     EXCLUDED = "excluded"  # subject: a node; number: value of Participation
     LIMIT = "limit"  # words: one frame set, outside of which nothing new is begun; none for no limit
+    AFTER = "after"  # words: the jobs that must be done first, in hex; none for no wait
     KEEPERS = "keepers"  # nodes: who keeps the whole ledger
 
 

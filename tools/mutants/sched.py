@@ -53,6 +53,13 @@ MUTANTS = (
         "pass",
         _VANISHED,
     ),
+    _mutant(
+        "begins-after-half-a-job",
+        "sharing",
+        "job.state(core.follows(job)) is JobState.DONE",
+        "job.ended",
+        _CONSTRAINTS,
+    ),
     _mutant("slow-keeper-unrelieved", "inviting", " or self._relief.mine(job, thief, pace)", "", _INVITING),
     _mutant(
         "copy-awaited-from-the-dead",
