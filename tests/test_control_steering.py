@@ -94,6 +94,11 @@ def test_a_change_of_nothing_is_refused() -> None:
 def test_a_job_cannot_come_after_itself_or_after_very_many() -> None:
     with pytest.raises(BadTerms, match="after itself"):
         STEERING.edits(LAYOUT, JobChange(after=("layout",)), OWN)
+    middle = JobId(b"n" * 32)
+    chain = {LAYOUT: (middle,), middle: (JOB,), JOB: ()}
+    steering = Steering(ME, find_node, find_job, chain.__getitem__)
+    with pytest.raises(BadTerms, match="comes after it"):
+        steering.edits(JOB, JobChange(after=("layout",)), OWN)
     with pytest.raises(BadTerms, match="at most 64 jobs"):
         STEERING.edits(JOB, JobChange(after=("layout",) * 65), OWN)
     assert STEERING.edits(JOB, JobChange(after=()), OWN) == [ActOnJob(JOB, EditName.AFTER)]

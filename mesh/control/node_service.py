@@ -58,7 +58,7 @@ class NodeService:
 
     def __init__(self, node: Node, folder: Path) -> None:
         self._node = node
-        self._steering = Steering(node.me, self.find_node, self._find_begun)
+        self._steering = Steering(node.me, self.find_node, self._find_begun, node.core.scheduler.views.after)
         self._opening = Opening(node, self._steering)
         self.pending = PendingJobs(
             folder,

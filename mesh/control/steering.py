@@ -28,14 +28,20 @@ class BadTerms(MeshError):
 
 
 class Steering:
-    """`find_node` and `find_job` resolve what people call things, and raise for what they do not know."""
+    """`find_node` and `find_job` resolve what people call things, and raise for what they do not know; `after` tells
+    what a job comes after."""
 
     def __init__(
-        self, me: NodeId, find_node: Callable[[str], NodeId], find_job: Callable[[str], JobId]
+        self,
+        me: NodeId,
+        find_node: Callable[[str], NodeId],
+        find_job: Callable[[str], JobId],
+        after: Callable[[JobId], tuple[JobId, ...]] = lambda _job: (),
     ) -> None:
         self._me = me
         self._find_node = find_node
         self._find_job = find_job
+        self._after = after
 
     def policy(self, terms: JobTerms) -> JobPolicy:
         """Raises BadTerms, UnknownNode, AmbiguousNode, UnknownJob, AmbiguousJob."""
@@ -78,8 +84,8 @@ class Steering:
             yield sched.ActOnJob(job, EditName.LIMIT, words=_limit(change.frames, frames))
         if change.after is not None:
             others = self._jobs(change.after)
-            if job in others:
-                raise BadTerms(reason="it cannot start after itself")
+            if self._leads_to(job, others):
+                raise BadTerms(reason="it cannot start after itself, or after a job that comes after it")
             yield sched.ActOnJob(job, EditName.AFTER, words=tuple(other.hex() for other in others))
         for names, part in (
             (change.exclude, Participation.EXCLUDED),
@@ -92,6 +98,15 @@ class Steering:
         if len(names) > MOST_JOBS:
             raise BadTerms(reason=f"it may come after at most {MOST_JOBS} jobs")
         return tuple(dict.fromkeys(map(self._find_job, names)))
+
+    def _leads_to(self, job: JobId, others: tuple[JobId, ...]) -> bool:
+        """Whether one of `others` is `job`, or comes after it by way of any number of jobs."""
+        found, waiting = set(others), list(others)
+        while waiting:
+            fresh = [each for each in self._after(waiting.pop()) if each not in found]
+            found.update(fresh)
+            waiting += fresh
+        return job in found
 
     def _nodes(self, names: tuple[str, ...]) -> tuple[NodeId, ...]:
         if len(names) > MOST_NODES:

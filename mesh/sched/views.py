@@ -162,6 +162,11 @@ class Views:
         job = self._core.jobs.get(job_id)
         return None if job is None else job.manifest
 
+    def after(self, job_id: JobId) -> tuple[JobId, ...]:
+        """What a job comes after; nothing where it is not known."""
+        job = self._core.jobs.get(job_id)
+        return () if job is None else after_of(job)
+
     def frames(self, job_id: JobId) -> tuple[FrameView, ...]:
         """Every frame of the job, in the order of its manifest."""
         job = self._core.jobs.get(job_id)
