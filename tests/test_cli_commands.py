@@ -15,6 +15,7 @@ import pytest
 
 from mesh.cli.app import COMMANDS, program, run
 from mesh.config import Paths
+from mesh.control.errors import NodeGone
 from mesh.control.service import AttemptEntry
 from mesh.control.terms import JobChange, JobTerms
 from mesh.engines.protocol import Replay, Step, Story
@@ -708,6 +709,21 @@ def test_who_stops_reading_ends_a_command_without_a_traceback_and_a_job_goes_on(
     assert done.stderr.strip().endswith(words)
     assert len(done.stderr.splitlines()) == (1 if words else 0)
     assert node.acts == []
+
+
+def test_when_the_node_dies_the_command_says_how_to_fetch_the_frames(
+    mesh: Mesh, node: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> None:
+        raise NodeGone(reason="Connection refused", logs="/data/logs")
+
+    monkeypatch.setattr("mesh.cli.follow.Collector.run", gone)
+
+    outcome = mesh("submit", "triangle.gltf", "-o", "out")
+
+    assert outcome.code == ExitCode.NO_MESH
+    assert "stopped answering: Connection refused" in outcome.err
+    assert outcome.err.rstrip().endswith(" -o out --skip-existing")
 
 
 def test_an_answer_that_is_none_is_asked_for_again(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mesh.engines.turns import LOCK, MARK, compile_ahead, compile_in_turn, end_helper
+from mesh.engines.turns import LOCK, MARK, compile_ahead, compile_in_turn, compile_notice, end_helper
 from mesh.render.cachekey import kernel_environment
 
 # Compiles, so to say, once its standard input says so; says what it does on its standard output.
@@ -83,6 +83,12 @@ def test_where_kernels_are_compiled_nobody_waits(tmp_path: Path) -> None:
     with compile_in_turn(tmp_path, lambda: False) as compiled:
         compiled()
         assert not (tmp_path / LOCK).exists()
+
+
+def test_who_is_about_to_wait_for_a_compiler_is_told(tmp_path: Path) -> None:
+    assert "once after it was installed" in "".join(compile_notice(tmp_path))
+    (tmp_path / MARK).touch()
+    assert compile_notice(tmp_path) == ()
 
 
 def test_a_unit_that_is_given_up_does_not_wait_for_its_turn(tmp_path: Path) -> None:

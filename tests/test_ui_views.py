@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -139,6 +140,12 @@ def test_the_progress_of_a_job_names_who_renders_what() -> None:
     assert any("render4 died" in line for line in lines)
     assert lines[-1] == " 11 written to renders/a.####.{exr,png}"
     assert max(map(len, lines)) <= 80
+
+
+def test_time_that_has_passed_is_not_taken_for_time_that_is_left() -> None:
+    job = replace(job_status("still-life"), eta_seconds=None, elapsed_seconds=8.0)
+    lines = text(render_progress(job, busy_mesh(), (), 0, "renders", 80), 80)
+    assert lines[1].endswith("8 s so far")
 
 
 def test_the_closing_table_puts_the_busiest_first() -> None:

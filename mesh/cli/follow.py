@@ -18,13 +18,20 @@ from mesh.cli.printed import collect_command
 from mesh.cli.reports import Closing, Report
 from mesh.control.client import Client
 from mesh.control.collection import Collector, Looked
+from mesh.control.errors import NodeGone
 from mesh.control.outputs import Format, OutputPattern, work_folder
 from mesh.control.service import JobAction, SubmitReceipt
 from mesh.engines.writer_client import WriterClient
-from mesh.errors import ExitCode
+from mesh.errors import ExitCode, MeshError
 from mesh.model.ids import short
 from mesh.model.look import Look
 from mesh.model.status import JobState, JobStatus
+
+
+class LeftBehind(MeshError):
+    """{reason} Other nodes go on with the job; then, or from any of them, fetch its frames with: {command}"""
+
+    exit_code = ExitCode.NO_MESH
 
 
 class Choice(Enum):
@@ -55,9 +62,15 @@ class Following:
 
 
 def follow(following: Following) -> ExitCode:
-    """Until the job has ended or the user has had enough. Prints the closing summary."""
+    """Until the job has ended or the user has had enough. Prints the closing summary. Raises LeftBehind, and what
+    `Collector.run` raises."""
     try:
         return _follow(following)
+    except NodeGone as error:
+        if following.own_node:
+            raise
+        command = _command(following, short(bytes.fromhex(following.job)))
+        raise LeftBehind(reason=error, command=command) from error
     except BrokenPipeError:
         drop_output()
         name = short(bytes.fromhex(following.job))
@@ -112,15 +125,14 @@ def _ask(following: Following, name: str) -> Choice:
     """What the user wants; where nobody can be asked, to detach."""
     if not _can_ask():
         return Choice.DETACH
-    leave = (
-        "[d]etach: it goes on when a node runs here again" if following.own_node else "[d]etach: it goes on"
-    )
+    leave = "[d]etach until a node runs here" if following.own_node else "[d]etach: it goes on"
     click.echo(f"\n{name}: {leave}, [c]ancel it, or [g]o on watching?", nl=False)
     answers = {choice.value: choice for choice in Choice}
     while True:
         try:
             answer = click.prompt("", default="d", show_default=False, prompt_suffix=" ").strip().lower()
         except (click.Abort, KeyboardInterrupt):
+            click.echo()  # what is said next is not to stand beside the ^C
             return Choice.DETACH
         if answer[:1] in answers:
             return answers[answer[:1]]
@@ -132,10 +144,14 @@ def _can_ask() -> bool:
 
 
 def _how_to_collect(following: Following, name: str) -> str:
-    command = collect_command(name, following.output, following.formats, following.look, resumed=True)
+    command = _command(following, name)
     if following.own_node:
         return f"this command's node ends with it; go on with `mesh join`, then fetch frames with: {command}"
     return f"{name} goes on; fetch its frames with: {command}"
+
+
+def _command(following: Following, name: str) -> str:
+    return collect_command(name, following.output, following.formats, following.look, resumed=True)
 
 
 @contextmanager

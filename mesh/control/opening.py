@@ -8,7 +8,7 @@ from mesh.control.steering import Steering
 from mesh.model.ids import JobId
 from mesh.model.manifest import EngineName, Manifest
 from mesh.model.policy import JobPolicy
-from mesh.node.errors import EngineMissing
+from mesh.node.errors import EngineMissing, SceneNotKept
 from mesh.node.runtime import Node
 from mesh.sched import events as sched
 from mesh.wire.codec import job_id
@@ -32,15 +32,23 @@ class Opening:
 
     async def open(self, request: SubmitRequest, submitted_ms: int) -> JobId:
         """Returns once the job is on the disk, so that it outlives this node's process. The same request of the same
-        time is the same job. Raises as `check` does, and BadTree, DiskFull."""
+        time is the same job. Raises as `check` does, and BadTree, DiskFull, SceneNotKept."""
         node = self._node
         build, policy = self.check(request)
         entries = tuple(TreeEntry(file.path, file.blob, file.size) for file in request.files)
+        scene_root = await node.disk.put_tree(entries)
+        # What is not of a job yet may have been evicted, for its own last files even.
+        if not await node.disk.whole(scene_root):
+            raise SceneNotKept(
+                size=sum(file.size for file in request.files) / 1e6,
+                folder=node.disk.store.folder,
+                room=node.disk.room() / 1e6,
+            )
         manifest = Manifest(
             name=request.name,
             submitter=request.submitter,
             submitted_ms=submitted_ms,
-            scene_root=await node.disk.put_tree(entries),
+            scene_root=scene_root,
             entry=request.entry,
             frames=request.frames,
             engine=request.engine,

@@ -9,7 +9,7 @@ from pathlib import Path
 from mesh.engines.adapter import UnitControl, UnitStopped
 from mesh.engines.builtin_frame import BuiltinRenderer
 from mesh.engines.protocol import Open
-from mesh.engines.turns import compile_ahead, compile_in_turn, end_helper
+from mesh.engines.turns import compile_ahead, compile_in_turn, compile_notice, end_helper
 from mesh.model.units import SampleRange, Unit
 
 
@@ -25,7 +25,7 @@ class BuiltinSession:
         except BaseException:
             end_helper(self._helper)
             raise
-        self.warnings = self._renderer.warnings
+        self.warnings = (*compile_notice(self._kernels), *self._renderer.warnings)
 
     def render(self, unit: Unit, control: UnitControl, samples: SampleRange | None) -> tuple[Unit, bytes]:
         with compile_in_turn(self._kernels, lambda: control.limit() <= unit.start) as compiled:

@@ -48,6 +48,15 @@ def end_helper(helper: subprocess.Popen[bytes] | None) -> None:
         helper.communicate()
 
 
+def compile_notice(folder: Path) -> tuple[str, ...]:
+    """What to tell people who are about to wait for kernels that `folder` has not yet."""
+    if (folder / MARK).exists():
+        return ()
+    return (
+        "the renderer is compiled for this machine, once after it was installed; the first frame waits for that",
+    )
+
+
 @contextmanager
 def compile_in_turn(folder: Path, given_up: Callable[[], bool]) -> Iterator[Callable[[], None]]:
     """Around the first rendering with the kernels in `folder`: waits while another process compiles there, until

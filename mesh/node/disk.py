@@ -7,6 +7,7 @@ are written in the order in which they came, many at a time.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from errno import EFBIG
@@ -244,6 +245,15 @@ class NodeDisk:
     async def put_tree(self, entries: tuple[TreeEntry, ...]) -> Digest:
         """Store a scene's table of files. Raises BadTree, DiskFull."""
         return await trio.to_thread.run_sync(self.store.put_tree, entries, limiter=self._limiter)
+
+    async def whole(self, root: Digest) -> bool:
+        """Whether all of a blob, or of a scene and its files, is here. Raises BadRecipe, BadTree."""
+        return not await trio.to_thread.run_sync(self.store.missing, root, limiter=self._limiter)
+
+    def room(self) -> int:
+        """Bytes that the store could hold if nothing was pinned: its limit, or less where the disk is smaller."""
+        usage = self.store.usage()
+        return min(usage.capacity, usage.bytes + shutil.disk_usage(self.store.folder).free)
 
     async def tree(self, root: Digest) -> tuple[TreeEntry, ...]:
         """The files of scene `root`. Raises what BlockStore.tree raises."""

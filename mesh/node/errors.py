@@ -63,6 +63,11 @@ class LogUnavailable(MeshError):
     """The log cannot be had now: {reason}. It is on {names}, as far as known; ask again when that is back."""
 
 
+class SceneNotKept(MeshError):
+    """The scene's {size:.1f} MB do not fit into this node's cache in {folder}, which has room for {room:.1f} MB. Free
+    disk space there, or raise `limit` under `[cache]` in mesh.toml, or name a `folder` on a larger disk there."""
+
+
 class EngineMissing(MeshError):
     """This node cannot tell the build of the engine {engine!r}: it is not installed here. Choose one of
     {engines} with --engine."""

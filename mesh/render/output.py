@@ -43,7 +43,7 @@ _NEARLY_FULL = 1 << 20
 
 class FrameNotWritten(MeshError):
     """The frame could not be written to {path}: {reason}. Nothing was left there; free some space or choose
-    another folder with -o, then run `mesh collect` again: finished frames are not rendered twice."""
+    another folder with -o, then run `mesh collect` with --skip-existing: finished frames are not rendered twice."""
 
 
 class FrameIncomplete(MeshError):

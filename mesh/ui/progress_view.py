@@ -49,9 +49,10 @@ def render_progress(
 
 
 def _left(job: JobStatus) -> str:
-    return (
-        f"{duration(job.eta_seconds)} left" if job.eta_seconds is not None else duration(job.elapsed_seconds)
-    )
+    """What is still to come, or where nobody can know that, what is behind."""
+    if job.eta_seconds is not None:
+        return f"{duration(job.eta_seconds)} left"
+    return f"{duration(job.elapsed_seconds)} so far"
 
 
 def _workers(job: JobStatus, mesh: MeshStatus, width: int) -> RenderableType:
