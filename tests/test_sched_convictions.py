@@ -102,6 +102,19 @@ def test_who_has_not_heard_is_told_where_lists_of_jobs_are_compared() -> None:
     assert mine.jobs == tuple[JobBrief, ...]()
 
 
+def test_what_one_alone_says_of_another_result_takes_no_conviction_away() -> None:
+    # Given a node that was convicted for one result of a job that is known here
+    bench = Bench()
+    job = bench.submit(manifest(frames=2, engine=ENGINE))
+    bench.hear(A, Convictions((conviction(job=job),)))
+    # when a single auditor differs from another one of its results, whichever is compared first
+    for pixels in (Digest(b"a" * 32), Digest(b"z" * 32)):
+        one = Entry(audit=finding(C, pixels=pixels).fact)
+        bench.hear(C, LedgerDelta(job, (LogRun(C, Boot(1), 1 + (pixels > PIXELS), (one,)),), ()))
+    # then it stays convicted
+    assert bench.machine.convictions.distrusted == {LIAR}
+
+
 @pytest.mark.parametrize(
     ("findings", "stands"),
     [
@@ -172,19 +185,23 @@ said = st.one_of(
 
 
 @given(st.lists(said, max_size=6), st.randoms(use_true_random=False))
-def test_nodes_that_heard_the_same_conclude_the_same_in_any_order(
+def test_nodes_that_heard_the_same_agree_once_they_have_compared(
     heard: list[Conviction], rng: random.Random
 ) -> None:
     shuffled = heard[:]
     rng.shuffle(shuffled)
-    briefs, verdicts = set(), set()
+    books = []
     for order in (heard, shuffled):
         book = ConvictionBook(Core(VICTIM, Boot(1), SchedConfig(), random.Random(1), None), Everybody())
         for one in order:
             book.hear(A, Convictions((one,)))
-        briefs.add(book.brief())
-        verdicts.add(book.distrusted)
-    assert len(briefs) == len(verdicts) == 1
+        books.append(book)
+    one, other = books
+    mine, theirs = Convictions(one.known()), Convictions(other.known())
+    one.hear(A, theirs)
+    other.hear(A, mine)
+    assert one.brief() == other.brief()
+    assert one.distrusted == other.distrusted
 
 
 # --- with keys --------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 Who follows the ledger of a job in which a result was found false puts the signed findings together and tells
 everybody; each node checks them by itself, remembers them over restarts, and passes on what is new to it. So no one
 node can convict another, and a liar cannot keep others from hearing of it. What rumours miss is mended where lists
-of jobs are compared. Two nodes that know the same findings and pardons agree, in whatever order these came.
+of jobs are compared. Two nodes that have told each other what they know agree, in whatever order that came.
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ class ConvictionBook:
 
     def found(self, job: Job, node: NodeId, ballot: Ballot) -> None:
         """The ledger of a job shows what was found of a result of `node`: that it is false, or is not after all."""
-        if not ballot.false and (job.id, node) not in self._known:
+        known = self._known.get((job.id, node))
+        voted_on = next(fact.pixels for fact in ballot.votes.values())
+        if not ballot.false and (known is None or _pixels(known) != voted_on):
             return
         findings = [Finding(auditor, fact) for auditor, fact in sorted(ballot.votes.items())]
         # Those against it come first: where there are too many, enough are left.
@@ -88,7 +90,10 @@ class ConvictionBook:
 
     def answer(self, to: NodeId) -> None:
         """`to` knows something else."""
-        self._core.send(to, Convictions(tuple(self._known.values())))
+        self._core.send(to, Convictions(self.known()))
+
+    def known(self) -> tuple[Conviction, ...]:
+        return tuple(self._known.values())
 
     def restore(self, record: ConvictionsRecord) -> None:
         """What an earlier life wrote: it was checked then."""
@@ -109,7 +114,7 @@ class ConvictionBook:
             self._tell_people(key[1], mine, joined)
         if not news:
             return
-        core.persist(OF_MESH, ("convictions",), ConvictionsRecord(tuple(self._known.values())))
+        core.persist(OF_MESH, ("convictions",), ConvictionsRecord(self.known()))
         few = len(core.peers) <= core.config.spread_all
         audience = core.peers.nodes() if few else core.peers.sample(core.rng, core.config.spread)
         # Whom it concerns is to hear of it soon: its owner can do something about it.
@@ -181,7 +186,11 @@ class ConvictionBook:
 def is_standing(one: Conviction) -> bool:
     """A pardon does not cover what was found after it."""
     pardoned = one.pardon is not None and one.pardon.counter > _after(one)
-    return not pardoned and is_false(len(_against(one)), len(one.findings))
+    return not pardoned and _found_false(one)
+
+
+def _found_false(one: Conviction) -> bool:
+    return is_false(len(_against(one)), len(one.findings))
 
 
 def case(one: Conviction) -> tuple[Unit, tuple[NodeId, ...]]:
@@ -208,12 +217,16 @@ def _join(mine: Conviction, theirs: Conviction) -> Conviction:
     pardons = [one.pardon for one in (mine, theirs) if one.pardon is not None]
     pardon = max(pardons, key=lambda edit: (edit.counter, edit.author, edit.proof), default=None)
     if _pixels(mine) != _pixels(theirs):
-        return replace(max(mine, theirs, key=lambda one: (_after(one), _pixels(one))), pardon=pardon)
+        return replace(max(mine, theirs, key=_weight), pardon=pardon)
     votes: dict[NodeId, Finding] = {}
     for finding in sorted([*mine.findings, *theirs.findings], key=_rank):
         votes.setdefault(finding.auditor, finding)
     findings = sorted(votes.values(), key=lambda finding: (finding.fact.equal, finding.auditor))
     return Conviction(mine.job, mine.submitter, tuple(findings[:MAX_FINDINGS]), pardon)
+
+
+def _weight(one: Conviction) -> tuple[bool, int, Digest]:
+    return _found_false(one), _after(one), _pixels(one)
 
 
 def _rank(finding: Finding) -> tuple[bool, int, bytes]:
