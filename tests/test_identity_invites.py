@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,14 @@ from hypothesis import strategies as st
 
 from mesh.identity import certificates
 from mesh.identity.certificates import Role
-from mesh.identity.errors import BadInviteCode, IdentityBroken, InviteExpired, InviteSpent, NotInvited
+from mesh.identity.errors import (
+    BadInviteCode,
+    IdentityBroken,
+    InviteExpired,
+    InvitesNotKept,
+    InviteSpent,
+    NotInvited,
+)
 from mesh.identity.folder import found_mesh
 from mesh.identity.identity import Identity
 from mesh.identity.invites import InviteBook, InviteCode, holds, matches, parse_code, proof_statement
@@ -92,6 +101,23 @@ def test_a_use_is_spent_once_for_each_joiner_and_survives_a_restart(founder: Ide
     with pytest.raises(InviteSpent):
         InviteBook(founder).redeem(public_key(code), b"carol", NOW)
     assert InviteBook(founder).redeem(public_key(code), b"bob", NOW) is Role.MEMBER
+
+
+def test_a_use_that_cannot_be_written_down_is_not_given(
+    founder: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = InviteBook(founder)
+    code = book.invite(Role.MEMBER, 1, LATER)
+
+    def full_disk(_path: object, _data: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mesh.identity.invites.write_private", full_disk)
+        with pytest.raises(InvitesNotKept, match="No space left on device"):
+            book.redeem(public_key(code), b"bob", NOW)
+    # it is still there for when there is room again
+    assert book.redeem(public_key(code), b"eve", NOW) is Role.MEMBER
 
 
 def test_an_invite_expires_even_for_those_it_let_in(founder: Identity) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from pathlib import Path
 
@@ -70,6 +72,24 @@ def test_a_learned_key_is_on_disk_and_a_forgotten_one_is_not(pair: tuple[Seals, 
     grace.notice(KeyInUse(2))
     grace.notice(KeyForgotten(1))
     assert load(grace.identity.folder).gossip_keys == (key_in(news),)
+
+
+def test_a_key_that_no_disk_takes_holds_all_the_same(
+    pair: tuple[Seals, Seals], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, grace = pair
+
+    def full_disk(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    news = news_of(ada.identity.next_mesh_key())
+    monkeypatch.setattr("mesh.identity.files.os.fsync", full_disk)
+    for seals in pair:
+        seals.notice(KeyLearned(news))
+        seals.notice(KeyInUse(2))
+
+    assert grace.unseal(ADA, ada.seal(GRACE, b"to grace")) == b"to grace"
+    assert [key.number for key in ada.identity.gossip_keys] == [2, 1]
 
 
 def test_only_an_issuer_s_key_of_this_mesh_is_genuine(pair: tuple[Seals, Seals], tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from mesh.identity.invites import parse_code
 from mesh.net.beacons import Heard, listen_for_meshes
 from mesh.net.interfaces import describe_search
 from mesh.net.join import join_mesh
+from mesh.node.home import writing_in
 from mesh.wire.effects import Address
 
 SOLO_MESH = "solo"
@@ -56,9 +57,14 @@ class Admitted:
 def admit(paths: Paths, config: NodeConfig, wanted: Wanted) -> Admitted:
     """See to it that `paths.identity` holds an identity, and load it.
 
-    Raises CodeNeeded, AlreadyInMesh, BadInviteCode, and all that can go wrong with joining and with an
+    Raises CodeNeeded, AlreadyInMesh, BadInviteCode, HomeUnwritable, and all that can go wrong with joining and with an
     identity folder.
     """
+    with writing_in(paths.home):
+        return _admit(paths, config, wanted)
+
+
+def _admit(paths: Paths, config: NodeConfig, wanted: Wanted) -> Admitted:
     identity = _identity(paths.identity)
     if wanted.solo:
         return Admitted(identity or found_mesh(paths.identity, SOLO_MESH, config.name))

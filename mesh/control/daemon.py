@@ -17,7 +17,7 @@ from mesh.control.server import serve_control
 from mesh.identity.identity import Identity
 from mesh.net.endpoint import open_endpoint
 from mesh.net.interfaces import own_address
-from mesh.node.home import next_boot, occupied, remembered_peers
+from mesh.node.home import next_boot, occupied, remembered_peers, writing_in
 from mesh.node.memory import keep_heap_small
 from mesh.node.runtime import Node
 from mesh.wire.effects import Address
@@ -80,7 +80,8 @@ async def _run(
     if address is None:
         address = (own_address(endpoint.hosts, config.discovery), endpoint.port)
     with ExitStack() as resources:
-        node = Node(config, paths, identity, next_boot(paths.home), endpoint, address, resources)
+        with writing_in(paths.home):
+            node = Node(config, paths, identity, next_boot(paths.home), endpoint, address, resources)
         known = dict.fromkeys((*peers, *config.seeds))
         known.pop(address, None)
         async with trio.open_nursery() as nursery:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
 import secrets
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import cast
 
 import trio
@@ -20,6 +18,8 @@ from mesh.config import NodeConfig, Paths
 from mesh.control.app import build_app
 from mesh.control.errors import ControlPortInUse
 from mesh.control.service import MeshService
+from mesh.identity.files import write_private
+from mesh.node.home import writing_in
 
 STALLED_MS = 15_000
 """A client that takes nothing for so long (it is suspended, say) is cut off. The server shields its writes
@@ -33,7 +33,7 @@ async def serve_control(
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve until cancelled. `task_status` gets `host:port` once the token and address files are there;
-    both are removed at the end. Raises ControlPortInUse."""
+    both are removed at the end. Raises ControlPortInUse, HomeUnwritable."""
     listener = _listen(config.control.port)
     address = f"127.0.0.1:{listener.getsockname()[1]}"
     token = secrets.token_urlsafe(32)
@@ -67,19 +67,11 @@ def _advertised(paths: Paths, address: str, token: str) -> Iterator[None]:
     """The token and the address on disk for as long as this lasts; the address last, since clients look at
     it first."""
     paths.home.mkdir(parents=True, exist_ok=True)
-    _write_private(paths.control_token, token)
-    _write_private(paths.control_address, address)
+    with writing_in(paths.home):
+        write_private(paths.control_token, token.encode())
+        write_private(paths.control_address, address.encode())
     try:
         yield
     finally:
         paths.control_address.unlink(missing_ok=True)
         paths.control_token.unlink(missing_ok=True)
-
-
-def _write_private(file: Path, text: str) -> None:
-    """A file that only its owner reads, whole or not at all."""
-    temporary = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(text)
-    temporary.replace(file)

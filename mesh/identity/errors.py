@@ -41,6 +41,10 @@ class NotIssuer(MeshError):
     as the one that founded the mesh."""
 
 
+class InvitesNotKept(MeshError):
+    """Invites cannot be kept in {path}: {reason}. Make room there, then try again."""
+
+
 class BadInviteCode(MeshError):
     """The invite code is not right: {reason}. It is nine groups of five letters and digits; copy it again
     from where `mesh invite` printed it."""

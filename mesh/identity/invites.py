@@ -30,6 +30,7 @@ from mesh.identity.errors import (
     BadInviteCode,
     IdentityBroken,
     InviteExpired,
+    InvitesNotKept,
     InviteSpent,
     NotInvited,
     NotIssuer,
@@ -164,7 +165,7 @@ class InviteBook:
 
     def redeem(self, public_key: bytes, joiner: bytes, now_ms: int) -> Role:
         """Spends one use of the invite on the key `joiner`, durably, and says its role. The same key may
-        come again without spending another. Raises NotInvited, InviteExpired or InviteSpent."""
+        come again without spending another. Raises NotInvited, InviteExpired, InviteSpent or InvitesNotKept."""
         invite = self._invites.get(public_key)
         issuer = certificates.raw_public(self._issuer_key.public_key())
         if invite is None or not holds(issuer, invite.statement(), invite.signature):
@@ -184,7 +185,10 @@ class InviteBook:
             [each.public_key.hex(), each.role, each.uses, each.expires_ms, each.signature.hex(), each.used_by]
             for each in invites.values()
         ]
-        write_private(self._path, json.dumps(rows).encode())
+        try:
+            write_private(self._path, json.dumps(rows).encode())
+        except OSError as error:
+            raise InvitesNotKept(path=self._path, reason=error.strerror) from error
         self._invites = invites
 
 

@@ -16,7 +16,7 @@ import trio
 
 from mesh.identity import certificates
 from mesh.identity.certificates import der
-from mesh.identity.errors import InviteExpired, InviteSpent, NotInvited, Untrusted
+from mesh.identity.errors import InviteExpired, InvitesNotKept, InviteSpent, NotInvited, Untrusted
 from mesh.identity.identity import Identity
 from mesh.identity.invites import NONCE_SIZE, InviteBook, holds, proof_statement
 from mesh.model.ids import short
@@ -112,6 +112,9 @@ class Door:
             return self._refused(_REFUSALS[type(error)])
         except Untrusted:
             return self._refused(JoinRefusal.NOT_INVITED)
+        except InvitesNotKept as error:
+            logger.warning("%s is not let in: %s", hello.name, error)
+            return JoinRefused(JoinRefusal.BUSY)
         node = certificates.node_id_of(hello.joiner)
         logger.info("Node %s (%s) joined the mesh.", hello.name, short(node))
         self._on_joined(hello.name, hello.joiner)

@@ -11,8 +11,8 @@ class AlreadyRunning(MeshError):
 
 
 class HomeUnwritable(MeshError):
-    """The node cannot keep its data in {home}: {reason}. Make the folder writable, or set MESH_HOME to one
-    that is."""
+    """The node cannot keep its data in {home}: {reason}. Make room there, or the folder writable, or set MESH_HOME to
+    another."""
 
 
 class UnknownNode(MeshError):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
+import logging
 import os
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +18,13 @@ from mesh.model.ids import Boot
 from mesh.node.errors import AlreadyRunning, HomeUnwritable
 from mesh.wire.effects import Address
 
+logger = logging.getLogger(__name__)
+
 MAX_REMEMBERED = 64
+_DISK = frozenset(
+    (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG)
+)
+"""What a disk says that does not take what is written."""
 
 
 @contextmanager
@@ -32,11 +41,26 @@ def occupied(home: Path) -> Iterator[None]:
         except BlockingIOError:
             pid = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
             raise AlreadyRunning(home=home, pid=pid) from None
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
+        with writing_in(home):
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, f"{os.getpid()}\n".encode())
         yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def writing_in(home: Path) -> Iterator[None]:
+    """Around what a node cannot start without having written. Raises HomeUnwritable for a disk that is full, or may not
+    be written to."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        raise HomeUnwritable(home=home, reason=error.strerror) from error
+    except sqlite3.OperationalError as error:
+        raise HomeUnwritable(home=home, reason=f"its database says: {error}") from error
 
 
 def next_boot(home: Path) -> Boot:
@@ -61,4 +85,8 @@ def remembered_peers(home: Path) -> tuple[Address, ...]:
 
 
 def remember_peers(home: Path, peers: tuple[Address, ...]) -> None:
-    write_private(home / "peers.json", json.dumps(peers[:MAX_REMEMBERED]).encode())
+    """On a disk that is full, the older list stays: it only saves the search for others after the next start."""
+    try:
+        write_private(home / "peers.json", json.dumps(peers[:MAX_REMEMBERED]).encode())
+    except OSError as error:
+        logger.warning("where other nodes are cannot be written to %s: %s", home, error.strerror)

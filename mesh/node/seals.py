@@ -6,13 +6,17 @@ not read that it is out of date.
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
+from dataclasses import replace
 
 from mesh.gossip.keyring import KeyForgotten, KeyInUse, KeyLearned
 from mesh.identity.identity import MAX_GOSSIP_KEYS, Identity, MeshKey
 from mesh.wire.effects import Address
 from mesh.wire.gossip import MeshKeyNews
 from mesh.wire.seal import BadSeal, KeyId, Sealer
+
+logger = logging.getLogger(__name__)
 
 _MOST_BEHIND = 1024
 
@@ -73,7 +77,13 @@ class Seals:
     def _keep(self, keys: tuple[MeshKey, ...]) -> None:
         for old in keys[MAX_GOSSIP_KEYS:]:
             self._sealer.drop(KeyId(old.number % 256))
-        self.identity = self.identity.with_gossip_keys(keys[:MAX_GOSSIP_KEYS])
+        kept = keys[:MAX_GOSSIP_KEYS]
+        try:
+            self.identity = self.identity.with_gossip_keys(kept)
+        except OSError as error:
+            # They hold for this life; the next one is told of them by the others, over its own connections.
+            logger.warning("mesh keys cannot be kept in %s: %s", self.identity.folder, error.strerror)
+            self.identity = replace(self.identity, gossip_keys=kept)
 
     def _older(self) -> set[KeyId]:
         """Keys older than the one that is sealed under."""
