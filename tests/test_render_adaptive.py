@@ -25,18 +25,24 @@ def test_where_there_is_no_noise_few_samples_are_taken() -> None:
 
 
 def test_who_stops_has_mostly_the_error_that_was_asked_for_or_less() -> None:
-    """Two of three pixels within the target and five of six within twice that; the others have rare bright paths, of
-    which no pixel can know before it meets one."""
+    """Three of four pixels within the target and nine of ten within twice that, in a scene that is harder than most:
+    the others have rare bright paths, of which no pixel can know before it meets one."""
     found = render(build(still_life(), ASKED, sky_map()), Rect(0, 0, 24, 20))
     truth = picture(still_life(), replace(ASKED, noise=0.0, samples=4096, seed=77), sky_map())
 
     taken = found[:, :, SAMPLES]
-    assert taken.min() < 128 < taken.max()
+    assert taken.min() <= 128 < taken.max()
     stopped = taken < ASKED.samples
     means = [image[:, :, :3].mean(axis=2)[stopped] for image in (found, truth)]
     error = np.abs(means[0] - means[1]) / (means[1] + 0.01)
-    assert np.mean(error <= ASKED.noise) >= 0.66
-    assert np.mean(error <= 2.0 * ASKED.noise) >= 0.83
+    assert np.mean(error <= ASKED.noise) >= 0.75
+    assert np.mean(error <= 2.0 * ASKED.noise) >= 0.9
+
+
+def test_pixels_stop_where_the_sequence_is_complete() -> None:
+    found = render(build(still_life(), ASKED, sky_map()), Rect(0, 0, 24, 20))
+
+    assert set(found[:, :, SAMPLES].ravel().tolist()) <= {64.0, 128.0, 256.0, 512.0}
 
 
 def test_how_the_frame_is_cut_decides_nothing() -> None:

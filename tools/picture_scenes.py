@@ -2,6 +2,9 @@
 
 Shared scenes lose what every renderer has its own model for: their surfaces become Lambert's, and keep
 textures, normal maps, alpha, geometry, cameras and lamps. Our own add rough mirrors, rough glass and lamps.
+
+Where light comes to a surface through masks or by way of mirrors, the sky has no sun: Mitsuba finds the sun through a
+mask only by chance, and all three find its caustics so, and what was left would be the noise of a few bright samples.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import OpenImageIO
 
 from mesh.scenes.studio.glb_writer import GlbWriter
 from mesh.scenes.studio.shapes import sphere
@@ -21,6 +25,9 @@ from tools.path_scenes import PathScene, many_lights, square
 
 Change = Callable[[dict[str, Any]], dict[str, Any]]
 BEACH = "spiaggia_di_mondello_1k.hdr"
+OVERCAST = "overcast.exr"
+_CLOUDS = 4.0
+"""The largest radiance of the beach's sky that is overcast; its sun has some 10,000."""
 SAMPLES = 64
 LAMPS_SAMPLES = 256
 """Of many lamps the peers see little otherwise but noise."""
@@ -36,7 +43,6 @@ def shared_scenes(scenes: Path, room: Path) -> list[PathScene]:
         "FlightHelmet/FlightHelmet.gltf": "helmet",
         "Duck.glb": "duck",
         "CesiumMilkTruck.glb": "truck",
-        "AlphaBlendModeTest.glb": "alpha",
     }
     found = []
     for file, name in under_sky.items():
@@ -46,13 +52,24 @@ def shared_scenes(scenes: Path, room: Path) -> list[PathScene]:
         found.append(
             PathScene(f"{name}, matte, HDRI", folder, _matte_copy(scenes / file, folder), SAMPLES, BEACH)
         )
-    for file, name in {"CornellBox.glb": "cornell"}.items():
-        folder = room / name
-        folder.mkdir(parents=True, exist_ok=True)
-        found.append(
-            PathScene(f"{name}, matte, mesh lamp", folder, _matte_copy(scenes / file, folder), SAMPLES)
-        )
+    folder = room / "alpha"
+    _overcast(scenes, folder)
+    entry = _matte_copy(scenes / "AlphaBlendModeTest.glb", folder)
+    found.append(PathScene("alpha, matte, overcast", folder, entry, SAMPLES, OVERCAST))
+    folder = room / "cornell"
+    folder.mkdir(parents=True, exist_ok=True)
+    entry = _matte_copy(scenes / "CornellBox.glb", folder)
+    found.append(PathScene("cornell, matte, mesh lamp", folder, entry, SAMPLES))
     return found
+
+
+def _overcast(scenes: Path, folder: Path) -> None:
+    """The beach's sky without its sun, in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    image = OpenImageIO.ImageBuf(str(scenes / BEACH))
+    OpenImageIO.ImageBufAlgo.clamp(image, image, 0.0, _CLOUDS)
+    if not image.write(str(folder / OVERCAST), OpenImageIO.FLOAT):
+        raise OSError(image.geterror())
 
 
 def _matte_copy(source: Path, folder: Path, change: Change = lambda document: document) -> str:
@@ -108,8 +125,7 @@ def own_scenes(scenes: Path | None, room: Path) -> list[PathScene]:
     found = [PathScene("200 lamps, matte", room / "lamps", entry, LAMPS_SAMPLES), _lamps(room / "punctual")]
     if scenes is not None:
         folder = room / "balls"
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy(scenes / BEACH, folder / BEACH)
+        _overcast(scenes, folder)
         found.append(_balls(folder))
     return found
 
@@ -155,7 +171,7 @@ def _balls(folder: Path) -> PathScene:
     tilt = [float(np.sin(-0.1)), 0.0, 0.0, float(np.cos(-0.1))]
     roots.append(file.add_node("front", camera=camera, translation=[0.0, 2.0, 8.0], rotation=tilt))
     (folder / "balls.glb").write_bytes(file.finish("balls", roots))
-    return PathScene("mirrors and glass, HDRI", folder, "balls.glb", SAMPLES, BEACH)
+    return PathScene("mirrors and glass, overcast", folder, "balls.glb", SAMPLES, OVERCAST)
 
 
 def _lamps(folder: Path) -> PathScene:
