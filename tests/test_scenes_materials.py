@@ -6,6 +6,8 @@ import base64
 import io
 import json
 import math
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -272,3 +274,33 @@ def test_an_unknown_extension_that_is_only_used_becomes_a_warning(tmp_path):
     assert gltf.open(tmp_path).warnings == (
         "scene.glb uses VENDOR_magic, which is not supported and left out",
     )
+
+
+def png_of_size(width, height):
+    """A PNG that says it is so large, and holds nothing."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "sentence"),
+    [
+        (100_000, 100_000, r"images\[0\] is 100000 x 100000; the most is 32768"),
+        (30_000, 30_000, r"images\[0\] and the other images have 900000000 pixels; the most is 268435456"),
+        (16_000, 12_000, r"images\[0\] is a damaged image"),
+    ],
+)
+def test_images_too_large_are_told_from_damaged_ones(tmp_path, width, height, sentence):
+    """The last would fit, by what it says, and is found to be damaged where it is decoded."""
+    gltf = triangle(material=0)
+    image = gltf.add("images", {"bufferView": gltf.view(png_of_size(width, height)), "mimeType": "image/png"})
+    gltf.add("textures", {"source": image})
+    gltf.add("materials", {"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}})
+    with pytest.raises(BadScene, match=sentence):
+        gltf.open(tmp_path)
