@@ -4,10 +4,13 @@ It depends on four numbers: the cosine of the view, where it stands between tang
 roughnesses. A table over them is filled only for scenes that have such a material. The view's turn is told by the
 root of the roughness along it (Heitz, "Understanding the Masking-Shadowing Function", JCGT 2014, section 5.3), which
 changes evenly where the angle would not: strongly brushed metal is smooth to a few degrees about the bitangent only.
+Entries stand closer where albedos bend: at little roughness, at grazing views and next to the bitangent.
 """
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import numpy as np
@@ -24,10 +27,11 @@ u32 = np.uint32
 i32 = np.int32
 F32 = NDArray[np.float32]
 
-ROUGHNESSES, ANISOTROPIES, COSINES, TURNS = 16, 16, 24, 8
-_POINTS = 512
+ROUGHNESSES, ALONG, COSINES, TURNS = 24, 16, 32, 12
+"""How many entries: across the tangent, along it, ..."""
+_POINTS = 1024
 _SAME = f32(1e-4)
-"""Where both roughnesses are nearer than this, the turn makes no difference."""
+"""Where roughnesses are nearer than this, it makes no difference where between them one stands."""
 
 
 @step
@@ -60,23 +64,26 @@ def whole_and_slope(cosine, c, s, ax, ay, points):
 
 
 @kernel
-def _fill(table):
-    for i in range(ROUGHNESSES):
-        roughness = f32(i) / f32(ROUGHNESSES - 1)
-        ay = max(roughness * roughness, SMALLEST_ALPHA)
-        for j in range(ANISOTROPIES):
-            ax = along_tangent(ay, f32(j) / f32(ANISOTROPIES - 1))
-            wide = max(ax * ax - ay * ay, f32(1e-12))
-            for k in range(COSINES):
-                cosine = f32(k) / f32(COSINES - 1)
-                cosine = max(cosine * cosine, f32(1e-4))
-                for m in range(TURNS):
-                    root = sqrt(ay) + f32(m) / f32(TURNS - 1) * (sqrt(ax) - sqrt(ay))
-                    alpha = root * root
-                    c2 = min(max((alpha * alpha - ay * ay) / wide, ZERO), ONE)
-                    whole, slope = whole_and_slope(cosine, sqrt(c2), sqrt(ONE - c2), ax, ay, _POINTS)
-                    table[i, j, k, m, 0] = whole
-                    table[i, j, k, m, 1] = slope
+def _fill(table, row):
+    """The entries of one roughness across the tangent."""
+    root = f32(row) / f32(ROUGHNESSES - 1)
+    ay = max(root * root * root * root, SMALLEST_ALPHA)
+    least = sqrt(ay)
+    for j in range(ALONG):
+        most = least + f32(j) / f32(ALONG - 1) * (ONE - least)
+        ax = most * most
+        wide = max(ax * ax - ay * ay, f32(1e-12))
+        for k in range(COSINES):
+            cosine = f32(k) / f32(COSINES - 1)
+            cosine = max(cosine * cosine, f32(1e-4))
+            for m in range(TURNS):
+                turn = f32(m) / f32(TURNS - 1)
+                alpha = least + turn * turn * (most - least)
+                alpha = alpha * alpha
+                c2 = min(max((alpha * alpha - ay * ay) / wide, ZERO), ONE)
+                whole, slope = whole_and_slope(cosine, sqrt(c2), sqrt(ONE - c2), ax, ay, _POINTS)
+                table[row, j, k, m, 0] = whole
+                table[row, j, k, m, 1] = slope
 
 
 @step
@@ -86,11 +93,13 @@ def brushed_albedo(table, ox, oy, oz, roughness, anisotropy):
     ax = along_tangent(ay, anisotropy)
     flat = max(ox * ox + oy * oy, f32(1e-12))
     root = sqrt(sqrt((ox * ox * ax * ax + oy * oy * ay * ay) / flat))
-    turn = (root - roughness) / max(sqrt(ax) - roughness, _SAME)
-    x, y = min(roughness, ONE) * f32(ROUGHNESSES - 1), min(anisotropy, ONE) * f32(ANISOTROPIES - 1)
+    most = sqrt(ax)
+    turn = (root - roughness) / max(most - roughness, _SAME)
+    x = sqrt(min(roughness, ONE)) * f32(ROUGHNESSES - 1)
+    y = min(max((most - roughness) / max(ONE - roughness, _SAME), ZERO), ONE) * f32(ALONG - 1)
     z = sqrt(min(max(oz, ZERO), ONE)) * f32(COSINES - 1)
-    w = min(max(turn, ZERO), ONE) * f32(TURNS - 1)
-    i, j = min(i32(x), i32(ROUGHNESSES - 2)), min(i32(y), i32(ANISOTROPIES - 2))
+    w = sqrt(min(max(turn, ZERO), ONE)) * f32(TURNS - 1)
+    i, j = min(i32(x), i32(ROUGHNESSES - 2)), min(i32(y), i32(ALONG - 2))
     k, m = min(i32(z), i32(COSINES - 2)), min(i32(w), i32(TURNS - 2))
     x, y, z, w = x - f32(i), y - f32(j), z - f32(k), w - f32(m)
     whole = ZERO
@@ -105,9 +114,11 @@ def brushed_albedo(table, ox, oy, oz, roughness, anisotropy):
 
 @cache
 def brushed_table(wanted: bool) -> F32:
-    """float32 (ROUGHNESSES, ANISOTROPIES, COSINES, TURNS, 2); of one entry, which nobody reads, where not wanted."""
+    """float32 (ROUGHNESSES, ALONG, COSINES, TURNS, 2); of one entry, which nobody reads, where not wanted."""
     if not wanted:
         return np.zeros((1, 1, 1, 1, 2), np.float32)
-    table = np.zeros((ROUGHNESSES, ANISOTROPIES, COSINES, TURNS, 2), np.float32)
-    _fill(table)
+    table = np.zeros((ROUGHNESSES, ALONG, COSINES, TURNS, 2), np.float32)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for _ in pool.map(lambda row: _fill(table, row), range(ROUGHNESSES)):
+            pass
     return table
