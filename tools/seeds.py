@@ -34,6 +34,8 @@ STORIES = (
     "farm-storm",
     "farm-two-killed",
     "farm-storm",
+    "farm-two-back",
+    "farm-storm",
     "farm-partition",
     "farm-storm",
     "farm-stalled",

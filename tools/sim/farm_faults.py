@@ -153,7 +153,7 @@ def frozen(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
 
 def churn(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
     """Everything at once, drawn from the seed: kills, rebirths, cuts, pauses, torn writes, failures."""
-    config = SchedConfig(recopy_seconds=4.0, park_most_seconds=4.0)
+    config = SchedConfig(recopy_seconds=4.0, park_most_seconds=4.0, away_seconds=5.0)
     made = farm(seed, nodes, config=config, log=log, check_every=check_every)
     simulation, rng = made.simulation, made.simulation.rng("story")
     made.world.torn = 0.3

@@ -27,14 +27,14 @@ EXACT_ENGINE = EngineBuild("builtin", "1")
 
 def storm(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
     """Everything at once; see the file's first lines."""
-    config = SchedConfig(recopy_seconds=4.0, park_most_seconds=4.0)
+    config = SchedConfig(recopy_seconds=4.0, park_most_seconds=4.0, away_seconds=5.0)
     made = farm(seed, nodes, config=config, log=log, check_every=check_every)
     return _play(made, manifest(frames=4 * nodes, buckets=8))
 
 
 def long_buckets(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
     """The same with few buckets, which take so long that their samples are shared out."""
-    config = SchedConfig(recopy_seconds=4.0, park_most_seconds=4.0, audit_share=0.0)
+    config = SchedConfig(recopy_seconds=4.0, park_most_seconds=4.0, away_seconds=5.0, audit_share=0.0)
     made = farm(
         seed,
         nodes,
