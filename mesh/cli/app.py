@@ -120,6 +120,8 @@ def run() -> NoReturn:
         _tell(str(error), error)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
+        if sys.stderr.isatty():
+            click.echo(err=True)  # the shell's prompt is not to stand beside the ^C
         sys.exit(ExitCode.INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - the last boundary: a person reads this
         _tell(

@@ -22,7 +22,7 @@ MOST_LIMIT = 1000
 
 
 class BadTerms(MeshError):
-    """The job cannot be treated like that: {reason}. See `mesh submit --help` for what is allowed."""
+    """The job cannot be treated like that: {reason}. See `mesh submit --help` and `mesh edit --help` for what is allowed."""
 
     exit_code = ExitCode.USAGE
 
