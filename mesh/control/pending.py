@@ -6,8 +6,6 @@ which goes on meaning the job it became. They outlive the command that submitted
 
 from __future__ import annotations
 
-import json
-import logging
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -16,19 +14,16 @@ from pathlib import Path
 
 import trio
 
-from mesh.control.convert import from_json, to_json
+from mesh.control.pending_shelf import PendingShelf, Record
 from mesh.control.service import JobDetail, PendingRequest, ResultPage, SceneFile, SubmitRequest
 from mesh.control.submission import Prepared, Wish, extra_files, prepare
 from mesh.errors import MeshError
-from mesh.identity.files import make_private_folder, write_private
 from mesh.model.frames import format_frames
 from mesh.model.ids import DIGEST_SIZE, Digest, JobId, short
 from mesh.model.status import FrameStatus, JobState, JobStatus
 from mesh.model.units import Grid
-from mesh.node.errors import HomeUnwritable, JobHasEnded
+from mesh.node.errors import JobHasEnded
 from mesh.scenes.arrival import SETTLE_SECONDS, Arrival
-
-logger = logging.getLogger(__name__)
 
 
 class NothingToFollow(MeshError):
@@ -52,17 +47,6 @@ class Pauses:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """What is on disk of one. It waits while it has not ended; once `started`, it is that job."""
-
-    job: JobId
-    submitted_ms: int
-    request: PendingRequest
-    started: JobId | None = None
-    ended_ms: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Host:
     """What this needs of its node."""
 
@@ -82,14 +66,14 @@ class PendingJobs:
     """`folder` has a file for each; those that have ended are forgotten after `keep_days`."""
 
     def __init__(self, folder: Path, keep_days: float, host: Host, pauses: Pauses | None = None) -> None:
-        self._folder = folder
+        self._shelf = PendingShelf(folder)
         self._host = host
         self._pauses = pauses or Pauses()
         self._waiting: dict[JobId, str] = {}
         """Why each that waits does so."""
         self._nursery: trio.Nursery | None = None
         self._keep_ms = round(keep_days * 86_400_000)
-        self._records = {record.job: record for record in _stored(folder)}
+        self._records = {record.job: record for record in self._shelf.stored()}
 
     # --- looking --------------------------------------------------------------------------------------
 
@@ -256,33 +240,16 @@ class PendingJobs:
     def _forget_old(self) -> None:
         for job, record in list(self._records.items()):
             if 0 < record.ended_ms < _now_ms() - self._keep_ms:
-                _file(self._folder, job).unlink(missing_ok=True)
+                self._shelf.forget(job)
                 del self._records[job]
 
     def _keep(self, record: Record) -> None:
-        try:
-            make_private_folder(self._folder)
-            write_private(_file(self._folder, record.job), json.dumps(to_json(record)).encode())
-        except OSError as error:
-            raise HomeUnwritable(home=self._folder, reason=error.strerror) from error
+        self._shelf.keep(record)
         self._records[record.job] = record
 
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-def _file(folder: Path, job: JobId) -> Path:
-    return folder / f"{job.hex()}.json"
-
-
-def _stored(folder: Path) -> Iterator[Record]:
-    """What was kept in an earlier life; a file that makes no sense stays where it is, and the log says so."""
-    for file in sorted(folder.glob("*.json")):
-        try:
-            yield from_json(Record, json.loads(file.read_text("utf-8")), file.name)
-        except (OSError, ValueError) as error:
-            logger.warning("the job that waits for its files in %s is not looked at: %s", file, error)
 
 
 def _wish(request: PendingRequest) -> Wish:
