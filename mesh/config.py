@@ -205,8 +205,6 @@ class JobsConfig:
 
     keep_days: float = _setting(7.0, _number(0.01, 3650))
     """How long the ledger and the pixels of a job that has ended are kept."""
-    away_minutes: float = _setting(2.0, _number(0, 100_000))
-    """What only nodes hold that have been away for so long is rendered again; 0 for not before somebody says retry."""
     stall_minutes: float = _setting(10.0, _number(0.1, 10_000))
     """A unit that shows no progress for so long has failed."""
     attempts: int = _setting(3, _integer(1, 100))
@@ -223,6 +221,8 @@ class JobsConfig:
     """At most so many nodes work for the jobs of one user; 0 for any number."""
     audit_percent: float = _setting(2.0, _number(0, 100))
     """So much of all work is done twice, to see whether results are true; 0 for none."""
+    away_minutes: float = _setting(2.0, _number(0, 100_000))
+    """What only nodes hold that have been away for so long is rendered again; 0 for not before somebody says retry."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,27 @@ def test_a_job_outlives_its_submitter(tmp_path: Path) -> None:
             wait_for(client, lambda status: state_of(status, "ada") is NodeState.DEAD)
 
 
+def test_what_died_with_two_of_three_nodes_is_rendered_again_by_the_third(tmp_path: Path) -> None:
+    names = ("ada", "grace", "linus")
+    for name in names:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mesh.toml").write_text("[jobs]\naway_minutes = 0.05\n")
+    with running_mesh(tmp_path, names) as nodes, nodes["linus"].connect() as linus:
+        # given a job of ada's that is done, much of which only ada and grace hold
+        with nodes["ada"].connect() as ada:
+            job = submit_naps(ada, tmp_path, frames=30, milliseconds=100)
+            wait_for(ada, is_done(job))
+        wait_for(linus, is_done(job))
+        # when both are killed
+        nodes["ada"].kill()
+        nodes["grace"].kill()
+        # then linus says what cannot be had, renders it again by itself, and all can be had from it
+        wanted = {"results-away", "results-given-up"}
+        wait_for(linus, lambda status: wanted <= {event.kind for event in status.events})
+        wait_for(linus, is_done(job))
+        check_every_pixel(linus, job, 30)
+
+
 def test_the_work_of_a_killed_node_is_taken_up_again(tmp_path: Path) -> None:
     with running_mesh(tmp_path, ("ada", "grace", "linus")) as nodes, nodes["ada"].connect() as client:
         # given a job in the middle of which linus renders

@@ -96,7 +96,8 @@ def test_a_job_that_goes_on_after_all_has_not_ended() -> None:
 
 def test_what_people_set_is_what_the_scheduler_goes_by() -> None:
     assert sched_config(JobsConfig()) == SchedConfig()
-    chosen = sched_config(JobsConfig(1.0, 2.0, 4, 5, 50, 6, 7.0, 8, 9.0))
+    chosen = sched_config(JobsConfig(1.0, 2.0, 4, 5, 50, 6, 7.0, 8, 9.0, 10.0))
     assert (chosen.retain_seconds, chosen.progress_seconds, chosen.attempts) == (86_400.0, 120.0, 4)
     assert (chosen.node_failures, chosen.job_share, chosen.first_frames) == (5, 0.5, 6)
     assert (chosen.starved_seconds, chosen.user_nodes, chosen.audit_share) == (420.0, 8, 0.09)
+    assert chosen.away_seconds == 600.0

@@ -16,6 +16,7 @@ from mesh.sched.config import SchedConfig
 from mesh.sched.events import (
     JobFinished,
     PeerDown,
+    PeerVanished,
     ResultsAway,
     ResultsGivenUp,
     RetryJob,
@@ -157,6 +158,34 @@ def test_a_holder_that_comes_back_in_time_makes_the_job_done_again_and_nothing_i
     effects += bench.wait(2 * GRACE)
     assert given_up(effects) == []
     assert renders(effects) == []
+
+
+def test_the_processes_of_two_nodes_that_have_ended_are_enough_long_before_these_are_declared_dead() -> None:
+    bench, job = survivor()
+    for node in (A, B):
+        bench.tell(PeerVanished(node))
+    bench.wait(2.0)
+    assert state(bench, job) is JobState.RUNNING
+    # unless one of them is heard of again
+    bench.hear(B, JobWanted(job))
+    assert state(bench, job) is JobState.DONE
+    bench.tell(PeerVanished(B))
+    assert len(given_up(bench.wait(GRACE + 15.0))) == 1
+
+
+def test_what_was_held_by_those_long_dead_is_given_up_as_soon_as_it_is_heard_of() -> None:
+    # given a ledger that comes late, of two nodes that died long ago
+    bench = Bench()
+    for node in (A, B, C):
+        bench.peer(node)
+    keepers = Edit(EditName.KEEPERS, b"", 1, C, nodes=(ME, C))
+    bench.hear(C, JobOffer(job_id(OF), OF, JobPolicy(), C, b"", (keepers,)))
+    both_die(bench)
+    bench.wait(GRACE + 5.0)
+    entry = Entry(result=WHOLE)
+    effects = bench.hear(C, LedgerDelta(job_id(OF), (LogRun(A, Boot(1), 1, (entry,)),), ())) + bench.wait(3.0)
+    assert len(given_up(effects)) == 1
+    assert told(effects, ResultsGivenUp) == [ResultsGivenUp(job_id(OF), 1, (A, B))]
 
 
 def test_the_grace_counts_from_the_last_of_the_holders_to_go() -> None:

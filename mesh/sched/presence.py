@@ -30,8 +30,7 @@ class Presence:
             core.wake(("appoint", job.id), core.now + core.config.rescue_seconds)
             if job.facts.failed_by:
                 self._parts.books.reconsider_blocks(job)
-            if job.absence is not None:
-                self._parts.reach.look(job)
+        self._parts.reach.on_back()
         core.wake(("copies",), core.now + core.config.settle_seconds)
 
     def peer_changed(self, peer: PeerInfo) -> None:
@@ -82,6 +81,7 @@ class Presence:
         self._parts.copies.on_peer_down(node)
         for job in core.jobs.values():
             self._parts.replication.on_peer_down(job, node)
+            core.wake(("away", job.id), core.now + core.config.settle_seconds)
 
     def leave(self) -> None:
         """Hands everything back that is not rendered yet."""

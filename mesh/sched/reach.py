@@ -41,13 +41,22 @@ class Reach:
             waits = self._cut_off(absent)
             ripe = {holders: absent[holders] for holders in absent if self._due(holders) <= core.now}
             if ripe and not waits and self._writes(job):
+                before = before or self._absence(job, ripe, waits)
                 self._give_up(job, ripe)
                 absent = {holders: found for holders, found in absent.items() if holders not in ripe}
             if absent:
                 job.absence = self._absence(job, absent, waits)
         self._tell(job, before)
-        if job.absence is not None and job.absence.due is not None:
-            core.wake(("away", job.id), max(job.absence.due, core.now + core.config.away_seconds / 8))
+        if job.absence is not None:
+            soon = core.now + min(core.config.recopy_seconds, max(core.config.away_seconds / 8, 1.0))
+            due = job.absence.due
+            core.wake(("away", job.id), soon if due is None or due <= core.now else min(due, soon))
+
+    def on_back(self) -> None:
+        """Somebody is here again."""
+        for job in self._core.jobs.values():
+            if job.absence is not None:
+                self.look(job)
 
     def on_retry(self, job: Job) -> None:
         """People said retry: what nobody here holds is to be rendered again at once."""

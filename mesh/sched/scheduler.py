@@ -153,7 +153,8 @@ class Scheduler:
                     self._alarms.ring(alarm)
             case MessageReceived(sender, message):
                 core.heard_at = core.now
-                core.vanished.pop(sender, None)
+                if core.vanished.pop(sender, None) is not None:
+                    self._parts.reach.on_back()
                 self._inbox.receive(sender, message)
             case SendFailed(to, message):
                 self._inbox.returned(to, message)

@@ -216,11 +216,12 @@ MUTANTS = (
     ),
     _mutant(
         "two-deaths-lose-pixels",
-        "presence",
-        'core.wake(("away", job.id), core.now + core.config.settle_seconds)',
+        "alarms",
+        "self._parts.reach.look(job)",
         "pass",
         _story("two-killed"),
     ),
+    _mutant("back-again-unnoticed", "scheduler", "self._parts.reach.on_back()", "pass", _REACH),
     _mutant("word-of-before-an-absence", "holders", " or self.missed(node, pixels) > word.after", "", _SCRUB),
     _mutant(
         "straggler-waited-for",
