@@ -24,7 +24,7 @@ from mesh.sched.events import (
 )
 from mesh.sched.facts import Facts
 from mesh.sched.layout import Layout
-from mesh.sched.views import JobView
+from mesh.sched.looks import JobView
 from mesh.wire.codec import job_id
 from mesh.wire.copies import PixelsKept
 from mesh.wire.effects import BlobReady, Effect, Persist, Render

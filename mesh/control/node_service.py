@@ -49,7 +49,7 @@ from mesh.node.errors import (
 from mesh.node.report import failures, frame_statuses, job_status, mesh_status
 from mesh.node.runtime import KEYRING, Node
 from mesh.sched import events as sched
-from mesh.sched.views import JobView
+from mesh.sched.looks import JobView
 from mesh.wire.jobs import EditName
 
 

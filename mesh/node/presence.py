@@ -10,7 +10,7 @@ from mesh.blocks.records import RecordStore
 from mesh.config import NodeConfig
 from mesh.model.manifest import EngineName
 from mesh.sched import events as sched
-from mesh.sched.views import ActivityView
+from mesh.sched.looks import ActivityView
 from mesh.wire.codec import decode_record
 from mesh.wire.gossip import Activity, EngineBuild, Meta
 from mesh.wire.records import RECORDS

@@ -19,7 +19,7 @@ from mesh.node.narrator import describe
 from mesh.node.runtime import Node
 from mesh.node.waiting import waiting_for
 from mesh.sched.convictions import case
-from mesh.sched.views import ActivityView, FailureView, JobView
+from mesh.sched.looks import ActivityView, FailureView, JobView
 from mesh.wire.trust import Conviction
 
 SHOWN_EVENTS = 50

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from mesh.model.ids import JobId, NodeId, short
 from mesh.model.status import JobState
 from mesh.sched.constraints import Obstacle
-from mesh.sched.views import JobView
+from mesh.sched.looks import JobView
 
 Names = Callable[[NodeId], str]
 Jobs = Callable[[JobId], JobView | None]
