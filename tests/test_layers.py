@@ -126,3 +126,11 @@ def test_the_command_line_starts_without_the_heavy_libraries() -> None:
 
 def test_the_node_process_never_loads_a_compiler_or_image_library() -> None:
     assert not loaded_by("mesh.node", whole=True) & {"numba", "llvmlite", "OpenImageIO"}
+
+
+def test_no_module_asks_lapack_or_blas() -> None:
+    """What they give has other bits on other processors, and pixels must not (ARCHITECTURE.md, Pixels)."""
+    asking = [
+        path.name for path in MODULES if re.search(r"\blinalg\b|\bmatmul\b|\beinsum\b", path.read_text())
+    ]
+    assert asking == []

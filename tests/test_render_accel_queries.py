@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mesh.render.accel import assemble, build_mesh, move, world_bounds
+from mesh.render.accel import assemble, build_mesh, inverses, move, world_bounds
 from tests.ray_reference import F32, World, any_hits, brute_force, closest_hits, cloud, one_mesh
 from tools.ray_scenes import boulder
 
@@ -265,3 +265,15 @@ def test_a_generic_processor_builds_the_same_trees_and_finds_the_same_hits() -> 
     )
 
     assert other.stdout.strip() == answers_digest()
+
+
+def test_inverses_of_matrices_undo_them() -> None:
+    random = np.random.default_rng(3)
+    matrices = np.tile(np.eye(4), (200, 1, 1))
+    matrices[:, :3] = random.normal(size=(200, 3, 4)) * 10.0 ** random.integers(-6, 6, (200, 1, 1))
+
+    found = inverses(matrices)
+
+    assert found == pytest.approx(np.linalg.inv(matrices)[:, :3], rel=1e-6, abs=1e-9)
+    with np.errstate(all="ignore"):
+        assert not np.isfinite(inverses(np.zeros((1, 4, 4)))).any()

@@ -23,7 +23,7 @@ from mesh.render.geometry import (
     INSTANCE_INTS,
     VERTEX,
     Geometry,
-    instance_record,
+    instance_records,
     vertex_records,
 )
 from mesh.render.lights import BOTH_SIDES, triangle_lights
@@ -94,21 +94,18 @@ class GeometryKeeper:
         self._lay_out(instances, apart)
         floats = np.zeros((max(len(instances), 1), INSTANCE), np.float32)
         ints = np.full((max(len(instances), 1), INSTANCE_INTS), -1, np.int32)
-        matrices = np.zeros((len(instances), 4, 4), np.float64)
-        bounds = _Bounds()
+        matrices = np.array([one.transform for one in instances], np.float64).reshape(-1, 4, 4)
+        floats[: len(instances)] = instance_records(matrices)
         objects = object_ids(snapshot)
         lamps = _Lamps()
         for i, instance in enumerate(instances):
             mesh = instance.deformed or self._scene.meshes[instance.mesh]
             material = self._scene.materials[self._scene.meshes[instance.mesh].material]
-            floats[i] = instance_record(instance.transform.tolist())
-            matrices[i] = instance.transform
             at = self._places[i]
             shining = lamps.add(i, floats[i], mesh, material)
             number = self._scene.meshes[instance.mesh].material
             object_id = objects[object_name(instance.name, i)]
             ints[i] = at.triangle, at.vertex, number, at.uv1, at.color, shining, object_id
-            bounds.add(trees[i].bounds, instance.transform.tolist())
         everything = self._assemble("everything", trees, matrices)
         is_sheer = [self._is_sheer(instance) for instance in instances]
         sheer_ids = np.array([i for i, sheer in enumerate(is_sheer) if sheer] or [0], np.int32)
@@ -117,7 +114,7 @@ class GeometryKeeper:
             solid = self._assemble_part("solid", trees, matrices, [not s for s in is_sheer])
             sheer = self._assemble_part("sheer", trees, matrices, is_sheer)
         geometry = Geometry(self._corners, self._vertices, self._uv1, self._colors, floats, ints)
-        low, high = bounds.box()
+        low, high = _box_around(trees, matrices)
         return Placed(everything, solid, sheer, sheer_ids, any(is_sheer), geometry, lamps.all(), low, high)
 
     def _is_sheer(self, instance: Instance) -> bool:
@@ -237,31 +234,22 @@ class _Lamps:
         )
 
 
-class _Bounds:
+def _box_around(trees: list[MeshTree], matrices: NDArray[np.float64]) -> Box:
     """The box around instances, from the corners of their own boxes."""
-
-    def __init__(self) -> None:
-        self._low = [math.inf] * 3
-        self._high = [-math.inf] * 3
-
-    def add(self, box: F32, matrix: list[list[float]]) -> None:
-        low, high = box[:3].tolist(), box[3:].tolist()
-        if any(a > b for a, b in zip(low, high, strict=True)):
-            return
-        for corner in range(8):
-            x, y, z = (high[k] if corner >> k & 1 else low[k] for k in range(3))
-            for k in range(3):
-                row = matrix[k]
-                value = row[0] * x + row[1] * y + row[2] * z + row[3]
-                self._low[k] = min(self._low[k], value)
-                self._high[k] = max(self._high[k], value)
-
-    def box(self) -> Box:
-        if self._low[0] > self._high[0]:
-            return (-1.0, -1.0, -1.0), (1.0, 1.0, 1.0)
-        a, b, c = self._low
-        d, e, f = self._high
-        return (a, b, c), (d, e, f)
+    boxes = np.array([tree.bounds for tree in trees], np.float64).reshape(-1, 6)
+    filled = (boxes[:, :3] <= boxes[:, 3:]).all(axis=1)
+    if not filled.any():
+        return (-1.0, -1.0, -1.0), (1.0, 1.0, 1.0)
+    lows, highs, rows = boxes[filled, :3], boxes[filled, 3:], matrices[filled, :3]
+    low, high = [math.inf] * 3, [-math.inf] * 3
+    for corner in range(8):
+        x, y, z = (highs[:, k] if corner >> k & 1 else lows[:, k] for k in range(3))
+        for k in range(3):
+            row = rows[:, k].T
+            values = row[0] * x + row[1] * y + row[2] * z + row[3]
+            low[k] = min(low[k], float(values.min()))
+            high[k] = max(high[k], float(values.max()))
+    return (low[0], low[1], low[2]), (high[0], high[1], high[2])
 
 
 class _Rows(Generic[Number]):

@@ -119,10 +119,9 @@ def _instances(
     roots = starts[which]
 
     usable = (sizes[which] > 0) & np.isfinite(matrices).all(axis=(1, 2))
-    usable[usable] = np.linalg.det(matrices[usable]) != 0.0
     to_object = np.zeros((len(which), 3, 4), np.float32)
-    with np.errstate(over="ignore"):
-        to_object[usable] = np.linalg.inv(matrices[usable])[:, :3]
+    with np.errstate(all="ignore"):
+        to_object[usable] = inverses(matrices[usable])
     usable &= np.isfinite(to_object).all(axis=(1, 2))
     if not usable.any():
         return -1, _EMPTY, roots, to_object.reshape(-1)
@@ -140,6 +139,26 @@ def _instances(
     words[leaf] = ~ids[binary.first[leaves[~words[leaf]]]]
     start = int(~ids[0]) & 0xFFFFFFFF if len(ids) == 1 else 0
     return start, top, roots, to_object.reshape(-1)
+
+
+def inverses(matrices: F64) -> F64:
+    """The upper rows (n, 3, 4) of what inverts affine matrices (n, 4, 4), by cofactors; not finite where nothing does.
+
+    Element by element: LAPACK's inverse has other bits on other processors.
+    """
+    (a, b, c, x), (d, e, f, y), (g, h, i, z) = matrices[:, :3].transpose(1, 2, 0)
+    first, second, third = e * i - f * h, f * g - d * i, d * h - e * g
+    scale = 1.0 / (a * first + b * second + c * third)
+    rows = (
+        (first, c * h - b * i, b * f - c * e),
+        (second, a * i - c * g, c * d - a * f),
+        (third, b * g - a * h, a * e - b * d),
+    )
+    found = np.empty((len(matrices), 3, 4))
+    for k, (u, v, w) in enumerate(rows):
+        for column, value in enumerate((u, v, w, -(u * x + v * y + w * z))):
+            found[:, k, column] = value * scale
+    return found
 
 
 def world_bounds(parts: Sequence[F32], which: I64, matrices: F64) -> tuple[F32, F32]:

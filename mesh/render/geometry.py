@@ -7,8 +7,6 @@ take two to three times the memory: a vertex is shared by some six triangles.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -53,17 +51,21 @@ def vertex_records(positions: F32, normals: F32, uv0: F32 | None, tangents: F32 
     return records
 
 
-def instance_record(matrix: Sequence[Sequence[float]]) -> list[float]:
-    """The INSTANCE floats of a column-vector 4 x 4 matrix; plain float64 arithmetic, the same everywhere."""
-    (a, b, c, x), (d, e, f, y), (g, h, i, z) = ([float(v) for v in row] for row in list(matrix)[:3])
+def instance_records(matrices: NDArray[np.float64]) -> F32:
+    """The (n, INSTANCE) records of column-vector matrices (n, 4, 4); element by element, the same everywhere."""
+    (a, b, c, x), (d, e, f, y), (g, h, i, z) = matrices[:, :3].transpose(1, 2, 0)
     cofactors = [
         e * i - f * h, f * g - d * i, d * h - e * g,
         c * h - b * i, a * i - c * g, b * g - a * h,
         b * f - c * e, c * d - a * f, a * e - b * d,
     ]  # fmt: skip
     determinant = a * cofactors[0] + b * cofactors[1] + c * cofactors[2]
-    flip = -1.0 if determinant < 0.0 else 1.0
+    flip = np.where(determinant < 0.0, -1.0, 1.0)
     # The mean of the axes' lengths, squared, serves texture filtering alone.
     scale = ((a * a + d * d + g * g) + (b * b + e * e + h * h) + (c * c + f * f + i * i)) / 3.0
-    normal = [v * flip for v in cofactors]
-    return [a, b, c, x, d, e, f, y, g, h, i, z, *normal, math.sqrt(scale), flip, 0.0]
+    columns = [a, b, c, x, d, e, f, y, g, h, i, z, *(v * flip for v in cofactors), np.sqrt(scale), flip]
+    records = np.zeros((len(matrices), INSTANCE), np.float32)
+    with np.errstate(over="ignore"):
+        for column, values in enumerate(columns):
+            records[:, column] = values
+    return records
