@@ -73,7 +73,7 @@ def test_a_white_wall_in_a_white_room_cannot_be_seen(material: Material) -> None
     assert mean_light(pixels) == pytest.approx(1.0, rel=0.005)
 
 
-@pytest.mark.parametrize("roughness", [0.0, 0.3, 0.6, 0.8])
+@pytest.mark.parametrize("roughness", [0.0, 0.3, 0.6, 0.8, 1.0])
 def test_a_ball_of_clear_glass_in_a_white_room_cannot_be_seen(roughness: float) -> None:
     """However often light turns round inside it."""
     glass = Material(metallic=0.0, roughness=roughness, transmission=1.0, thickness=1.0)

@@ -49,6 +49,7 @@ def shots() -> tuple[Shot, ...]:
 
     helmet = "FlightHelmet/FlightHelmet.gltf"
     square = replace(PLAIN, width=560, height=560)
+    dim = Look(exposure=-1.5, auto_exposure=True)
     blurred = replace(PLAIN, shutter=0.5, motion_steps=32)
     own = "own.glb"
     return (
@@ -60,8 +61,8 @@ def shots() -> tuple[Shot, ...]:
         Shot("helmet-filmic", "the filmic view, one stop down", helmet, square, environment=BEACH, look=Look(View.FILMIC, -1.0)),
         Shot("alpha", "alpha: opaque, blend, and masks at three cut-offs", "AlphaBlendModeTest.glb", environment="sky"),
         Shot("cornell", "a lamp in a box", "CornellBox.glb", replace(square, samples=256)),
-        Shot("sharp", "a pinhole; exposed by the frame's own light", "DepthOfFieldExample.glb", look=Look(auto_exposure=True)),
-        Shot("depth-of-field", "a wide lens, focused on the middle", "DepthOfFieldExample.glb", replace(PLAIN, f_stop=0.2), look=Look(auto_exposure=True)),
+        Shot("sharp", "a pinhole; exposed by the frame's own light, less for what is white", "DepthOfFieldExample.glb", look=dim),
+        Shot("depth-of-field", "a wide lens, focused on the middle", "DepthOfFieldExample.glb", replace(PLAIN, f_stop=0.2), look=dim),
         Shot("duck", "the camera of the file", "Duck.glb", environment="sky"),
         Shot("fox", "a skin, running", "Fox.glb", replace(PLAIN, clip="Run"), 9, "sky"),
         Shot("fox-blurred", "the same, with an open shutter", "Fox.glb", replace(PLAIN, clip="Run", shutter=1.0, motion_steps=32), 9, "sky"),

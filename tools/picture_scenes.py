@@ -29,8 +29,8 @@ OVERCAST = "overcast.exr"
 _CLOUDS = 4.0
 """The largest radiance of the beach's sky that is overcast; its sun has some 10,000."""
 SAMPLES = 64
-LAMPS_SAMPLES = 256
-"""Of many lamps the peers see little otherwise but noise."""
+LAMPS_SAMPLES = 512
+"""Of many lamps the peers show little otherwise but noise: at half as many, Mitsuba's own is 1.1 % by tiles."""
 _GLB_HEADER, _CHUNK_HEADER = 12, 8
 _LID = 0.002
 """How far above its lamp a lid is, in metres."""
