@@ -143,9 +143,12 @@ def test_what_two_dead_nodes_held_alone_is_rendered_again_after_a_while_and_nobo
     assert given_up(effects) == [AwayFact((PIXELS,), (A, B), number=1)]
     assert told(effects, ResultsGivenUp) == [ResultsGivenUp(job, 1, (A, B))]
     assert renders(effects) == [WHOLE.unit]
+    # and those who fetch frames meanwhile are told what cannot be had
+    assert bench.machine.views.lost_results(job) == (PIXELS,)
     effects = bench.finish(bench.render()) + bench.wait(20.0)
     assert told(effects, JobFinished)
     assert state(bench, job) is JobState.DONE
+    assert bench.machine.views.lost_results(job) == ()
 
 
 def test_a_holder_that_comes_back_in_time_makes_the_job_done_again_and_nothing_is_rendered() -> None:

@@ -162,16 +162,15 @@ class Facts:
         return self._counts(author, fact)
 
     def _counts(self, author: NodeId, fact: ResultFact) -> bool:
-        return self.verdicts.counts(author, fact.pixels) and self.held(author, fact)
+        return self.verdicts.counts(author, fact.pixels) and self._holders.anybody(author, fact)
 
-    def held(self, author: NodeId, fact: ResultFact) -> bool:
-        """Whether anybody is believed to hold a result's pixels."""
-        return self._holders.anybody(author, fact)
-
-    @property
-    def anything_lost(self) -> bool:
-        """Whether any node has ever lost a result's pixels, or was given up with them."""
-        return self._holders.any_lost
+    def lost(self) -> Iterator[Digest]:
+        """Pixels that are true, and that nobody is believed to hold."""
+        for pixels in self._holders.ever_lost:
+            results = [self.results[index] for index in self._by_pixels.of(pixels)]
+            true = [(author, fact) for author, fact in results if self.verdicts.counts(author, pixels)]
+            if true and not any(self._holders.anybody(author, fact) for author, fact in true):
+                yield pixels
 
     def has_lost(self, node: NodeId, pixels: Digest) -> bool:
         """Whether `node` last said that it has these pixels no more, or was found away since."""
@@ -182,7 +181,7 @@ class Facts:
         which can be had stands in for."""
         to_be_had: dict[int, IntervalSet] = {}
         for index, (author, fact) in enumerate(self.results):
-            if here(author) and not self._holders.ever_lost(fact.pixels):
+            if here(author) and fact.pixels not in self._holders.ever_lost:
                 continue  # nearly all of them
             if self._can_be_had(index, here) or not self.counts(index):
                 continue

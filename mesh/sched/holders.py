@@ -29,7 +29,7 @@ class Holders:
         self._said: dict[Digest, dict[NodeId, _Word]] = {}
         self._away: dict[Digest, dict[NodeId, int]] = {}
         """When nodes were last found away, by the number of the absence."""
-        self._lost: dict[Digest, None] = {}
+        self.ever_lost: dict[Digest, None] = {}
         """Pixels that somebody has lost at some time, or that were out of reach."""
 
     def say(self, author: NodeId, boot: Boot, fact: HolderFact) -> None:
@@ -37,7 +37,7 @@ class Holders:
         if said.get(author, _UNSAID).boot <= boot:
             said[author] = _Word(boot, fact.held, fact.after)
         if not fact.held:
-            self._lost[fact.pixels] = None
+            self.ever_lost[fact.pixels] = None
 
     def miss(self, fact: AwayFact) -> None:
         """Its nodes are away, and what is on their disks out of reach."""
@@ -45,7 +45,7 @@ class Holders:
             away = self._away.setdefault(pixels, {})
             for node in fact.nodes:
                 away[node] = max(fact.number, away.get(node, 0))
-            self._lost[pixels] = None
+            self.ever_lost[pixels] = None
 
     def missed(self, node: NodeId, pixels: Digest) -> int:
         """The number of the absence for which `node` was last found away with these pixels; 0 for never."""
@@ -55,13 +55,6 @@ class Holders:
         """Of the newest absence that `node` has answered, by saying that it holds these pixels."""
         return self._said.get(pixels, {}).get(node, _UNSAID).after
 
-    @property
-    def any_lost(self) -> bool:
-        return bool(self._lost)
-
-    def ever_lost(self, pixels: Digest) -> bool:
-        return pixels in self._lost
-
     def of(self, author: NodeId, fact: ResultFact) -> tuple[NodeId, ...]:
         """Who is believed to hold the pixels that `author` published."""
         nodes = dict.fromkeys((author, *fact.holders, *self._said.get(fact.pixels, ())))
@@ -69,7 +62,7 @@ class Holders:
 
     def anybody(self, author: NodeId, fact: ResultFact) -> bool:
         """Whether the pixels are held at all; nodes that are away count, for they come back with their disks."""
-        return fact.pixels not in self._lost or bool(self.of(author, fact))
+        return fact.pixels not in self.ever_lost or bool(self.of(author, fact))
 
     def has_lost(self, node: NodeId, pixels: Digest) -> bool:
         """Whether `node` last said that it has them no more, or was found away since."""

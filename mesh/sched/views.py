@@ -74,15 +74,7 @@ class Views:
     def lost_results(self, job_id: JobId) -> tuple[Digest, ...]:
         """Pixels that are in the ledger and true, and that nobody has at the moment, as far as anybody knows."""
         job = self._core.jobs.get(job_id)
-        if job is None or not job.facts.anything_lost:
-            return ()
-        facts = job.facts
-        lost = (
-            fact.pixels
-            for author, fact in facts.results
-            if facts.verdicts.counts(author, fact.pixels) and not facts.held(author, fact)
-        )
-        return tuple(dict.fromkeys(lost))
+        return () if job is None else tuple(job.facts.lost())
 
     def frame_results(self, job_id: JobId, frame: int) -> tuple[JobResult, ...]:
         """What is known of one frame, in learned order."""

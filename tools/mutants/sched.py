@@ -151,7 +151,13 @@ MUTANTS = (
         "(lambda *_: None)(job, Entry(holder=HolderFact",
         _SCRUB,
     ),
-    _mutant("result-without-holder-counts", "facts", " and self.held(author, fact)", "", _SCRUB),
+    _mutant(
+        "result-without-holder-counts",
+        "facts",
+        " and self._holders.anybody(author, fact)\n\n",
+        "\n\n",
+        _SCRUB,
+    ),
     _mutant("word-of-an-earlier-life", "holders", "said.get(author, _UNSAID).boot <= boot", "True", _SCRUB),
     _mutant("dead-holders-awaited-for-ever", "reach", "if ripe and not waits and", "if False and", _REACH),
     _mutant("reboot-is-paid-for-twice", "reach", "if self._due(holders) <= core.now}", "if True}", _REACH),
@@ -203,7 +209,7 @@ MUTANTS = (
     _mutant(
         "lost-pixels-taken-to-be-here",
         "facts",
-        "here(author) and not self._holders.ever_lost(fact.pixels)",
+        "here(author) and fact.pixels not in self._holders.ever_lost",
         "here(author)",
         _REACH,
     ),
