@@ -113,11 +113,12 @@ def test_whole_buckets_may_be_rendered_elsewhere(room: Room) -> None:
 
 
 def test_a_part_that_comes_while_its_samples_are_rendered_here_ends_that(room: Room) -> None:
-    part = room.part(SETTINGS, SampleRange(24, SETTINGS.samples))
+    settings = replace(SETTINGS, samples=264)
+    part = room.part(settings, SampleRange(88, 264))
     # Given five passes for the first bucket, two for what is before the split, and one for what is after it
-    shared = Shared([Split(1, 1, 24)], later=[part], wait=8)
-    assert room.whole(SETTINGS, 1, shared) == room.whole(SETTINGS)
-    assert shared.rendered == pytest.approx((8 * 72 + 4 * 40) / (12 * 72))
+    shared = Shared([Split(1, 1, 88)], later=[part], wait=8)
+    assert room.whole(settings, 1, shared) == room.whole(settings)
+    assert shared.rendered == pytest.approx((8 * 264 + 4 * (88 + 64)) / (12 * 264))
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,10 @@ from mesh.render.tally import Tally
 _STRIP_SAMPLES = 32768
 """About how many samples a thread takes at a time: some tens of milliseconds."""
 _PASSES = 32
-"""In so many parts a bucket's samples are rendered, where they may be shared out."""
+"""In so many parts a bucket's samples are rendered at most, where they may be shared out."""
+_PASS_SAMPLES = 64
+"""And in parts that are no smaller, but for halves: coming back to a pixel whose surroundings have left the processor's
+caches costs as much as a sample or two."""
 
 
 @dataclass(slots=True)
@@ -83,7 +86,8 @@ class Work:
         settings, samples = self.settings, self.samples
         self._grid = Grid(settings.width, settings.height, settings.bucket)
         count = settings.samples
-        self._step = -(-count // _PASSES // BLOCK) * BLOCK if settings.divisible else count
+        step = max(-(-count // _PASSES), min(_PASS_SAMPLES, -(-count // 2)))
+        self._step = -(-step // BLOCK) * BLOCK if settings.divisible else count
         buckets = range(self.unit.start, self.unit.stop)
         self._stretches = {index: [Stretch(samples.start, samples.stop, samples.start)] for index in buckets}
         self._bucket = self.unit.start
