@@ -86,7 +86,7 @@ def test_where_kernels_are_compiled_nobody_waits(tmp_path: Path) -> None:
 
 
 def test_who_is_about_to_wait_for_a_compiler_is_told(tmp_path: Path) -> None:
-    assert "once after it was installed" in "".join(compile_notice(tmp_path))
+    assert "once on this machine" in "".join(compile_notice(tmp_path))
     (tmp_path / MARK).touch()
     assert compile_notice(tmp_path) == ()
 

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import trio
 
-from mesh.blocks.errors import BlockAbsent, BlockCorrupt
-from mesh.blocks.tree import TreeEntry
 from mesh.control.opening import Opening
+from mesh.control.payloads import Payloads
 from mesh.control.pending import Host, NotBegun, NothingToFollow, PendingJobs
 from mesh.control.service import (
     AttemptEntry,
@@ -23,7 +22,6 @@ from mesh.control.service import (
     ResultEntry,
     ResultPage,
     RotatedKey,
-    SceneFile,
     SubmitReceipt,
     SubmitRequest,
 )
@@ -33,14 +31,11 @@ from mesh.identity.certificates import Role
 from mesh.identity.errors import NotIssuer
 from mesh.model.frames import format_frames
 from mesh.model.ids import Digest, JobId, NodeId, short
-from mesh.model.manifest import Manifest
 from mesh.model.status import EventStatus, JobState, MeshStatus
 from mesh.node.errors import (
     AmbiguousJob,
     AmbiguousNode,
-    BlobUnavailable,
     JobHasEnded,
-    LogUnavailable,
     NotYourJob,
     UnknownFrame,
     UnknownJob,
@@ -60,6 +55,7 @@ class NodeService:
         self._node = node
         self._steering = Steering(node.me, self.find_node, self._find_begun, node.core.scheduler.views.after)
         self._opening = Opening(node, self._steering)
+        self._payloads = Payloads(node)
         self.pending = PendingJobs(
             folder,
             node.config.jobs.keep_days,
@@ -133,27 +129,7 @@ class NodeService:
 
     async def plan(self, job: JobId) -> JobPlan:
         """What the job renders, once its scene is on this node. Raises BlobUnavailable."""
-        view = self._view(job)
-        manifest = view.manifest
-        holders = dict.fromkeys((view.submitter, *view.durable_on))
-        reason = await self._node.fetch(
-            manifest.scene_root, tuple(holder for holder in holders if holder != self._node.me)
-        )
-        if reason is not None:
-            raise BlobUnavailable(what=f"The scene of {manifest.name}", reason=reason)
-        return JobPlan(
-            job,
-            manifest.name,
-            manifest.entry,
-            manifest.frames,
-            manifest.engine,
-            manifest.engine_build,
-            manifest.settings,
-            tuple(SceneFile(one.path, one.root, one.size) for one in await self._scene_files(manifest)),
-        )
-
-    async def _scene_files(self, manifest: Manifest) -> tuple[TreeEntry, ...]:
-        return await self._node.disk.tree(manifest.scene_root)
+        return await self._payloads.plan(self._view(job))
 
     def results(self, job: JobId, after: int) -> ResultPage:
         if self.pending.name(job) is not None:
@@ -215,29 +191,9 @@ class NodeService:
         return await self._node.disk.put_stream(chunks)
 
     async def get_blob(self, root: Digest, job: JobId) -> AsyncIterator[bytes]:
-        """The bytes of a result or a log, fetched from its holders first where not here, or of a scene's file after
-        `plan`. Raises BlobUnavailable, LogUnavailable."""
-        views = self._node.core.scheduler.views
-        result = views.result_of(job, root)
-        holders = views.log_holders(job, root) if result is None else result.holders
-        if not holders:
-            await self._check_scene_file(root, job)
-        reason = await self._node.fetch(root, tuple(one for one in holders if one != self._node.me))
-        if reason is not None and result is None:
-            raise LogUnavailable(names=" or ".join(map(self._node.node_name, holders)), reason=reason)
-        if reason is not None and result is not None:
-            raise BlobUnavailable(what=f"Frame {result.unit.frame}", reason=reason)
-        async for chunk in self._node.disk.read_blob(root):
+        """The bytes of a result, a log or a file of the scene. Raises BlobUnavailable, LogUnavailable."""
+        async for chunk in self._payloads.read(root, self._view(job)):
             yield chunk
-
-    async def _check_scene_file(self, root: Digest, job: JobId) -> None:
-        """Raises BlobUnavailable unless it is a file of the job's scene, and that scene is here."""
-        try:
-            files = await self._scene_files(self._view(job).manifest)
-        except (BlockAbsent, BlockCorrupt):
-            files = ()
-        if root not in (file.root for file in files):
-            raise BlobUnavailable(what=f"Blob {short(root)}", reason="it is no part of this job")
 
     # --- acting ---------------------------------------------------------------------------------------
 

@@ -52,9 +52,7 @@ def compile_notice(folder: Path) -> tuple[str, ...]:
     """What to tell people who are about to wait for kernels that `folder` has not yet."""
     if (folder / MARK).exists():
         return ()
-    return (
-        "the renderer is compiled for this machine, once after it was installed; the first frame waits for that",
-    )
+    return ("the renderer is being compiled, once on this machine",)
 
 
 @contextmanager
