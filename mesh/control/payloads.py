@@ -11,7 +11,7 @@ from mesh.model.ids import Digest, short
 from mesh.model.manifest import Manifest
 from mesh.node.errors import BlobUnavailable, LogUnavailable
 from mesh.node.runtime import Node
-from mesh.sched.views import JobView
+from mesh.sched.looks import JobView
 
 
 class Payloads:
