@@ -19,7 +19,7 @@ from mesh.model.ids import JobId, NodeId
 from mesh.model.policy import JobPolicy
 from mesh.wire.codec import encode_record, job_id
 from mesh.wire.jobs import Edit, EditName
-from mesh.wire.ledger import AuditFact, ResultFact
+from mesh.wire.ledger import AuditFact, Helped, ResultFact
 from mesh.wire.records import JobRecord
 
 _KEY = 32
@@ -53,8 +53,14 @@ class NodeRights:
         return replace(fact, proof=self._identity().prove(_of_result(job, fact)))
 
     def sign_finding(self, job: JobId, submitter: NodeId, fact: AuditFact) -> AuditFact:
+        return replace(fact, proof=self._prove_member(_of_finding(job, submitter, fact)))
+
+    def sign_part(self, job: JobId, part: Helped) -> Helped:
+        return replace(part, proof=self._prove_member(_of_part(job, part)))
+
+    def _prove_member(self, statement: bytes) -> bytes:
         identity = self._identity()
-        return replace(fact, proof=identity.prove(_of_finding(job, submitter, fact)) + identity.warrant)
+        return identity.prove(statement) + identity.warrant
 
     def may_submit(self, job: JobId, record: JobRecord) -> bool:
         statement = _of_job(job, record.policy)
@@ -75,11 +81,16 @@ class NodeRights:
         return self._is_own(author, _of_result(job, fact), fact.proof)
 
     def has_found(self, job: JobId, submitter: NodeId, auditor: NodeId, fact: AuditFact) -> bool:
-        proof, warrant = fact.proof[:_PROOF], fact.proof[_PROOF:]
+        return self._is_members(auditor, _of_finding(job, submitter, fact), fact.proof)
+
+    def has_helped(self, job: JobId, part: Helped) -> bool:
+        return self._is_members(part.helper, _of_part(job, part), part.proof)
+
+    def _is_members(self, author: NodeId, statement: bytes, proof: bytes) -> bool:
         return (
-            len(fact.proof) == _PROOF + WARRANT
-            and self._vouches(proof[:_KEY], warrant)
-            and self._is_own(auditor, _of_finding(job, submitter, fact), proof)
+            len(proof) == _PROOF + WARRANT
+            and self._vouches(proof[:_KEY], proof[_PROOF:])
+            and self._is_own(author, statement, proof[:_PROOF])
         )
 
     def _vouches(self, key: bytes, warrant: bytes) -> bool:
@@ -115,7 +126,13 @@ def _of_edit(job: JobId, edit: Edit) -> bytes:
 
 def _of_result(job: JobId, fact: ResultFact) -> bytes:
     """What a renderer signs: who else holds the pixels may change, and how long it took is its own affair."""
-    return b"render-mesh result" + job + encode_record(fact.unit) + fact.pixels
+    parts = b"".join(part.helper + part.sums for part in fact.parts)
+    return b"render-mesh result" + job + encode_record(fact.unit) + fact.pixels + parts
+
+
+def _of_part(job: JobId, part: Helped) -> bytes:
+    """What a helper signs."""
+    return b"render-mesh samples" + job + encode_record(replace(part, proof=b""))
 
 
 def _of_finding(job: JobId, submitter: NodeId, fact: AuditFact) -> bytes:

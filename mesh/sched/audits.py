@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from mesh.model.ids import Digest, JobId, NodeId
 from mesh.model.units import Unit
+from mesh.sched.blame import Check, Doubts, Subject, parts_in, subject_in, subjects
 from mesh.sched.books import Books
 from mesh.sched.comparing import audited
 from mesh.sched.constraints import participation
@@ -26,7 +26,7 @@ from mesh.sched.events import AuditDiffers
 from mesh.sched.job import Job, SceneState
 from mesh.sched.peers import rendezvous
 from mesh.sched.rights import Rights
-from mesh.sched.verdicts import ResultKey, audit_chance
+from mesh.sched.verdicts import audit_chance
 from mesh.wire.effects import (
     Attempt,
     Compare,
@@ -41,23 +41,9 @@ from mesh.wire.effects import (
     StopRender,
 )
 from mesh.wire.jobs import EditName, Participation
-from mesh.wire.ledger import AuditFact, Entry
+from mesh.wire.ledger import AuditFact, Entry, Helped
 
 _MOST_WAITING = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """A piece of somebody's result that is to be rendered again here."""
-
-    job: JobId
-    renderer: NodeId
-    pixels: Digest
-    piece: Unit
-
-    @property
-    def key(self) -> ResultKey:
-        return self.renderer, self.pixels
 
 
 class Audits:
@@ -68,6 +54,7 @@ class Audits:
         self._rights = rights
         self._waiting: deque[Check] = deque()
         self._running: dict[Attempt, Check] = {}
+        self._doubts = Doubts()
         self._comparing: dict[Digest, list[tuple[Check, Digest]]] = {}
         """Rendered again; the result's own pixels are on their way here."""
         self._seen: dict[JobId, int] = {}
@@ -92,13 +79,16 @@ class Audits:
         first = self._seen.get(job.id, 0)
         self._seen[job.id] = len(job.facts.results)
         for author, fact in job.facts.results[first:]:
-            if author != core.me and job.facts.verdicts.counts(author, fact.pixels):
-                self._consider(job, author, fact.pixels, fact.unit)
+            for one in subjects(author, fact):
+                if one.renderer != core.me and job.facts.verdicts.counts(*one.key):
+                    self._consider(job, one)
         self._look_again(job, first)
         for (renderer, pixels), ballot in job.facts.verdicts.disputes():
             # Nothing of a convicted node counts anyway.
             if job.facts.verdicts.counts(renderer, pixels) and core.me not in (renderer, *ballot.votes):
-                self._plan(Check(job.id, renderer, pixels, ballot.piece), urgent=True)
+                known = subject_in(job, (renderer, pixels), ballot.piece.frame)
+                if known is not None:
+                    self._plan(Check(job.id, *known.key, ballot.piece, known.samples), urgent=True)
 
     def _look_again(self, job: Job, first: int) -> None:
         """Whoever was caught in another job may have lied in this one: each of its results that nobody has looked at
@@ -107,13 +97,17 @@ class Audits:
         self._suspected[job.id] = job.distrusted
         verdicts = job.facts.verdicts
         for author, fact in job.facts.results[0 if fresh else first :]:
-            key = (author, fact.pixels)
-            if author not in job.distrusted or key in verdicts.ballots or not verdicts.counts(*key):
-                continue
-            if rendezvous(fact.pixels, self._auditors(job, author), 1) == [self._core.me]:
-                bucket = self._core.rng.randrange(fact.unit.start, fact.unit.stop)
-                piece = Unit(fact.unit.frame, bucket, bucket + 1)
-                self._plan(Check(job.id, *key, piece), urgent=True)
+            for one in subjects(author, fact):
+                if one.renderer not in job.distrusted or one.key in verdicts.ballots:
+                    continue
+                mine = rendezvous(one.pixels, self._auditors(job, one.renderer), 1) == [self._core.me]
+                if mine and verdicts.counts(*one.key):
+                    self._plan(self._throw(job, one), urgent=True)
+
+    def _throw(self, job: Job, of: Subject) -> Check:
+        """Which bucket of it is looked at, nobody can foresee."""
+        bucket = self._core.rng.randrange(of.unit.start, of.unit.stop)
+        return Check(job.id, *of.key, Unit(of.unit.frame, bucket, bucket + 1), of.samples)
 
     def _auditors(self, job: Job, author: NodeId) -> list[NodeId]:
         """The keepers that could render a piece of `author`'s again."""
@@ -121,19 +115,18 @@ class Audits:
         able = {core.me, *core.other_able(job)}
         return [node for node in job.keepers if node in able and node != author]
 
-    def _consider(self, job: Job, author: NodeId, pixels: Digest, unit: Unit) -> None:
+    def _consider(self, job: Job, of: Subject) -> None:
         core, verdicts = self._core, job.facts.verdicts
         budget = core.config.audit_share * job.facts.buckets
         keepers = [node for node in job.keepers if node == core.me or core.alive(node)]
         # What others plan is not known here until it is done, so everybody keeps to a part of the budget.
         if verdicts.checked >= budget or self._planned.get(job.id, 0) >= max(1.0, budget / len(keepers)):
             return
-        auditors = len(keepers) - (author in keepers)
-        known = self._trust(author)
-        if core.rng.random() < audit_chance(core.config.audit_share, unit.size, 1, known, auditors):
-            bucket = core.rng.randrange(unit.start, unit.stop)
+        auditors = len(keepers) - (of.renderer in keepers)
+        known = self._trust(of.renderer)
+        if core.rng.random() < audit_chance(core.config.audit_share, of.unit.size, 1, known, auditors):
             self._planned[job.id] = self._planned.get(job.id, 0) + 1
-            self._plan(Check(job.id, author, pixels, Unit(unit.frame, bucket, bucket + 1)), urgent=False)
+            self._plan(self._throw(job, of), urgent=False)
 
     def _trust(self, node: NodeId) -> int:
         """Audits that found a node right, over all jobs known; none where it was once outvoted."""
@@ -172,7 +165,7 @@ class Audits:
             attempt = core.next_attempt()
             self._running[attempt] = check
             core.aside += 1
-            core.out.append(Render(job.id, job.manifest, check.piece, attempt))
+            core.out.append(Render(job.id, job.manifest, check.piece, attempt, check.samples))
             core.wake(("audit", job.id, attempt), core.now + core.config.progress_seconds)
             return
 
@@ -205,6 +198,7 @@ class Audits:
         self._seen.pop(job.id, None)
         self._planned.pop(job.id, None)
         self._suspected.pop(job.id, None)
+        self._doubts.drop(job.id)
 
     def _end(self, attempt: Attempt) -> None:
         del self._running[attempt]
@@ -214,6 +208,11 @@ class Audits:
 
     def _compare(self, check: Check, again: Digest) -> None:
         job = self._core.jobs.get(check.job)
+        if job is not None and check.samples is not None:
+            # Sums are named by what they say: there is nothing to fetch.
+            self._vote(job, *check.key, check.piece, equal=again == check.pixels)
+            self._settle_doubts(job)
+            return
         result = None if job is None else job.facts.result_of(check.pixels)
         if job is None or result is None:
             return
@@ -231,20 +230,38 @@ class Audits:
 
     def _unit_of(self, job: Job, check: Check) -> Unit | None:
         """What the audited result covers."""
-        for index in job.facts.results_of(job.layout.place(check.piece.frame)):
-            author, fact = job.facts.results[index]
-            if (author, fact.pixels) == check.key:
-                return fact.unit
-        return None
+        known = subject_in(job, check.key, check.piece.frame)
+        return None if known is None else known.unit
 
     def on_compared(self, event: Compared) -> None:
         job = self._core.jobs.get(event.job)
-        if job is not None:
-            said = job.edits.get(EditName.EXCLUDED, event.renderer)
-            after = 0 if said is None else said.counter
-            fact = AuditFact(event.renderer, event.pixels, event.piece, event.equal, after)
-            signed = self._rights.sign_finding(job.id, job.submitter, fact)
-            self._books.append(job, Entry(audit=signed))
+        if job is None:
+            return
+        helped = () if event.equal else self._helped(job, event)
+        if not helped:
+            self._vote(job, event.renderer, event.pixels, event.piece, equal=event.equal)
+            return
+        self._doubts.add(event, helped)
+        for part in helped:
+            if part.helper != self._core.me:
+                self._plan(Check(job.id, part.helper, part.sums, part.unit, part.samples), urgent=True)
+        self._settle_doubts(job)
+
+    def _helped(self, job: Job, event: Compared) -> tuple[Helped, ...]:
+        for index in job.facts.results_of(job.layout.place(event.piece.frame)):
+            author, fact = job.facts.results[index]
+            if (author, fact.pixels) == (event.renderer, event.pixels):
+                return parts_in(fact, event.piece)
+        return ()
+
+    def _settle_doubts(self, job: Job) -> None:
+        for found in self._doubts.settle(job.id, job.facts.verdicts, self._core.me):
+            self._vote(job, found.renderer, found.pixels, found.piece, equal=False)
+
+    def _vote(self, job: Job, renderer: NodeId, pixels: Digest, piece: Unit, *, equal: bool) -> None:
+        said = job.edits.get(EditName.EXCLUDED, renderer)
+        fact = AuditFact(renderer, pixels, piece, equal, 0 if said is None else said.counter)
+        self._books.append(job, Entry(audit=self._rights.sign_finding(job.id, job.submitter, fact)))
 
     # --- what follows -------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ from mesh.sched.life import UnitState
 from mesh.sched.rights import Rights
 from mesh.wire.effects import Fetch, Pin
 from mesh.wire.jobs import EditName, Participation
-from mesh.wire.ledger import AuditFact, Entry, FailureFact, LogRun
+from mesh.wire.ledger import AuditFact, Entry, FailureFact, LogRun, ResultFact
 from mesh.wire.records import EditsRecord, JobRecord
 
 
@@ -117,11 +117,21 @@ class Books:
             return True
         known = job.logs.height((run.author, run.boot))
         return all(
-            (entry.result is None or self._rights.has_rendered(job.id, run.author, entry.result))
+            (entry.result is None or self._has_rendered(job, run.author, entry.result))
             and (
                 entry.audit is None or self._rights.has_found(job.id, job.submitter, run.author, entry.audit)
             )
             for entry in run.entries[max(0, known + 1 - run.first) :]
+        )
+
+    def _has_rendered(self, job: Job, author: NodeId, fact: ResultFact) -> bool:
+        whole = fact.unit
+        return self._rights.has_rendered(job.id, author, fact) and all(
+            part.unit.frame == whole.frame
+            and part.unit.size == 1
+            and whole.start <= part.unit.start < whole.stop
+            and self._rights.has_helped(job.id, part)
+            for part in fact.parts
         )
 
     def restore(self, job: Job, run: LogRun) -> None:

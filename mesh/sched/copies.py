@@ -8,6 +8,7 @@ holder sees to it that at least one other live node holds what it holds.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mesh.model.ids import Digest, JobId, NodeId
@@ -18,7 +19,7 @@ from mesh.sched.life import UnitState
 from mesh.sched.peers import rendezvous
 from mesh.wire.copies import KeepPixels, PixelsKept
 from mesh.wire.effects import Fetch, KeepBlob, Pin, RenderDone
-from mesh.wire.ledger import Entry, ResultFact
+from mesh.wire.ledger import Entry, Helped, ResultFact
 from mesh.wire.records import CopyRecord, StoredRecord
 
 _TRIES = 3
@@ -54,6 +55,8 @@ class Copies:
     def __init__(self, core: Core, books: Books) -> None:
         self._core = core
         self._books = books
+        self.parts_of: Callable[[Job, RenderDone], tuple[Helped, ...]] = lambda _job, _done: ()
+        """What others rendered of a unit."""
         self._making: dict[CopyKey, Making] = {}
         self._queue: dict[CopyKey, None] = {}
         """Copies that wait for one of the few places for requests."""
@@ -70,7 +73,8 @@ class Copies:
     def on_stored(self, job: Job, done: RenderDone) -> None:
         """A unit's pixels are on this disk: have them copied, then publish."""
         core = self._core
-        record = StoredRecord(done.unit, done.pixels, done.size, done.seconds)
+        parts = self.parts_of(job, done)
+        record = StoredRecord(done.unit, done.pixels, done.size, done.seconds, parts)
         core.persist(job.id, ("stored", _unit_key(record)), record)
         core.out.append(Pin(job.id, done.pixels))
         self.copy_then_publish(job, record, done.block)
@@ -135,7 +139,9 @@ class Copies:
 
     def _publish(self, job: Job, record: StoredRecord, holders: tuple[NodeId, ...]) -> None:
         core = self._core
-        fact = ResultFact(record.unit, record.pixels, record.size, record.seconds, holders[:8])
+        fact = ResultFact(
+            record.unit, record.pixels, record.size, record.seconds, holders[:8], parts=record.parts
+        )
         if job.facts.has_lost(core.me, record.pixels):
             self._books.append(job, Entry(holder=job.facts.vouch(core.me, record.pixels)))
         self._books.append(job, Entry(result=fact))

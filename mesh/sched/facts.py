@@ -162,13 +162,13 @@ class Facts:
         return self._counts(author, fact)
 
     def _counts(self, author: NodeId, fact: ResultFact) -> bool:
-        return self.verdicts.counts(author, fact.pixels) and self._holders.anybody(author, fact)
+        return self.verdicts.believes(author, fact) and self._holders.anybody(author, fact)
 
     def lost(self) -> Iterator[Digest]:
         """Pixels that are true, and that nobody is believed to hold."""
         for pixels in self._holders.ever_lost:
             results = [self.results[index] for index in self._by_pixels.of(pixels)]
-            true = [(author, fact) for author, fact in results if self.verdicts.counts(author, pixels)]
+            true = [(author, fact) for author, fact in results if self.verdicts.believes(author, fact)]
             if true and not any(self._holders.anybody(author, fact) for author, fact in true):
                 yield pixels
 

@@ -47,7 +47,8 @@ class Parts:
         self.runner = Runner(core, self.books, self.sharing, self.copies.on_stored)
         self.relief = Relief(core, self.books, self.market)
         self.inviting = Inviting(core, self.market, self.relief)
-        self.samples = Samples(core, self.market, self.runner.idle)
+        self.samples = Samples(core, self.market, self.runner.idle, rights)
+        self.copies.parts_of = self.samples.parts_of
         self.lender = Lender(core, self.sharing, self.market, self.relief, self.runner, self.samples)
         self.thief = Thief(core, self.runner, self.lender, self.market, self.samples)
         self.rescue = Rescue(core, self.lender)

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from mesh.model.ids import JobId, NodeId
 from mesh.wire.jobs import Edit
-from mesh.wire.ledger import AuditFact, ResultFact
+from mesh.wire.ledger import AuditFact, Helped, ResultFact
 from mesh.wire.records import JobRecord
 
 
@@ -24,6 +24,8 @@ class Rights(Protocol):
     def sign_result(self, job: JobId, fact: ResultFact) -> ResultFact: ...
 
     def sign_finding(self, job: JobId, submitter: NodeId, fact: AuditFact) -> AuditFact: ...
+
+    def sign_part(self, job: JobId, part: Helped) -> Helped: ...
 
     def may_submit(self, job: JobId, record: JobRecord) -> bool:
         """Whether the job is the one its name says, and its terms are its submitter's own."""
@@ -40,6 +42,10 @@ class Rights(Protocol):
 
     def has_rendered(self, job: JobId, author: NodeId, fact: ResultFact) -> bool:
         """Whether `author` has signed for that result."""
+        ...
+
+    def has_helped(self, job: JobId, part: Helped) -> bool:
+        """Whether the helper has signed for those sums, and an issuer once vouched for it: nobody makes up helpers."""
         ...
 
     def has_found(self, job: JobId, submitter: NodeId, auditor: NodeId, fact: AuditFact) -> bool:
@@ -60,6 +66,9 @@ class Everybody:
     def sign_finding(self, _job: JobId, _submitter: NodeId, fact: AuditFact) -> AuditFact:
         return fact
 
+    def sign_part(self, _job: JobId, part: Helped) -> Helped:
+        return part
+
     def may_submit(self, _job: JobId, _record: JobRecord) -> bool:
         return True
 
@@ -70,6 +79,9 @@ class Everybody:
         return True
 
     def has_rendered(self, _job: JobId, _author: NodeId, _fact: ResultFact) -> bool:
+        return True
+
+    def has_helped(self, _job: JobId, _part: Helped) -> bool:
         return True
 
     def has_found(self, _job: JobId, _submitter: NodeId, _auditor: NodeId, _fact: AuditFact) -> bool:

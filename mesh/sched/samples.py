@@ -6,8 +6,9 @@ Nothing is given away for good either. The holder goes on, into what it shared o
 of the helper, where they come before that is done, spare it the rest. So a helper may die, refuse or be late,
 and nobody has to wait for it or notice.
 
-A helper could send false sums, and the holder's name would be on them: the holder's engine looks at some pixels of
-them before it takes them (`mesh/engines/builtin_frame.py`).
+A helper could send false sums: the holder's engine looks at some pixels of them before it takes them
+(`mesh/engines/builtin_frame.py`), and the result says who signed for which, so that what passes that look is the
+helper's to answer for (`blame.py`).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from mesh.sched.events import SamplesShared
 from mesh.sched.intervals import IntervalSet
 from mesh.sched.job import Job, Run, SceneState
 from mesh.sched.market import Market
+from mesh.sched.rights import Rights
 from mesh.sched.rules import helpers_part, worth_sharing
 from mesh.wire.effects import (
     Attempt,
@@ -38,6 +40,7 @@ from mesh.wire.effects import (
     SplitSamples,
     StopRender,
 )
+from mesh.wire.ledger import MAX_PARTS, Helped
 from mesh.wire.stealing import SamplesRendered, StealGrant, StealRequest, Want, WorkReturned
 
 DIVIDING = frozenset({EngineName.BUILTIN})
@@ -56,8 +59,8 @@ class Share:
     attempt: Attempt
     boot: Boot
     """The helper's."""
-    sums: Digest | None = None
-    """What it rendered."""
+    part: Helped | None = None
+    """What it rendered, and stands by."""
     merged: bool = False
     """The engine has it."""
 
@@ -100,11 +103,12 @@ def _cost(core: Core, job: Job, thief: NodeId) -> float:
 
 
 class Samples:
-    def __init__(self, core: Core, market: Market, idle: Callable[[], bool]) -> None:
+    def __init__(self, core: Core, market: Market, idle: Callable[[], bool], rights: Rights) -> None:
         """`idle` says whether a slot is free here."""
         self._core = core
         self._market = market
         self._idle = idle
+        self._rights = rights
         self._shares: dict[ShareKey, Share] = {}
         self._helping: dict[Attempt, Help] = {}
 
@@ -119,7 +123,7 @@ class Samples:
         where there are none that are worth it."""
         core = self._core
         if any(
-            (key.helper, key.request) == (thief, request.request) and share.sums is None
+            (key.helper, key.request) == (thief, request.request) and share.part is None
             for key, share in self._shares.items()
         ):
             return False  # it came twice
@@ -198,15 +202,33 @@ class Samples:
         """A helper has rendered what it was asked for: get it, if it is still wanted."""
         key = ShareKey(job.id, helper, said.request, said.position, said.samples)
         share = self._shares.get(key)
-        if share is not None and share.boot == said.boot and share.attempt in job.runs:
-            share.sums = said.sums
+        if share is None or share.boot != said.boot or share.attempt not in job.runs:
+            return
+        unit = job.layout.unit(said.position, said.position + 1)
+        part = Helped(helper, unit, said.samples, said.sums, said.proof)
+        # Nothing is taken that its author might have to answer for alone.
+        if self._rights.has_helped(job.id, part):
+            share.part = part
             self._core.out.append(Fetch(said.sums, (helper,)))
+        else:
+            self._forget(lambda other: other == key)
+
+    def parts_of(self, job: Job, done: RenderDone) -> tuple[Helped, ...]:
+        """What the engine was given of a unit that it has rendered."""
+        given = [
+            share.part
+            for key, share in self._shares.items()
+            if key.job == job.id and share.attempt == done.attempt and share.merged
+        ]
+        first, stop = done.unit.start, done.unit.stop
+        kept = [part for part in given if part is not None and first <= part.unit.start < stop]
+        return tuple(kept[:MAX_PARTS])
 
     def on_blob(self, root: Digest, *, here: bool) -> None:
         core = self._core
         for key, share in list(self._shares.items()):
             job = core.jobs.get(key.job)
-            if share.sums != root or share.merged or job is None:
+            if share.part is None or share.part.sums != root or share.merged or job is None:
                 continue
             if not here:
                 del self._shares[key]
@@ -263,7 +285,9 @@ class Samples:
         if isinstance(event, RenderDone):
             self._end(event.attempt)
             of = (helped.request, core.boot, helped.position, helped.samples)
-            core.send(helped.holder, SamplesRendered(helped.job, *of, event.pixels))
+            part = Helped(core.me, event.unit, helped.samples, event.pixels)
+            proof = self._rights.sign_part(helped.job, part).proof
+            core.send(helped.holder, SamplesRendered(helped.job, *of, event.pixels, proof))
         elif isinstance(event, RenderFailed):
             self._end(event.attempt)
             core.send(helped.holder, WorkReturned(helped.job, span))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from mesh.model.ids import Digest, NodeId
 from mesh.model.units import Unit
-from mesh.wire.ledger import AuditFact
+from mesh.wire.ledger import AuditFact, ResultFact
 
 QUORUM = 2
 
@@ -88,10 +88,16 @@ class Verdicts:
         return before != self.convicted - self.pardoned
 
     def counts(self, author: NodeId, pixels: Digest) -> bool:
-        """Whether a result is to be believed."""
+        """Whether the pixels or sums that `author` signed are to be believed."""
         if author in self.convicted and author not in self.pardoned:
             return False
         return (author, pixels) not in self._false
+
+    def believes(self, author: NodeId, fact: ResultFact) -> bool:
+        """Whether a result is true, and what others rendered of it."""
+        return self.counts(author, fact.pixels) and all(
+            self.counts(part.helper, part.sums) for part in fact.parts
+        )
 
     def outvoted(self, node: NodeId) -> int:
         """How often it found a difference that most others did not."""

@@ -66,9 +66,7 @@ class Views:
         if job is None or not job.facts.verdicts.convicted:
             return ()
         facts = job.facts
-        found = (
-            fact.pixels for author, fact in facts.results if not facts.verdicts.counts(author, fact.pixels)
-        )
+        found = (fact.pixels for author, fact in facts.results if not facts.verdicts.believes(author, fact))
         return tuple(dict.fromkeys(found))
 
     def lost_results(self, job_id: JobId) -> tuple[Digest, ...]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from mesh.model.ids import Boot, Digest, JobId, NodeId
-from mesh.model.units import Unit
+from mesh.model.units import SampleRange, Unit
 from mesh.wire.base import AtMost, Message, Range
 from mesh.wire.fields import Counter, Seconds, Sentence, Size, Spans
 
@@ -20,6 +20,20 @@ MAX_RUNS = 512
 MAX_CLAIMS = 512
 MAX_HEIGHTS = 4096
 MAX_AWAY = 64
+MAX_PARTS = 64
+"""Of a result that others rendered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Helped:
+    """`helper` rendered these samples of `unit`, one bucket, for the author of a result; their sums are named `sums`."""
+
+    helper: NodeId
+    unit: Unit
+    samples: SampleRange
+    sums: Digest
+    proof: Annotated[bytes, AtMost(168)] = b""
+    """That the helper, a member, says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +47,8 @@ class ResultFact:
     holders: Annotated[tuple[NodeId, ...], AtMost(8)] = ()
     proof: Annotated[bytes, AtMost(96)] = b""
     """That the author stands by unit and pixels, where others may look at them again: `mesh/node/rights.py`."""
+    parts: Annotated[tuple[Helped, ...], AtMost(MAX_PARTS)] = ()
+    """What others rendered of it."""
 
 
 @dataclass(frozen=True, slots=True)

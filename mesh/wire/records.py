@@ -12,7 +12,7 @@ from mesh.model.units import Unit
 from mesh.wire.base import AtMost
 from mesh.wire.fields import Counter, Seconds, Size
 from mesh.wire.jobs import Edits
-from mesh.wire.ledger import LogRun
+from mesh.wire.ledger import MAX_PARTS, Helped, LogRun
 from mesh.wire.trust import MAX_CONVICTIONS, Conviction
 
 OF_MESH = JobId(bytes(32))
@@ -47,6 +47,7 @@ class StoredRecord:
     pixels: Digest
     size: Size
     seconds: Seconds
+    parts: Annotated[tuple[Helped, ...], AtMost(MAX_PARTS)] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,8 @@ class SamplesRendered(Message):
     position: Position
     samples: SampleRange
     sums: Digest
+    proof: Annotated[bytes, AtMost(168)] = b""
+    """That the sender stands by them (`mesh/wire/ledger.py`, Helped)."""
 
 
 @dataclass(frozen=True, slots=True)

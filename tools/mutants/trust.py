@@ -6,6 +6,7 @@ from tools.mutants.mutant import Mutant
 
 _VERDICTS = "tests/test_sched_verdicts.py -k 'not story'"
 _CONVICTIONS = "tests/test_sched_convictions.py"
+_BLAME = "tests/test_sched_blame.py -k 'not story'"
 
 
 def _mutant(name: str, module: str, old: str, new: str, tests: str = _CONVICTIONS) -> Mutant:
@@ -51,6 +52,26 @@ MUTANTS = (
         "tuple(findings[:MAX_FINDINGS]), theirs.pardon)",
     ),
     _mutant("forged-results-enter", "books", "if not self._is_genuine(job, run):", "if False:"),
+    _mutant("helpers-lie-is-the-holders", "blame", "return Fault.HELPER", "return Fault.AUTHOR", _BLAME),
+    _mutant(
+        "holder-shifts-blame",
+        "blame",
+        "Fault.UNKNOWN if None in mine else Fault.AUTHOR",
+        "Fault.UNKNOWN",
+        "tests/test_sched_blame.py -k 'truth or shifted'",
+    ),
+    _mutant("false-part-counts", "verdicts", "self.counts(part.helper, part.sums)", "True", _BLAME),
+    _mutant(
+        "unsigned-part-taken", "samples", "if self._rights.has_helped(job.id, part):", "if True:", _BLAME
+    ),
+    _mutant(
+        "parts-not-listed",
+        "copies",
+        "parts = self.parts_of(job, done)",
+        "parts = ()",
+        "tests/test_sched_blame.py -k forged-pixel",
+    ),
+    _mutant("helpers-made-up", "books", "and self._rights.has_helped(job.id, part)", "", _BLAME),
     Mutant(
         "witnesses-made-up",
         "mesh/node/rights.py",
