@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mesh.model.layers import ALWAYS, Layer, channels_of, in_order
+from mesh.model.tolerance import Tolerance
 from mesh.model.units import Grid, Unit
 from mesh.render.pixels import BadPixels, Notes, Payload, decode, encode, same_piece
 
@@ -109,3 +110,39 @@ def test_a_piece_is_the_same_only_bit_for_bit_and_in_its_place() -> None:
     elsewhere = Payload(Unit(7, 2, 3), grid, piece.buckets)
     assert not same_piece(encode(whole), unit, encode(elsewhere), elsewhere.unit), "of another bucket"
     assert not same_piece(encode(whole)[:-1], unit, encode(piece), piece.unit), "cut short"
+
+
+LOOSE = Tolerance(apart=0.01, pixels=0.02, mean=0.005)
+
+
+@pytest.mark.parametrize(
+    ("change", "alike"),
+    [
+        pytest.param("none", True, id="the same"),
+        pytest.param("noise", True, id="rounding of another processor"),
+        pytest.param("firefly", True, id="one pixel of very many"),
+        pytest.param("corner", False, id="a tenth is another picture"),
+        pytest.param("brighter", False, id="all of it a little brighter"),
+        pytest.param("nan", False, id="no number where there was one"),
+    ],
+)
+def test_pixels_are_held_against_each_other_within_a_tolerance(change: str, alike: bool) -> None:
+    # Given what an engine that is not exact rendered twice
+    grid, unit = Grid(64, 32, 32), Unit(1, 0, 2)
+    rng = np.random.default_rng(1)
+    whole = tuple(rng.random((32, 32, len(channels_of(())))).astype(np.float32) for _ in range(2))
+    again = whole[1].copy()
+    if change == "noise":
+        again *= 1 + rng.normal(0, 0.001, again.shape).astype(np.float32)
+    elif change == "firefly":
+        again[3, 3] += 0.2
+    elif change == "corner":
+        again[:10, :10] = again[:10, :10][::-1]
+    elif change == "brighter":
+        again *= np.float32(1.008)
+    elif change == "nan":
+        again[0, 0, 0] = np.nan
+    said, piece = encode(Payload(unit, grid, whole)), encode(Payload(Unit(1, 1, 2), grid, (again,)))
+    # then small differences pass, and another picture does not
+    assert same_piece(said, unit, piece, Unit(1, 1, 2), LOOSE) is alike
+    assert same_piece(said, unit, piece, Unit(1, 1, 2)) is (change == "none")

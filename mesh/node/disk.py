@@ -21,7 +21,6 @@ from mesh.blocks.records import RecordStore
 from mesh.blocks.store import BlockStore
 from mesh.blocks.tree import TreeEntry
 from mesh.model.ids import Digest, JobId
-from mesh.model.units import Unit
 from mesh.node.gathering import Gathering, NotStored, Outcome
 from mesh.sched.events import DiskDamaged
 from mesh.wire.blocks import BlockData, BlockMissing, BlockRequest
@@ -197,9 +196,7 @@ class NodeDisk:
             theirs = await trio.to_thread.run_sync(self._read, effect.pixels, limiter=self._limiter)
         except (BlockAbsent, BlockCorrupt, BadRecipe):
             return  # an audit less
-        equal = await trio.to_thread.run_sync(
-            _same_piece, theirs, effect.unit, mine, effect.piece, limiter=self._limiter
-        )
+        equal = await trio.to_thread.run_sync(_same_piece, theirs, effect, mine, limiter=self._limiter)
         self._answer(Compared(effect.job, effect.renderer, effect.pixels, effect.piece, equal))
 
     def _read(self, root: Digest) -> bytes:
@@ -273,7 +270,7 @@ class NodeDisk:
             yield chunk
 
 
-def _same_piece(whole: bytes, unit: Unit, piece: bytes, of: Unit) -> bool:
+def _same_piece(whole: bytes, effect: Compare, piece: bytes) -> bool:
     from mesh.render.pixels import same_piece  # brings numpy, 10 MB that a node without audits is spared
 
-    return same_piece(whole, unit, piece, of)
+    return same_piece(whole, effect.unit, piece, effect.piece, effect.tolerance)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from mesh.errors import MeshError
 from mesh.model.layers import Layer, channels_of, layers_of_bits, layers_to_bits
+from mesh.model.tolerance import EXACT, Tolerance
 from mesh.model.units import Grid, Unit
 
 _MAGIC = b"MPX2"
@@ -157,9 +158,9 @@ class Pieces:
             raise BadPixels(reason="more bytes follow its last bucket")
 
 
-def same_piece(whole: bytes, unit: Unit, piece: bytes, of: Unit) -> bool:
-    """Whether the payload `whole`, said to be of `unit`, has the very bits of the payload `piece` in the buckets
-    of `of`. A payload that is damaged, or of something else, has not."""
+def same_piece(whole: bytes, unit: Unit, piece: bytes, of: Unit, tolerance: Tolerance = EXACT) -> bool:
+    """Whether the payload `whole`, said to be of `unit`, shows in the buckets of `of` what the payload `piece` does: the
+    very bits, or pixels within `tolerance`. A payload that is damaged, or of something else, does not."""
     try:
         ours, theirs = decode(piece), decode(whole)
     except BadPixels:
@@ -168,9 +169,29 @@ def same_piece(whole: bytes, unit: Unit, piece: bytes, of: Unit) -> bool:
         return False
     first = of.start - unit.start
     claimed = theirs.buckets[first : first + of.size]
-    return len(claimed) == of.size and all(
-        one.tobytes() == other.tobytes() for one, other in zip(claimed, ours.buckets, strict=True)
-    )
+    if len(claimed) != of.size:
+        return False
+    if tolerance == EXACT:
+        pairs = zip(claimed, ours.buckets, strict=True)
+        return all(one.tobytes() == other.tobytes() for one, other in pairs)
+    channels = len(ours.channels)
+    flat = [np.concatenate([one.reshape(-1, channels) for one in those]) for those in (claimed, ours.buckets)]
+    return _alike(flat[0].astype(np.float64), flat[1].astype(np.float64), tolerance)
+
+
+def _alike(one: NDArray[np.float64], other: NDArray[np.float64], tolerance: Tolerance) -> bool:
+    """Of (pixels, channels). What is no number, or infinite, must be so in both."""
+    finite = np.isfinite(one)
+    if (
+        not np.array_equal(one[~finite], other[~finite], equal_nan=True)
+        or not np.isfinite(other[finite]).all()
+    ):
+        return False
+    one, other = np.where(finite, one, 0.0), np.where(finite, other, 0.0)
+    size = np.maximum(np.abs(one), np.abs(other))
+    differs = (np.abs(one - other) > tolerance.apart * (1.0 + size)).any(axis=1)
+    means = np.abs(one.mean(axis=0) - other.mean(axis=0))
+    return bool(differs.mean() <= tolerance.pixels and (means <= tolerance.mean * size.mean(axis=0)).all())
 
 
 def _unpack(raw: bytes, height: int, width: int, channels: int) -> Pixels:

@@ -6,7 +6,8 @@ goes into the ledger. Where it differs, all keepers that can look at the same bu
 was wrong: that node gets no more work here, and what it rendered is rendered again. What it rendered for other jobs
 is looked at, all of it.
 
-Only engines whose pixels are the same to the bit on every machine are audited.
+Pixels are compared to the bit where an engine is exact on every machine, and else within the tolerance that its
+adapter declares; engines that declare none are not audited (`mesh/model/tolerance.py`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections import deque
 from collections.abc import Callable
 
 from mesh.model.ids import Digest, JobId, NodeId
+from mesh.model.tolerance import TOLERANCES
 from mesh.model.units import Unit
 from mesh.sched.blame import Check, Doubts, Subject, parts_in, subject_in, subjects
 from mesh.sched.books import Books
@@ -225,8 +227,10 @@ class Audits:
         for check, again in self._comparing.pop(root, ()):
             job = self._core.jobs.get(check.job)
             unit = None if job is None else self._unit_of(job, check)
-            if here and unit is not None:
-                self._core.out.append(Compare(check.job, check.renderer, root, unit, again, check.piece))
+            if here and job is not None and unit is not None:
+                tolerance = TOLERANCES[job.manifest.engine]
+                compare = Compare(check.job, *check.key, unit, again, check.piece, tolerance)
+                self._core.out.append(compare)
 
     def _unit_of(self, job: Job, check: Check) -> Unit | None:
         """What the audited result covers."""

@@ -13,6 +13,7 @@ from typing import Any, NewType
 
 from mesh.model.ids import Digest, JobId, NodeId
 from mesh.model.manifest import Manifest
+from mesh.model.tolerance import EXACT, Tolerance
 from mesh.model.units import SampleRange, Unit
 from mesh.wire.base import Message
 
@@ -267,7 +268,7 @@ class StopRender:
 @dataclass(frozen=True, slots=True)
 class Compare:
     """Whether the blob `pixels`, which `renderer` published for `unit`, says the same of `piece`, a part of
-    it, as the blob `again`, which was rendered here. Both are on this disk. Answered by Compared, unless one
+    it, within `tolerance`, as the blob `again`, which was rendered here. Both are on this disk. Answered by Compared, unless one
     of them is gone."""
 
     job: JobId
@@ -276,6 +277,7 @@ class Compare:
     unit: Unit
     again: Digest
     piece: Unit
+    tolerance: Tolerance = EXACT
 
 
 @dataclass(frozen=True, slots=True)

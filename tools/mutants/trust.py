@@ -27,6 +27,13 @@ MUTANTS = (
     ),
     _mutant("liar-goes-on", "constraints", "if peer.node in job.distrusted:", "if False:", _VERDICTS),
     _mutant("audit-of-anything", "audits", "not audited(job.manifest) or ", "", _VERDICTS),
+    Mutant(
+        "bias-within-tolerance",
+        "mesh/render/pixels.py",
+        " and (means <= tolerance.mean * size.mean(axis=0)).all())",
+        ")",
+        "tests/test_render_pixels.py -k tolerance",
+    ),
     _mutant("conviction-unchecked", "convictions", "or self._check(sender, one)", "or True"),
     _mutant("slander-by-one", "convictions", "len(_against(one)) >= QUORUM", "len(_against(one)) >= 1"),
     _mutant("conviction-not-passed-on", "convictions", "core.send(to, Convictions(tuple(news)))", "pass"),
