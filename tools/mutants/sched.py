@@ -248,7 +248,7 @@ MUTANTS = (
     _mutant(
         "straggler-not-named", "lender", "hint or self._relief.straggler(job, thief, pace)", "hint", _RELIEF
     ),
-    _mutant("samples-of-another-life", "samples", "share.boot == said.boot and ", "", _SAMPLES),
+    _mutant("samples-of-another-life", "samples", "share.boot != said.boot or ", "", _SAMPLES),
     _mutant("samples-that-do-not-add-up", "samples", " and job.manifest.settings.divisible", "", _SAMPLES),
     _mutant("merged-samples-shared-again", "samples", "if share.merged or not", "if not", _SAMPLES),
     _mutant(
