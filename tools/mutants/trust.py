@@ -82,7 +82,7 @@ MUTANTS = (
     Mutant(
         "witnesses-made-up",
         "mesh/node/rights.py",
-        "self._vouches(proof[:_KEY], warrant)",
+        "self._vouches(proof[:_KEY], proof[_PROOF:])",
         "True",
         _CONVICTIONS,
     ),
