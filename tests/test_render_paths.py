@@ -77,7 +77,7 @@ def test_a_white_wall_in_a_white_room_cannot_be_seen(material: Material) -> None
 def test_a_ball_of_clear_glass_in_a_white_room_cannot_be_seen(roughness: float) -> None:
     """However often light turns round inside it."""
     glass = Material(metallic=0.0, roughness=roughness, transmission=1.0, thickness=1.0)
-    settings = RenderSettings(width=16, height=16, samples=256, max_depth=512, clamp=0.0)
+    settings = RenderSettings(width=16, height=16, samples=1024, max_depth=512, clamp=0.0)
 
     pixels = picture(Still((ball(0),), (glass,), facing(yfov=0.3)), settings, even_light(1.0))
 

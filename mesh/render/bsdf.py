@@ -320,12 +320,18 @@ def _transmitted(m, ix, iy, iz):
 
 @step
 def sample_direction(m, u, v, choice):
-    """A direction (ix, iy, iz) drawn with the density above; it may point where the value is zero, or be zero."""
-    if choice < m.p_diff + m.p_cloth:
-        x, y, z, _ = cosine_hemisphere(u, v)
+    """A direction (ix, iy, iz) drawn with the density above; it may point where the value is zero, or be zero.
+
+    v chooses between scattering, coat and base, and its place within what it chose becomes a number again: so points
+    that are well spread stay so in each of them. Only what a half vector decides needs a number more, `choice`.
+    """
+    scattered = m.p_diff + m.p_cloth
+    if v < scattered:
+        x, y, z, _ = cosine_hemisphere(u, v / scattered)
         return x, y, z
-    choice -= m.p_diff + m.p_cloth
-    if choice < m.p_coat:
+    v -= scattered
+    if v < m.p_coat:
+        v = v / m.p_coat
         tx, ty, tz, bx, by, bz = basis(m.cx, m.cy, m.cz)
         hx, hy, hz = sample_visible(
             m.ox * tx + m.oy * ty + m.oz * tz,
@@ -335,7 +341,9 @@ def sample_direction(m, u, v, choice):
         )  # fmt: skip
         x, y, z = hx * tx + hy * bx + hz * m.cx, hx * ty + hy * by + hz * m.cy, hx * tz + hy * bz + hz * m.cz
         return _mirror(m, x, y, z, ONE)
-    choice -= m.p_coat
+    base = max(m.p_spec + m.p_thin + m.p_glass, f32(1e-9))
+    v = min((v - m.p_coat) / base, ONE)
+    choice = choice * base
     hx, hy, hz = sample_visible(m.ox, m.oy, m.oz, m.ax, m.ay, u, v)
     if choice < m.p_glass:
         oh = m.ox * hx + m.oy * hy + m.oz * hz

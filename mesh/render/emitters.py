@@ -3,12 +3,17 @@ where lights were asked (balance heuristic, Veach 1997)."""
 
 from __future__ import annotations
 
+import numpy as np
+
+from mesh.render.direct import lights_drawn
 from mesh.render.environment import density_at, map_position, radiance_at
 from mesh.render.geometry import FIRST_LIGHT
 from mesh.render.kernel import merged
 from mesh.render.light_tree import chance_in_tree
 from mesh.render.materials import emission
 from mesh.render.math import ONE
+
+f32 = np.float32
 
 
 @merged
@@ -18,7 +23,7 @@ def environment_met(environment, lights, dx, dy, dz, density, bounce):
     r, g, b = radiance_at(environment, u, v)
     if bounce == 0:
         return r, g, b, ONE
-    other = lights.chance[0] * density_at(environment, u, v, dy)
+    other = f32(lights_drawn(bounce - 1)) * lights.chance[0] * density_at(environment, u, v, dy)
     return r, g, b, density / (density + other)
 
 
@@ -40,5 +45,6 @@ def emitter_met(
     chosen = lights.chance[lights.entries - 1] * chance_in_tree(
         lights.tree, lights.first_triangle + row, last_x, last_y, last_z, last_nx, last_ny, last_nz, see_through
     )  # fmt: skip
+    chosen = chosen * f32(lights_drawn(bounce - 1))
     other = chosen * travelled * travelled / (lights.triangles[row, 9] * cosine)
     return r, g, b, density / (density + other)

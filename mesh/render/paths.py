@@ -66,8 +66,8 @@ f32 = np.float32
 
 _FAR = f32(np.inf)
 _MOST_LAYERS = 256
-_SURE_BOUNCES = 3
-"""Russian roulette begins after this many."""
+_LEAST_CHANCE = f32(0.05)
+"""With which Russian roulette lets a path go on, at least."""
 
 
 @merged
@@ -136,6 +136,8 @@ def trace_path(
     # The last vertex, as its choice of a light saw it.
     last_x, last_y, last_z = ZERO, ZERO, ZERO
     nx, ny, nz, see_through = ZERO, ZERO, ONE, False
+    # What the first surface left of the light.
+    first_most = ONE
     bounce = 0
     layers, passed = 0, 0
     while True:
@@ -260,18 +262,19 @@ def trace_path(
         last_x, last_y, last_z = px, py, pz
         see_through = lobes.p_thin > ZERO or lobes.p_glass > ZERO
 
+        # The choice is between lights asked, and between lobes: neither knows of the other.
+        choice, roulette = draw(sequence, counter, tile, pair + CHOICE)
         if lights.entries > 0:
-            choice, among = draw(sequence, counter, tile, pair + LIGHT_CHOICE)
+            kind, among = draw(sequence, counter, tile, pair + LIGHT_CHOICE)
             u, v = draw(sequence, counter, tile, pair + LIGHT_POINT)
             lr, lg, lb = light_asked(
                 shade, geometry, materials, environment, lights, lobes, frame,
                 px, py, pz, gx, gy, gz, see_through, t,
-                choice, among, u, v, through_r, through_g, through_b, scratch, record, log, bounce,
+                kind, among, u, v, choice, through_r, through_g, through_b, scratch, record, log, bounce,
             )  # fmt: skip
             sum_r, sum_g, sum_b = sum_r + lr, sum_g + lg, sum_b + lb
 
         u, v = draw(sequence, counter, tile, pair + DIRECTION)
-        choice, roulette = draw(sequence, counter, tile, pair + CHOICE)
         ix, iy, iz = sample_direction(lobes, u, v, choice)
         fr, fg, fb, density = value_and_density(lobes, ix, iy, iz)
         if not density > ZERO:
@@ -290,8 +293,11 @@ def trace_path(
             if log is not None:
                 _end(log, ABSORBED, bounce)
             break
-        if bounce >= _SURE_BOUNCES and most < ONE:
-            keep = max(most, f32(0.05))
+        if bounce == 0:
+            first_most = min(most, ONE)
+        elif most < first_most:
+            # From the second surface on light is indirect, and that a dark first surface dims it dims the pixel too.
+            keep = max(most / first_most, _LEAST_CHANCE)
             if roulette >= keep:
                 if log is not None:
                     _end(log, ROULETTE, bounce)
