@@ -28,7 +28,7 @@ from tests.gltf_builder import Gltf, triangle
 from tests.shared_scenes import shared_scene
 from tools.processes import running_mesh, start_node
 
-PATIENCE = 120.0
+PATIENCE = 300.0
 """Seconds after which a wait is given up: a mistake, never a matter of speed."""
 
 

@@ -17,8 +17,9 @@ from mesh.sched.facts import Facts
 from mesh.sched.holders import Holders
 from mesh.sched.layout import Layout
 from mesh.wire.copies import KeepPixels, PixelsKept
-from mesh.wire.effects import BlobFailed, BlobReady, Effect, Fetch, Persist, Render
+from mesh.wire.effects import BlobFailed, BlobReady, Effect, Fetch, Persist, Render, RenderFailed
 from mesh.wire.ledger import AwayFact, Entry, HolderFact, LedgerDelta, LogRun, ResultFact
+from mesh.wire.stealing import StealGrant, StealRequest
 from tests.test_sched_protocol import ME, A, B, Bench, sent, told
 from tools.sim.farm import manifest
 from tools.sim.scenarios import play
@@ -214,3 +215,26 @@ def test_what_a_torn_write_made_a_node_forget_it_learns_from_others_and_copies(
 def test_disk_story() -> None:
     for seed in (1, 2, 3):
         play("disk-lost", seed, check_every=20)
+
+
+def test_a_scene_that_can_no_longer_be_read_is_fetched_again_and_counts_as_nobodys_failure() -> None:
+    bench = Bench()
+    bench.peer(A)
+    of = manifest(frames=4, buckets=1)
+    job = bench.offered(of, by=A)
+    asked = sent(bench.effects, StealRequest, A)[-1]
+    bench.hear(A, StealGrant(job, asked.request, Boot(1), (0, 4), 0.0))
+    begun = bench.render()
+    # When a block of the scene turns out to be gone as the unit starts
+    effects = bench.tell(
+        RenderFailed(begun.job, begun.unit, begun.attempt, "a block is gone", scene_gone=True)
+    )
+    # Then it is asked of who has it, nothing is rendered meanwhile, and no attempt has failed
+    assert [effect.holders for effect in effects if isinstance(effect, Fetch)] == [(A,)]
+    assert not [effect for effect in effects if isinstance(effect, Render)]
+    view = bench.machine.views.job(begun.job)
+    assert view is not None
+    assert (view.scene_here, view.failures) == (False, ())
+    # And once it is here, the same work goes on
+    effects = bench.tell(BlobReady(of.scene_root))
+    assert [effect.unit for effect in effects if isinstance(effect, Render)] == [begun.unit]

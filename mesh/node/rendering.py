@@ -12,7 +12,7 @@ from pathlib import Path
 
 import trio
 
-from mesh.blocks.errors import DiskFull
+from mesh.blocks.errors import BlockAbsent, BlockCorrupt, DiskFull
 from mesh.engines.host import (
     EngineDone,
     EngineFailed,
@@ -26,6 +26,7 @@ from mesh.model.ids import Digest, JobId
 from mesh.model.units import Unit
 from mesh.node.disk import NodeDisk
 from mesh.node.gathering import NotStored, Outcome
+from mesh.sched.events import DiskDamaged
 from mesh.wire.effects import (
     Attempt,
     MergeSamples,
@@ -156,8 +157,12 @@ class Rendering:
             async with self._unpacking.setdefault(running.scene, trio.Lock()):
                 await self._disk.materialise(running.scene, folder)
         except MeshError as error:
+            gone = isinstance(error, BlockAbsent | BlockCorrupt)
             if self._running.pop(effect.attempt, None) is not None:
-                self._answer(RenderFailed(running.job, running.unit, effect.attempt, str(error)))
+                failed = RenderFailed(running.job, running.unit, effect.attempt, str(error), scene_gone=gone)
+                self._answer(failed)
+            if gone:
+                self._answer(DiskDamaged())
             return
         if running.scene in self._unpacking:
             self._unpacked[running.scene] = folder

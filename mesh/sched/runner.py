@@ -257,7 +257,12 @@ class Runner:
 
     def on_failed(self, job: Job, event: RenderFailed) -> None:
         run = self._drop(job, event.attempt)
-        if run is not None:
+        if run is None:
+            return
+        if event.scene_gone:
+            job.holdings.move([(run.start, run.stop)], UnitState.RUNNING, UnitState.OWNED)
+            self._core.claims_changed(job)
+        else:
             self._fail(job, run, event.reason, event)
 
     def on_stall(self, job: Job) -> None:

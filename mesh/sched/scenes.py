@@ -60,6 +60,12 @@ class Scenes:
         job.scene = SceneState.HERE
         self._books.append(job, Entry(scene=SceneFact(held=True)))
 
+    def gone(self, job: Job) -> None:
+        """What was here cannot be read from this disk: it is fetched again, from whoever has it."""
+        if job.scene is SceneState.HERE:
+            job.scene = SceneState.ABSENT
+            self._books.append(job, Entry(scene=SceneFact(held=False)))
+
     # --- durability of a submission -----------------------------------------------------------------
 
     def make_durable(self, job: Job) -> None:

@@ -254,6 +254,8 @@ class Scheduler:
 
     def _on_render(self, event: RenderProgress | RenderEnded | RenderDone | RenderFailed) -> None:
         job = self._core.jobs.get(event.job)
+        if job is not None and isinstance(event, RenderFailed) and event.scene_gone:
+            self._parts.scenes.gone(job)
         if self._parts.audits.on_render(event) or self._parts.samples.on_render(event) or job is None:
             return
         if isinstance(event, RenderProgress):

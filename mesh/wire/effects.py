@@ -106,6 +106,8 @@ class RenderFailed:
     reason: str
     log: Digest | None = None
     retryable: bool = True
+    scene_gone: bool = False
+    """A part of the scene that was here could not be read from this disk: no fault of the unit's."""
 
 
 @dataclass(frozen=True, slots=True)
