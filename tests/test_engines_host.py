@@ -11,7 +11,7 @@ import pytest
 import trio
 
 from mesh.engines.adapter import KERNEL_CACHE, UnitStopped
-from mesh.engines.host import EngineDone, EngineFailed, EngineHost, EngineNews, EngineProgress
+from mesh.engines.host import CANCEL_SECONDS, EngineDone, EngineFailed, EngineHost, EngineNews, EngineProgress
 from mesh.engines.protocol import Done, Open, Progress, Unframer, frame
 from mesh.engines.sleep import SLOWNESS, SleepSession
 from mesh.model.ids import Digest
@@ -173,6 +173,41 @@ def test_a_stopped_unit_is_not_heard_of_again(tmp_path: Path) -> None:
         assert isinstance(answer, EngineDone)
         assert answer.attempt == 2
         assert not list((tmp_path / "spool").iterdir())
+
+    with_host(tmp_path, body)
+
+
+def test_a_renderer_that_is_deaf_to_a_stop_is_ended_and_what_waited_goes_to_the_next(tmp_path: Path) -> None:
+    async def body(host: EngineHost, listener: Listener) -> None:
+        # given a renderer at something that cannot be interrupted
+        host.render(Attempt(1), sleeping_job(), Unit(1, 0, 8), tmp_path)
+        assert isinstance(await listener.next(), EngineDone)
+        deaf = host.pid
+        assert deaf is not None
+        host.render(Attempt(2), sleeping_job(seed=1), Unit(1, 0, 8), tmp_path)
+        host.render(Attempt(3), sleeping_job(), Unit(2, 0, 8), tmp_path)
+        os.kill(deaf, signal.SIGSTOP)
+        # when its unit is given up
+        host.stop(Attempt(2), CANCEL_SECONDS)
+        # then the next unit is rendered by another process, and nothing is said of the first
+        answer = await listener.next()
+        assert isinstance(answer, EngineDone)
+        assert answer.attempt == 3
+        assert host.pid != deaf
+
+    with_host(tmp_path, body)
+
+
+def test_a_unit_given_up_behind_a_long_one_ends_no_renderer(tmp_path: Path) -> None:
+    async def body(host: EngineHost, listener: Listener) -> None:
+        host.render(Attempt(1), sleeping_job(milliseconds=1000), Unit(1, 0, 8), tmp_path)
+        host.render(Attempt(2), sleeping_job(), Unit(2, 0, 8), tmp_path)
+        # when no time is given for the second, whose turn has not come
+        host.stop(Attempt(2), 0.0)
+        # then the first is rendered nevertheless
+        answer = await listener.next()
+        assert isinstance(answer, EngineDone)
+        assert answer.attempt == 1
 
     with_host(tmp_path, body)
 

@@ -48,7 +48,13 @@ IDLE_SECONDS = 300.0
 """After this long without work the renderer's memory is given back."""
 
 STOP_SECONDS = 5.0
-"""How long a renderer may take to give a unit up before its process is ended."""
+"""How long a renderer may take to give a unit up before its process is ended, and the scenes it has open with it."""
+
+CANCEL_SECONDS = 0.5
+"""And how long where nobody wants anything of the job any more, and the machine is to be free for others."""
+
+_LOOK_SECONDS = 0.1
+"""Between two looks at a renderer that is to give a unit up."""
 
 LOG_BYTES = 32 << 10
 _READ = 1 << 16
@@ -104,7 +110,12 @@ class _Task:
     """Only these are wanted, of its one bucket."""
     sources: list[Path] = field(default_factory=list)
     """Files that hold samples of other nodes."""
-    stopping: bool = False
+    patience: float | None = None
+    """Given up: the seconds that the renderer has for letting go of it."""
+
+    @property
+    def stopping(self) -> bool:
+        return self.patience is not None
 
     def clear_up(self) -> None:
         """Removes what only the renderer needed."""
@@ -142,6 +153,7 @@ class EngineHost:
         self._next_session = 1
         self._outgoing: deque[bytes] = deque()
         self._wake = trio.Event()
+        self._stopped = trio.Event()
         self._log = bytearray()
         self._process: trio.Process | None = None
 
@@ -174,12 +186,14 @@ class EngineHost:
         if task.limit < task.unit.stop:
             self._say(Shorten(task.attempt, task.limit))
 
-    def stop(self, attempt: Attempt) -> None:
-        """Give an attempt up; nothing more will be heard of it."""
+    def stop(self, attempt: Attempt, patience: float = STOP_SECONDS) -> None:
+        """Give an attempt up; nothing more will be heard of it. A renderer that is at it still after `patience`
+        seconds is ended."""
         task = self._tasks.get(attempt)
         if task is not None and not task.stopping:
-            task.stopping = True
+            task.patience = patience
             self._say(Stop(attempt))
+            self._stopped.set()
 
     def shorten(self, attempt: Attempt, stop: int) -> None:
         task = self._tasks.get(attempt)
@@ -258,7 +272,8 @@ class EngineHost:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._keep_log, process.stderr)
                     nursery.start_soon(self._write, process.stdin)
-                    nursery.start_soon(self._watch, nursery.cancel_scope)
+                    nursery.start_soon(self._end_idle, nursery.cancel_scope)
+                    nursery.start_soon(self._end_deaf, nursery.cancel_scope)
                     await self._read(process.stdout)
                     nursery.cancel_scope.cancel()
             finally:
@@ -292,15 +307,32 @@ class EngineHost:
             self._wake = trio.Event()
             await self._wake.wait()
 
-    async def _watch(self, scope: trio.CancelScope) -> None:
-        """Ends a renderer that has been idle for long, or that will not let go of a stopped unit."""
+    async def _end_idle(self, scope: trio.CancelScope) -> None:
+        """Ends a renderer that has had no work for long."""
         idle = 0.0
-        ignored: dict[Attempt, float] = {}
-        while idle < IDLE_SECONDS and all(age < STOP_SECONDS for age in ignored.values()):
+        while idle < IDLE_SECONDS:
             await trio.sleep(1)
             idle = 0.0 if self._tasks else idle + 1
-            ignored = {a: ignored.get(a, 0.0) + 1 for a, task in self._tasks.items() if task.stopping}
         scope.cancel()
+
+    async def _end_deaf(self, scope: trio.CancelScope) -> None:
+        """Ends a renderer that will not let go of a unit which was given up: a kernel, a scene that is being opened and
+        a compiler cannot be interrupted. Units that wait behind another are answered in their turn."""
+        held: tuple[Attempt, float] | None = None
+        while True:
+            at = next(iter(self._tasks.values()), None)
+            if at is None or at.patience is None:
+                held = None
+            elif held is None or held[0] != at.attempt:
+                held = at.attempt, trio.current_time()
+            elif trio.current_time() - held[1] >= at.patience:
+                scope.cancel()
+                return
+            if any(task.stopping for task in self._tasks.values()):
+                await trio.sleep(_LOOK_SECONDS)
+            else:
+                self._stopped = trio.Event()
+                await self._stopped.wait()
 
     async def _keep_log(self, stream: trio.abc.ReceiveStream) -> None:
         try:

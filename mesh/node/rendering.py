@@ -14,6 +14,8 @@ import trio
 
 from mesh.blocks.errors import BlockAbsent, BlockCorrupt, DiskFull
 from mesh.engines.host import (
+    CANCEL_SECONDS,
+    STOP_SECONDS,
     EngineDone,
     EngineFailed,
     EngineHost,
@@ -62,7 +64,7 @@ class _Running:
 
 class Rendering:
     """`answer(event)` hands an event to the node's machines; `warn(job, sentence)` reaches people;
-    `rendered(buckets, of_frame)` counts."""
+    `rendered(buckets, of_frame)` counts; `cancelled(job)` is asked of jobs whose units are given up."""
 
     def __init__(
         self,
@@ -73,12 +75,14 @@ class Rendering:
         answer: Callable[[object], None],
         warn: Callable[[JobId, str], None],
         rendered: Callable[[int, int], None],
+        cancelled: Callable[[JobId], bool],
     ) -> None:
         self._disk = disk
         self._scenes, self._pixels = spool / "scenes", spool / "pixels"
         self._answer = answer
         self._warn = warn
         self._rendered = rendered
+        self._cancelled = cancelled
         self._running: dict[Attempt, _Running] = {}
         self._unpacking: dict[Digest, trio.Lock] = {}
         self._unpacked: dict[Digest, Path] = {}
@@ -109,7 +113,8 @@ class Rendering:
     def stop(self, effect: StopRender) -> None:
         running = self._running.pop(effect.attempt, None)
         if running is not None and running.started:
-            self.host.stop(effect.attempt)
+            # Whoever gives up one unit of a job may well want the next, of the scene that is open.
+            self.host.stop(effect.attempt, CANCEL_SECONDS if self._cancelled(effect.job) else STOP_SECONDS)
 
     def shorten(self, effect: Shorten) -> None:
         running = self._running.get(effect.attempt)

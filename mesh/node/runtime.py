@@ -133,6 +133,7 @@ class Node:
             self.feed,
             self._warn,
             self.presence.rendered,
+            self._cancelled,
         )
         self.seals = Seals(identity)
         self.rights = NodeRights(lambda: self.seals.identity)
@@ -187,6 +188,9 @@ class Node:
 
     def _warn(self, job: JobId, sentence: str) -> None:
         self.narrator.warn(job, sentence)
+
+    def _cancelled(self, job: JobId) -> bool:
+        return self.core.scheduler.views.cancelled(job)
 
     def _buckets_of(self, job: JobId) -> int:
         manifest = self.core.scheduler.views.manifest(job)

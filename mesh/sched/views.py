@@ -39,6 +39,11 @@ class Views:
         job = self._core.jobs.get(job_id)
         return None if job is None else job.manifest
 
+    def cancelled(self, job_id: JobId) -> bool:
+        """Whether nobody wants anything of a job any more, finished or not; one that was forgotten, too."""
+        job = self._core.jobs.get(job_id)
+        return job is None or job.cancelled
+
     def after(self, job_id: JobId) -> tuple[JobId, ...]:
         """What a job comes after; nothing where it is not known."""
         job = self._core.jobs.get(job_id)
