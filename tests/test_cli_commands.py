@@ -14,8 +14,12 @@ import click
 import pytest
 
 from mesh.cli.app import COMMANDS, program, run
+from mesh.cli.follow import Following, follow
+from mesh.cli.reports import LineReport
 from mesh.config import Paths
+from mesh.control.client import Client
 from mesh.control.errors import NodeGone
+from mesh.control.outputs import parse_output
 from mesh.control.service import AttemptEntry
 from mesh.control.terms import JobChange, JobTerms
 from mesh.engines.protocol import Replay, Step, Story
@@ -233,6 +237,13 @@ def test_one_node_is_shown_in_full(mesh: Mesh, busy: FakeService, node: FakeServ
     outcome = mesh("nodes", "render1")
     assert busy.shown.nodes[0].node in outcome.out
     assert "still-life, frame 12" in outcome.out
+    assert "works for  any job" in outcome.out
+
+
+def test_an_exclusive_node_says_for_whom_it_renders(mesh: Mesh, busy: FakeService, node: FakeService) -> None:
+    first, *others = busy.shown.nodes
+    busy.shown = replace(busy.shown, nodes=(replace(first, exclusive=True), *others))
+    assert "works for  jobs that ask for it or its tags, exclusively" in mesh("nodes", "render1").out
 
 
 def test_jobs_are_listed(mesh: Mesh, busy: FakeService, node: FakeService) -> None:
@@ -682,6 +693,32 @@ def test_an_interrupted_command_away_from_a_terminal_detaches_and_prints_how_to_
     monkeypatch.setattr("mesh.cli.follow.WriterClient", JoiningWriter)
     assert mesh(*command).code == ExitCode.DONE
     assert files() == ["out/triangle.0001.exr", "out/triangle.0001.png"]
+
+
+def test_a_mesh_that_ends_with_its_command_leaves_nothing_to_collect(
+    mesh: Mesh,
+    node: FakeService,
+    home: Paths,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """As in the demo."""
+    mesh("submit", "triangle.gltf", "--detach")
+    (job,) = node.details
+    interrupted = JoiningWriter()
+    interrupted.error = KeyboardInterrupt()  # type: ignore[assignment]
+    pattern = parse_output("out", "triangle", (), 1)
+    monkeypatch.setattr("mesh.cli.follow.WriterClient", lambda: interrupted)
+    monkeypatch.setattr("mesh.cli.follow._can_ask", lambda: True)
+
+    with Client.connect(home) as client:
+        report = LineReport(str(pattern), 1)
+        code = follow(Following(client, job.hex(), (1,), pattern, report, None, whole_mesh=True))
+
+    assert code is ExitCode.INTERRUPTED
+    said = capfd.readouterr().out
+    assert f"its nodes end with this command; the frames that are written are in {pattern}" in said
+    assert "mesh collect" not in said
 
 
 @pytest.mark.parametrize(

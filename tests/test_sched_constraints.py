@@ -172,6 +172,17 @@ def sentence(bench: Bench, job: object) -> str:
     return waiting_for(view, names.__getitem__, bench.machine.views.job)
 
 
+def test_a_job_bound_to_a_node_that_renders_nothing_says_so() -> None:
+    bench = Bench()
+    job = bench.submit(manifest(), JobPolicy(on=(A,)))
+    view = bench.machine.views.job(job)
+    assert view is not None
+    words = waiting_for(view, lambda _: "desk", bench.machine.views.job, lambda node: node != A)
+    assert words.startswith(
+        "it may run only on desk, which renders nothing (mesh join --no-render); let others"
+    )
+
+
 @pytest.mark.parametrize(
     ("policy", "expected"),
     [

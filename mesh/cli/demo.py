@@ -95,7 +95,7 @@ def _demo(output: Path) -> ExitCode:
         report = KillingReport(choose_report(False, str(pattern), len(FRAMES)), victim)
         report.submitted(receipt.job, receipt.durable_on)
         look = Look(denoise=importlib.util.find_spec("pyoidn") is not None)
-        code = follow(Following(client, job, FRAMES, pattern, report, None, (), look))
+        code = follow(Following(client, job, FRAMES, pattern, report, None, look=look, whole_mesh=True))
         if code is not ExitCode.DONE:
             return code
         preview = _make_preview(output, pattern)

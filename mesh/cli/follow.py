@@ -59,6 +59,8 @@ class Following:
     """Of a job that was submitted just now, which is to be told."""
     own_node: bool = False
     """The node ends with this command, so that nothing renders after it."""
+    whole_mesh: bool = False
+    """So does every other node, and all they have: there is no choice after Ctrl-C, and nothing to collect."""
 
 
 def follow(following: Following) -> ExitCode:
@@ -67,7 +69,7 @@ def follow(following: Following) -> ExitCode:
     try:
         return _follow(following)
     except NodeGone as error:
-        if following.own_node:
+        if following.own_node or following.whole_mesh:
             raise
         command = _command(following, short(bytes.fromhex(following.job)))
         raise LeftBehind(reason=error, command=command) from error
@@ -122,8 +124,8 @@ def _run(collector: Collector, report: Report) -> JobStatus:
 
 
 def _ask(following: Following, name: str) -> Choice:
-    """What the user wants; where nobody can be asked, to detach."""
-    if not _can_ask():
+    """What the user wants; where nobody can be asked, or there is nothing to ask, to detach."""
+    if following.whole_mesh or not _can_ask():
         return Choice.DETACH
     leave = "[d]etach until a node runs here" if following.own_node else "[d]etach: it goes on"
     click.echo(f"\n{name}: {leave}, [c]ancel it, or [g]o on watching?", nl=False)
@@ -144,6 +146,8 @@ def _can_ask() -> bool:
 
 
 def _how_to_collect(following: Following, name: str) -> str:
+    if following.whole_mesh:
+        return f"its nodes end with this command; the frames that are written are in {following.pattern}"
     command = _command(following, name)
     if following.own_node:
         return f"this command's node ends with it; go on with `mesh join`, then fetch frames with: {command}"

@@ -133,6 +133,7 @@ def _print_node(node: NodeStatus) -> None:
         "tags": ", ".join(node.tags) or "none",
         "engines": ", ".join(node.engines) or "none",
         "threads": f"{node.slots}, {node.load:.0%} busy",
+        "works for": "jobs that ask for it or its tags, exclusively" if node.exclusive else "any job",
         "ping": "this machine" if node.rtt_ms is None else f"{node.rtt_ms:.1f} ms",
         "rendering": _doing(node),
         "rendered": f"{plural(node.frames_done, 'frame')} ({plural(node.buckets_done, 'bucket')})",

@@ -67,6 +67,8 @@ class NodeStatus:
     buckets_done: int
     distrusted: tuple[str, ...] = ()
     """Where it was caught with false pixels and by whom, and what lets it work again; none where it is trusted."""
+    exclusive: bool = False
+    """It renders only for jobs that ask for it or for its tags."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,7 @@ def _node_status(node: Node, member: Member, doing: list[ActivityView]) -> NodeS
         frames_done=meta.frames_done,
         buckets_done=meta.buckets_done,
         distrusted=verdicts(node, member.node),
+        exclusive=meta.exclusive,
     )
 
 
@@ -109,7 +110,7 @@ def _activity(node: Node, view: ActivityView) -> ActivityStatus:
 def job_status(node: Node, view: JobView) -> JobStatus:
     manifest, settings = view.manifest, view.manifest.settings
     under_way = sum(activity.fraction * activity.unit.size for activity in view.activities)
-    waiting = waiting_for(view, node.node_name, node.core.scheduler.views.job)
+    waiting = waiting_for(view, node.node_name, node.core.scheduler.views.job, node.renders)
     return JobStatus(
         job=view.job.hex(),
         short=short(view.job),

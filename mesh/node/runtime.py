@@ -182,6 +182,11 @@ class Node:
         member = self.core.membership.view(node)
         return short(node) if member is None else member.name
 
+    def renders(self, node: NodeId) -> bool:
+        """Whether it renders at all, as far as is known: `mesh join --no-render` does not."""
+        member = self.core.membership.view(node)
+        return member is None or bool(member.meta.slots)
+
     def job_name(self, job: JobId) -> str:
         manifest = self.core.scheduler.views.manifest(job)
         return short(job) if manifest is None else manifest.name

@@ -11,10 +11,12 @@ from mesh.sched.looks import JobView
 
 Names = Callable[[NodeId], str]
 Jobs = Callable[[JobId], JobView | None]
+Renders = Callable[[NodeId], bool]
 
 
-def waiting_for(view: JobView, node_name: Names, job: Jobs) -> str:
-    """Empty where nothing keeps the job from going on. `job` looks up the jobs that it waits for."""
+def waiting_for(view: JobView, node_name: Names, job: Jobs, renders: Renders = lambda _node: True) -> str:
+    """Empty where nothing keeps the job from going on. `job` looks up the jobs that it waits for; `renders` tells of a
+    node whether it has any engine."""
     if view.state is JobState.PAUSED:
         return f"it is paused; go on with: mesh resume {short(view.job)}"
     if view.state in (JobState.DONE, JobState.FAILED, JobState.CANCELLED):
@@ -25,6 +27,8 @@ def waiting_for(view: JobView, node_name: Names, job: Jobs) -> str:
         return _after(view, view.waits.after[0], job(view.waits.after[0]))
     if view.waits.limited:
         return f"only frames {view.limit} may be rendered for now; go on with: mesh edit {short(view.job)} --frames all"
+    if view.waits.obstacles and view.on and not any(map(renders, view.on)):
+        return _nothing_renders(view, node_name)
     if view.waits.obstacles:
         return _obstacles(view, node_name)
     if view.waits.scene:
@@ -61,6 +65,13 @@ def _after(view: JobView, other: JobId, before: JobView | None) -> str:
         retry = f"mesh retry {short(other)}"
         return f"it starts after {name}, of which {frames} failed; try again with: {retry}, or start this all the same with: {anyway}"
     return f"it starts when {name} is done"
+
+
+def _nothing_renders(view: JobView, node_name: Names) -> str:
+    """It is bound to nodes that only submit and collect, which `--on local` on one of them does."""
+    names = " and ".join(map(node_name, view.on))
+    verb = "renders" if len(view.on) == 1 else "render"
+    return f"it may run only on {names}, which {verb} nothing (mesh join --no-render); let others with: mesh edit {short(view.job)} --on any"
 
 
 def _obstacles(view: JobView, node_name: Names) -> str:
