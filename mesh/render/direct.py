@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from mesh.render.bsdf import value_and_density
-from mesh.render.kernel import inlined, merged
+from mesh.render.kernel import inlined
 from mesh.render.light_passes import note_asked
 from mesh.render.math import HALF, ONE, ZERO
 from mesh.render.shadows import sample_light, visibility
@@ -33,7 +33,7 @@ def _half_on(u):
     return u + HALF if u < HALF else u - HALF
 
 
-@merged
+@inlined
 def light_asked(
     shade, geometry, materials, environment, lights, lobes, frame, px, py, pz, gx, gy, gz, see_through, reach,
     choice, among, u, v, which, through_r, through_g, through_b, scratch, record, log, bounce,
