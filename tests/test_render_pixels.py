@@ -123,7 +123,9 @@ LOOSE = Tolerance(apart=0.01, pixels=0.02, mean=0.005)
         pytest.param("firefly", True, id="one pixel of very many"),
         pytest.param("corner", False, id="a tenth is another picture"),
         pytest.param("brighter", False, id="all of it a little brighter"),
-        pytest.param("nan", False, id="no number where there was one"),
+        pytest.param("edge", True, id="infinitely deep at the edge of a thing"),
+        pytest.param("edges", False, id="infinitely deep all over"),
+        pytest.param("nan", False, id="no numbers where there were some"),
     ],
 )
 def test_pixels_are_held_against_each_other_within_a_tolerance(change: str, alike: bool) -> None:
@@ -141,7 +143,11 @@ def test_pixels_are_held_against_each_other_within_a_tolerance(change: str, alik
     elif change == "brighter":
         again *= np.float32(1.008)
     elif change == "nan":
-        again[0, 0, 0] = np.nan
+        again[:2, :, 0] = np.nan
+    elif change == "edge":
+        again[3, 3, -1] = np.inf
+    elif change == "edges":
+        again[:2, :, -1] = np.inf
     said, piece = encode(Payload(unit, grid, whole)), encode(Payload(Unit(1, 1, 2), grid, (again,)))
     # then small differences pass, and another picture does not
     assert same_piece(said, unit, piece, Unit(1, 1, 2), LOOSE) is alike

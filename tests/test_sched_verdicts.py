@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.model.ids import Boot, Digest, JobId, NodeId
-from mesh.model.manifest import Manifest
+from mesh.model.manifest import EngineName, Manifest
 from mesh.model.policy import FrameOrder
 from mesh.model.status import JobState
+from mesh.model.tolerance import EXACT, TOLERANCES
 from mesh.model.units import Unit
 from mesh.sched.events import (
     ActOnJob,
@@ -34,7 +35,7 @@ from mesh.wire.ledger import AuditFact, Entry, LedgerDelta, LogRun, ResultFact
 from mesh.wire.stealing import StealGrant, StealRequest, Want
 from mesh.wire.trust import Conviction, Convictions, Finding
 from tests.test_sched_protocol import ME, A, B, Bench, sent, told
-from tools.sim.audit_scenarios import ENGINE
+from tools.sim.audit_scenarios import ENGINE, INEXACT_ENGINE
 from tools.sim.farm import manifest
 from tools.sim.scenarios import play
 
@@ -210,10 +211,18 @@ def test_pixels_that_cannot_be_had_are_not_held_against_anybody(auditor: Auditor
     assert not [effect for effect in effects if isinstance(effect, Compare)]
 
 
-def test_engines_that_are_not_exact_are_not_audited() -> None:
+def test_engines_that_declare_no_tolerance_are_not_audited() -> None:
     build = EngineBuild("sleep", "1")
     bench = Auditor(manifest(frames=2, buckets=4, engine=build), build).give_away(build)
     assert not renders(bench.says(A, result(1, PIXELS)))
+
+
+def test_pixels_of_an_inexact_engine_are_compared_within_its_tolerance() -> None:
+    bench = Auditor(manifest(frames=2, buckets=4, engine=INEXACT_ENGINE), INEXACT_ENGINE)
+    (render,) = renders(bench.give_away(INEXACT_ENGINE).says(A, result(1, PIXELS)))
+    bench.tell(RenderDone(bench.job, render.unit, render.attempt, OTHER, 10, 0.1))
+    (compare,) = (e for e in bench.tell(BlobReady(PIXELS)) if isinstance(e, Compare))
+    assert compare.tolerance == TOLERANCES[EngineName.ROUNDING] != EXACT
 
 
 def test_who_is_accused_by_one_is_looked_at_by_others_in_the_same_place(auditor: Auditor) -> None:
@@ -300,7 +309,16 @@ def test_a_node_that_is_convicted_tells_its_owner() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["audit-liar", "audit-fickle", "audit-honest", "audit-false-witness", "audit-outcast"]
+    "name",
+    [
+        "audit-liar",
+        "audit-fickle",
+        "audit-honest",
+        "audit-inexact-honest",
+        "audit-inexact-lazy",
+        "audit-false-witness",
+        "audit-outcast",
+    ],
 )
 def test_audit_story(name: str) -> None:
     for seed in (1, 2):

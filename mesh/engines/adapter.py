@@ -71,4 +71,8 @@ def opener(engine: EngineName) -> OpenSession:
         from mesh.engines.sleep import SleepSession
 
         return SleepSession
+    if engine is EngineName.ROUNDING:
+        from mesh.engines.rounding import RoundingSession
+
+        return RoundingSession
     raise NotImplementedError(engine)

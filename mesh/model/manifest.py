@@ -23,6 +23,8 @@ class EngineName(StrEnum):
     COMMAND = "command"
     SLEEP = "sleep"
     """Sleeps and hashes instead of rendering: what the scheduler's benchmarks and tests run."""
+    ROUNDING = "rounding"
+    """Renders noise that differs in its last bits from run to run: what tests of audits run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from mesh.errors import MeshError
 from mesh.model.layers import Layer, channels_of, layers_of_bits, layers_to_bits
 from mesh.model.tolerance import EXACT, Tolerance
 from mesh.model.units import Grid, Unit
+from mesh.render.alike import alike
 
 _MAGIC = b"MPX2"
 _HEADER = struct.Struct("<4s7I")
@@ -174,24 +175,14 @@ def same_piece(whole: bytes, unit: Unit, piece: bytes, of: Unit, tolerance: Tole
     if tolerance == EXACT:
         pairs = zip(claimed, ours.buckets, strict=True)
         return all(one.tobytes() == other.tobytes() for one, other in pairs)
-    channels = len(ours.channels)
-    flat = [np.concatenate([one.reshape(-1, channels) for one in those]) for those in (claimed, ours.buckets)]
-    return _alike(flat[0].astype(np.float64), flat[1].astype(np.float64), tolerance)
+    return all(
+        alike(_values(one), _values(other), tolerance)
+        for one, other in zip(claimed, ours.buckets, strict=True)
+    )
 
 
-def _alike(one: NDArray[np.float64], other: NDArray[np.float64], tolerance: Tolerance) -> bool:
-    """Of (pixels, channels). What is no number, or infinite, must be so in both."""
-    finite = np.isfinite(one)
-    if (
-        not np.array_equal(one[~finite], other[~finite], equal_nan=True)
-        or not np.isfinite(other[finite]).all()
-    ):
-        return False
-    one, other = np.where(finite, one, 0.0), np.where(finite, other, 0.0)
-    size = np.maximum(np.abs(one), np.abs(other))
-    differs = (np.abs(one - other) > tolerance.apart * (1.0 + size)).any(axis=1)
-    means = np.abs(one.mean(axis=0) - other.mean(axis=0))
-    return bool(differs.mean() <= tolerance.pixels and (means <= tolerance.mean * size.mean(axis=0)).all())
+def _values(pixels: Pixels) -> NDArray[np.float64]:
+    return pixels.reshape(-1, pixels.shape[2]).astype(np.float64)
 
 
 def _unpack(raw: bytes, height: int, width: int, channels: int) -> Pixels:

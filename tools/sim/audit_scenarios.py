@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from mesh.model.ids import JobId
+from mesh.model.manifest import Manifest
 from mesh.model.units import Unit
 from mesh.sched.config import SchedConfig
 from mesh.sched.events import ActOnJob, AuditDiffers, NodeConvicted, SelfConvicted
@@ -14,12 +17,16 @@ from tools.sim.farm import LIMIT, Farm, farm, manifest
 from tools.sim.farm_scenarios import Figures
 from tools.sim.log import Log
 
+if TYPE_CHECKING:
+    from tools.sim.inexact import NoisePictures
+
 ENGINE = EngineBuild("builtin", "1")
-"""Only engines that are exact to the bit are audited."""
+"""Exact to the bit, as audits without pixels need it."""
+INEXACT_ENGINE = EngineBuild("rounding", "1")
 
 
-def _farm(seed: int, nodes: int, log: Log | None, check_every: int) -> Farm:
-    made = farm(seed, nodes, engines=lambda _: (ENGINE,), log=log, check_every=check_every)
+def _farm(seed: int, nodes: int, log: Log | None, check_every: int, engine: EngineBuild = ENGINE) -> Farm:
+    made = farm(seed, nodes, engines=lambda _: (engine,), log=log, check_every=check_every)
     made.start_all()
     made.simulation.run(1.0)
     return made
@@ -70,15 +77,57 @@ def honest(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
     """Nobody lies: nobody is accused, and audits cost what they may."""
     made = _farm(seed, nodes, log, check_every)
     of = manifest(frames=40 * nodes, buckets=16, engine=ENGINE)
+    return {"checked": _nobody_accused(made, of)}
+
+
+def _nobody_accused(made: Farm, of: Manifest) -> float:
+    """Plays a job. The share of it that was done twice."""
     job = made.submit(0, of)
     made.run_until_done(job, LIMIT)
+    made.check_results(job, of)
     made.simulation.run(made.simulation.now + 10.0)
     view = made.scheduler(0).views.job(job)
     assert view is not None
     assert not made.told(AuditDiffers)
     share = view.checked / view.buckets_total
     assert 0.005 < share < 0.022, f"{share:.1%} of the work was done twice"
-    return {"checked": share}
+    return share
+
+
+def _inexact_farm(seed: int, nodes: int, log: Log | None, check_every: int) -> tuple[Farm, NoisePictures]:
+    import numpy as np  # 10 MB that stories without pixels are spared
+
+    from tools.sim.inexact import NoisePictures
+
+    made = _farm(seed, nodes, log, check_every, INEXACT_ENGINE)
+    made.world.pictures = pictures = NoisePictures(np.random.default_rng(seed))
+    return made, pictures
+
+
+def _inexact_job(frames: int) -> Manifest:
+    of = manifest(frames=frames, buckets=16, engine=INEXACT_ENGINE)
+    return replace(of, settings=replace(of.settings, width=16 * 8, height=8, bucket=8, samples=8))
+
+
+def inexact_honest(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
+    """No two renderings are the same to the bit: nobody is accused for that, and audits cost what they may."""
+    made, pictures = _inexact_farm(seed, nodes, log, check_every)
+    share = _nobody_accused(made, _inexact_job(40 * nodes))
+    assert pictures.forgiven, "all audits found the very same bits"
+    return {"checked": share, "forgiven": pictures.forgiven}
+
+
+def inexact_lazy(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
+    """A node takes half the samples where no two renderings are the same anyway: it is found out, and nobody else."""
+    made, pictures = _inexact_farm(seed, nodes, log, check_every)
+    bad = nodes - 1
+    made.world.lies = lambda host, _unit: host == bad
+    of = _inexact_job(30 * nodes)
+    job = made.submit(0, of)
+    made.run_until_done(job, LIMIT)
+    at = _caught(made, bad)
+    made.check_results(job, of)
+    return {"caught": at - 1.0, "forgiven": pictures.forgiven}
 
 
 def false_witness(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
@@ -152,6 +201,8 @@ STORIES: dict[str, tuple[int, Callable[[int, int, Log | None, int], Figures]]] =
     "audit-liar": (5, liar),
     "audit-fickle": (6, fickle),
     "audit-honest": (5, honest),
+    "audit-inexact-honest": (5, inexact_honest),
+    "audit-inexact-lazy": (5, inexact_lazy),
     "audit-false-witness": (5, false_witness),
     "audit-outcast": (10, outcast),
 }

@@ -36,7 +36,7 @@ from mesh.sched.scheduler import Scheduler
 from mesh.wire.base import Message
 from mesh.wire.gossip import EngineBuild
 from tools.sim.connections import REFUSED
-from tools.sim.farm_world import Disk, FarmWorld, pixels_of
+from tools.sim.farm_world import Disk, FarmWorld
 from tools.sim.host import Birth, Host, Place, place
 from tools.sim.log import Log
 from tools.sim.simulation import Simulation
@@ -79,13 +79,14 @@ def check_pixels(
     of: Manifest,
     results: Iterable[JobResult],
     disks: Mapping[NodeId, Disk],
+    world: FarmWorld,
     policy: JobPolicy | None = None,
 ) -> None:
     """That the results `name` knows cover the job, are what an engine makes, and are on a holder's disk."""
     layout = Layout(of, (policy or JobPolicy()).order)
     covered = IntervalSet()
     for result in results:
-        assert result.pixels == pixels_of(job, result.unit), "pixels that no engine made"
+        assert world.is_true(job, of, result.unit, result.pixels), "pixels that no engine made"
         if any(node in disks and result.pixels in disks[node].blobs for node in result.holders):
             covered.add(*layout.span(result.unit))
     assert covered.size == layout.total, f"{name} says done, but pixels are nowhere"
@@ -268,7 +269,7 @@ class Farm:
         for host in self.hosts:
             if host.running and self.knows_finished(host.place.index, job):
                 _, results = self.scheduler(host.place.index).views.results(job, 0, 10**9)
-                check_pixels(host.place.name, job, of, results, disks, policy)
+                check_pixels(host.place.name, job, of, results, disks, self.world, policy)
 
     def copies_of(self, index: int, job: JobId) -> list[int]:
         """For each result that a node knows: on how many disks of running nodes its pixels are."""

@@ -12,8 +12,10 @@ import hashlib
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from mesh.model.ids import Digest, JobId
+from mesh.model.manifest import Manifest
 from mesh.model.units import SampleRange, Unit
 from mesh.sched.events import Record
 from mesh.sched.samples import DIVIDING
@@ -131,6 +133,16 @@ class Rendering:
         return fits
 
 
+class Pictures(Protocol):
+    """What engines make whose pixels differ from run to run."""
+
+    def render(self, of: Manifest, unit: Unit, *, false: bool) -> Digest: ...
+
+    def alike(self, compare: Compare) -> bool: ...
+
+    def is_true(self, of: Manifest, unit: Unit, pixels: Digest) -> bool: ...
+
+
 @dataclass(slots=True)
 class FarmWorld:
     """`bucket_seconds` says how long one bucket takes on a host; `fails` whether a unit fails there."""
@@ -152,6 +164,8 @@ class FarmWorld:
     """Whether a host makes false sums of samples for others."""
     blind: bool = False
     """What is false of others' samples passes the engines' look at some of their pixels."""
+    pictures: Pictures | None = None
+    """Real ones, where the engines are not exact."""
     merged: int = 0
     """Ranges of samples that engines took from others."""
     started: list[tuple[float, int, Unit]] = field(default_factory=list)
@@ -207,15 +221,34 @@ class FarmWorld:
             case Persist():
                 self._persist(host, effect)
             case Compare():
-                whole_is_true = effect.pixels == pixels_of(effect.job, effect.unit)
-                piece_is_true = effect.again == pixels_of(effect.job, effect.piece)
-                equal = whole_is_true and piece_is_true
+                equal = self._alike(effect)
                 found = Compared(effect.job, effect.renderer, effect.pixels, effect.piece, equal)
                 simulation.deliver(host, found)
             case Pin() | Unpin():
                 pass
             case _:
                 raise TypeError(f"{effect} is not of this world")
+
+    # --- pixels -------------------------------------------------------------------------------------
+
+    def _made(self, effect: Render, unit: Unit, *, false: bool) -> Digest:
+        if self.pictures is not None:
+            return self.pictures.render(effect.manifest, unit, false=false)
+        samples = effect.samples
+        pixels = pixels_of(effect.job, unit) if samples is None else samples_of(effect.job, unit, samples)
+        return Digest(bytes(reversed(pixels))) if false else pixels
+
+    def _alike(self, effect: Compare) -> bool:
+        if self.pictures is not None:
+            return self.pictures.alike(effect)
+        whole_is_true = effect.pixels == pixels_of(effect.job, effect.unit)
+        return whole_is_true and effect.again == pixels_of(effect.job, effect.piece)
+
+    def is_true(self, job: JobId, of: Manifest, unit: Unit, pixels: Digest) -> bool:
+        """Whether an honest engine may have made them."""
+        if self.pictures is not None:
+            return self.pictures.is_true(of, unit, pixels)
+        return pixels == pixels_of(job, unit)
 
     # --- disks --------------------------------------------------------------------------------------
 
@@ -332,12 +365,9 @@ class FarmWorld:
             failed = RenderFailed(effect.job, unit, effect.attempt, "the disk is full")
             self._end(simulation, host, rendering, failed)
             return
-        samples = effect.samples
-        pixels = pixels_of(effect.job, unit) if samples is None else samples_of(effect.job, unit, samples)
         index = host.place.index
-        lies = self.lies(index, unit) or (samples is not None and self.lies_in_samples(index))
-        if lies or rendering.spoilt:
-            pixels = Digest(bytes(reversed(pixels)))
+        lies = self.lies(index, unit) or (effect.samples is not None and self.lies_in_samples(index))
+        pixels = self._made(effect, unit, false=lies or rendering.spoilt)
         size, block = (SMALL_BYTES, b"root") if is_small(pixels) else (PIXEL_BYTES, b"")
         simulation.deliver(host, RenderEnded(effect.job, unit, effect.attempt, size))
         self.disk(host).blobs[pixels] = None

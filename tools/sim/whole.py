@@ -134,7 +134,7 @@ class Whole:
         disks = {host.place.node: self.world.disk(host) for host in self.hosts}
         for index in self.done_on(job):
             _, results = self.core(index).scheduler.views.results(job, 0, 10**9)
-            check_pixels(self.hosts[index].place.name, job, of, results, disks)
+            check_pixels(self.hosts[index].place.name, job, of, results, disks, self.world)
 
 
 def whole(
