@@ -29,7 +29,7 @@ EXACT = Tolerance()
 
 TOLERANCES: dict[EngineName, Tolerance] = {
     EngineName.BUILTIN: EXACT,
-    # 26 renderings with 8 to 256 samples: at most 1.7e-6, 1.4 % and 5.6e-8, headroom included
+    # 24 renderings with 8 to 256 samples, on one machine: at most 1.7e-6, 1.4 % and 5.6e-8, headroom included
     EngineName.ROUNDING: Tolerance(apart=2e-6, pixels=0.015, mean=1e-7),
 }
 """Engines whose results may be held against each other."""
