@@ -11,7 +11,9 @@ import pytest
 from mesh.engines import child as child_module
 from mesh.engines.child import Child
 from mesh.engines.memory import SceneTooLarge, machine_memory
-from mesh.engines.protocol import Open, Refused, Unframer
+from mesh.engines.protocol import Open, Refused, Unframer, WriteFailed, WriteFrame
+from mesh.engines.writer import answer
+from mesh.errors import ExitCode
 from mesh.model.manifest import EngineName, RenderSettings
 
 PROGRAM = """
@@ -47,3 +49,16 @@ def test_a_scene_that_does_not_fit_is_refused_here_and_not_elsewhere(monkeypatch
     assert said.elsewhere
     assert said.reason == str(SceneTooLarge(entry="hall.glb", total=machine_memory() / 1e9))
     assert said.reason.startswith("hall.glb does not fit into this machine's ")
+
+
+def test_a_frame_that_does_not_fit_is_told_by_the_writer_which_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def too_large(payloads: object, scratch: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("mesh.render.output.assemble", too_large)
+    said = answer(WriteFrame(3, (), ("a.exr",)))
+    assert isinstance(said, WriteFailed)
+    assert said.reason.startswith("Frame 3 does not fit into this machine's ")
+    assert said.exit_code == ExitCode.REFUSED

@@ -17,7 +17,7 @@ from mesh.engines.protocol import Merge, Split
 from mesh.model.layers import MATTES, Layer
 from mesh.model.manifest import RenderSettings
 from mesh.model.units import Grid, SampleRange, Unit
-from mesh.render.pixels import BadPixels
+from mesh.render.pixels import BadPixels, decode
 from mesh.render.samples import Part, decode_sums, encode_sums
 from tests.gltf_builder import little_room
 
@@ -176,6 +176,25 @@ def test_what_would_not_add_up_to_the_same_is_not_shared_out(room: Room, setting
     assert not settings.divisible
     shared = Shared([Split(1, 1, 32)])
     assert room.whole(settings, 2, shared) == room.whole(settings)
+
+
+def test_a_unit_too_large_for_the_memory_is_rendered_in_parts(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = decode(room.whole(SETTINGS)).buckets
+    # given memory for a bucket and no more
+    monkeypatch.setattr("mesh.engines.builtin_frame._MOST_BYTES", 1)
+    renderer = BuiltinRenderer(room.folder, "room.glb", SETTINGS, (2,), 2)
+    shares: list[float] = []
+    # when two are asked for
+    first, data = renderer.render(UNIT, shares.append, lambda: 99)
+    rest, more = renderer.render(Unit(2, first.stop, UNIT.stop), lambda _: None, lambda: 99)
+    renderer.close()
+    # then each comes by itself, half of what was asked for, and of the same pixels
+    assert (first, rest) == (Unit(2, 0, 1), Unit(2, 1, 2))
+    assert shares[-1] == 0.5
+    for bucket, part in zip(whole, (data, more), strict=True):
+        np.testing.assert_array_equal(decode(part).buckets[0], bucket)
 
 
 def test_samples_that_nobody_wants_any_more_are_given_up(room: Room) -> None:

@@ -303,6 +303,15 @@ def test_a_running_unit_loses_its_untouched_back() -> None:
     assert view.state is JobState.RUNNING
 
 
+def test_what_an_engine_left_of_a_unit_is_rendered_next() -> None:
+    bench = Bench()
+    bench.submit(manifest(frames=1))
+    whole = bench.render()
+    assert whole.unit.size > 1
+    bench.finish(whole, stop=whole.unit.start + 1)
+    assert bench.render().unit == Unit(whole.unit.frame, whole.unit.start + 1, whole.unit.stop)
+
+
 def test_a_unit_shortened_too_late_counts_for_all_that_it_covers() -> None:
     bench = Bench()
     job = bench.submit(manifest(frames=1, buckets=40))

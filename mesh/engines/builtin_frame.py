@@ -49,6 +49,11 @@ _LOOKED_AT = 32
 out of 30."""
 
 
+_MOST_BYTES = 512 << 20
+"""Of pixels that are held at once. What is more of a unit is left to the scheduler, which has it rendered next: a frame
+of 16384 x 16384 pixels would be 15 GB."""
+
+
 def unheard(_sentence: str) -> None:
     """Where nobody shares samples, there is nothing to warn of."""
 
@@ -165,11 +170,12 @@ class BuiltinRenderer:
     ) -> tuple[Unit, bytes]:
         """The unit's encoded pixels, and the unit they cover.
 
-        Buckets from `limit()` on are left out; where that leaves none, the unit is empty and so are the
-        bytes. `progress` is told the finished share, from this thread. `shared()` is what was said so far of
+        Buckets from `limit()` on are left out, and those that would be too much for the memory; where that leaves
+        none, the unit is empty and so are the bytes. `progress` is told the finished share, from this thread. `shared()` is what was said so far of
         samples that another node renders as well; `warn` is told of those that are not true.
         """
         shot = self.shot(unit.frame)
+        asked, unit = unit, self._that_fits(unit)
         work = Work(unit, self._settings, SampleRange(0, self._settings.samples), limit, shared)
         buckets = {index: self._black(self._grid.rect(index)) for index in range(unit.start, unit.stop)}
 
@@ -188,7 +194,7 @@ class BuiltinRenderer:
             if whole is not None:
                 resolve(whole, self._columns, bench, buckets[task.bucket])
 
-        self._share_out(work, carry_out, progress)
+        self._share_out(work, carry_out, lambda share: progress(share * unit.size / asked.size))
         done: list[NDArray[np.float32]] = []
         while len(done) < unit.size and work.done(unit.start + len(done)):
             done.append(buckets[unit.start + len(done)])
@@ -198,6 +204,12 @@ class BuiltinRenderer:
         layers = self._settings.layers
         notes = Notes(shot.facts, seen_names(shot.names, layers, done))
         return covered, encode(Payload(covered, self._grid, tuple(done), layers, notes))
+
+    def _that_fits(self, unit: Unit) -> Unit:
+        """As much of a unit as is rendered at once, a bucket at least."""
+        side = self._settings.bucket
+        most = max(1, _MOST_BYTES // (4 * side * side * len(self._columns)))
+        return Unit(unit.frame, unit.start, min(unit.stop, unit.start + most))
 
     def render_samples(
         self, unit: Unit, samples: SampleRange, progress: Callable[[float], None], limit: Callable[[], int]

@@ -15,13 +15,27 @@ from mesh.errors import MeshError
 
 
 class SceneTooLarge(MeshError):
-    """{entry} does not fit into this machine's {total:.0f} GB of memory. Use smaller textures or meshes, or machines
+    """{entry} does not fit into this machine's {total:.1f} GB of memory. Use smaller textures or meshes, or machines
     with more memory: --memory asks for them."""
 
 
+class FrameTooLarge(MeshError):
+    """{what} does not fit into this machine's {total:.1f} GB of memory while it is put together. Its pixels stay in the
+    mesh: collect it on a machine with more memory."""
+
+
 def machine_memory() -> int:
-    """Bytes, with what can be swapped out."""
-    return int(psutil.virtual_memory().total + psutil.swap_memory().total)
+    """Bytes, with what can be swapped out; or what somebody allows this process, where that is less."""
+    return min(int(psutil.virtual_memory().total + psutil.swap_memory().total), _allowed())
+
+
+def _allowed() -> int:
+    if sys.platform != "linux":
+        return sys.maxsize
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    return sys.maxsize if hard == resource.RLIM_INFINITY else hard
 
 
 def limit_memory(most: int) -> None:
@@ -30,5 +44,4 @@ def limit_memory(most: int) -> None:
         import resource
 
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+        resource.setrlimit(resource.RLIMIT_DATA, (min(most, _allowed()), hard))

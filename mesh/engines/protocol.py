@@ -120,7 +120,7 @@ class Progress(Message):
 @dataclass(frozen=True, slots=True)
 class Done(Message):
     """The payload is at the target asked for, or, where it is short, here; `unit` is shorter than asked for
-    after a `Shorten`."""
+    after a `Shorten`, and where all of it would not fit into memory."""
 
     attempt: int
     unit: Unit

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from mesh.engines.memory import FrameTooLarge, limit_memory, machine_memory
 from mesh.engines.protocol import (
     CheckLook,
     MakePreview,
@@ -32,28 +33,32 @@ def answer(request: Message) -> Message:
     """What became of one request."""
     match request:
         case WriteFrame():
-            return _report(lambda: _write_frame(request))
+            return _report(f"frame {request.frame}", lambda: _write_frame(request))
         case MakePreview():
-            return _report(lambda: _make_preview(request))
+            return _report("the preview", lambda: _make_preview(request))
         case CheckLook():
-            return _report(lambda: _check_look(request))
+            return _report("the look", lambda: _check_look(request))
         case _:
             raise ValueError(f"a writer is not asked for {type(request).__name__}")
 
 
-def _report(write: Callable[[], tuple[str, ...]]) -> Message:
+def _report(what: str, write: Callable[[], tuple[str, ...]]) -> Message:
     try:
         files = write()
         return Written(tuple((file, _sha256(file)) for file in files))
     except MeshError as error:
         return WriteFailed(str(error), int(error.exit_code))
+    except MemoryError:
+        large = FrameTooLarge(what=what[0].upper() + what[1:], total=machine_memory() / 1e9)
+        return WriteFailed(str(large), int(large.exit_code))
     except OSError as error:
         return WriteFailed(f"{error.filename} cannot be read: {error.strerror}.", int(ExitCode.REFUSED))
 
 
 def _write_frame(request: WriteFrame) -> tuple[str, ...]:
     payloads = (decode(Path(payload).read_bytes()) for payload in request.payloads)
-    assembled = output.assemble(payloads)
+    scratch = Path(request.payloads[0]).parent if request.payloads else None
+    assembled = output.assemble(payloads, scratch)
     for file in request.files:
         output.write_frame(assembled, Path(file), request.metadata, request.look)
     return request.files
@@ -76,6 +81,7 @@ def _sha256(file: str) -> str:
 
 
 def main() -> None:
+    limit_memory(machine_memory())
     # What a library prints must not get into the answers: it goes to standard error instead.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

@@ -8,11 +8,14 @@ made durable, then renamed: a reader sees the whole file or none.
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
+import sys
+import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +40,8 @@ _EXACT = ("depth.", "samples.", "object.", "material.", "position.", *MATTES.val
 
 _PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 """The chunk that every PNG ends with; without it the picture is there, and strict readers refuse it."""
+_IN_MEMORY = 1 << 30
+"""Bytes of the largest frame that is put together in memory; 16384 x 16384 pixels are 15 GB."""
 _NEARLY_FULL = 1 << 20
 """Bytes; with less left a file that was cut off was cut off by that."""
 
@@ -68,10 +73,11 @@ class Frame:
         return channels_of(self.layers)
 
 
-def assemble(payloads: Iterable[Payload]) -> Frame:
-    """The whole frame from payloads that cover it.
+def assemble(payloads: Iterable[Payload], scratch: Path | None = None) -> Frame:
+    """The whole frame from payloads that cover it; a very large one lies in a nameless file in the folder `scratch`.
 
-    Raises FrameIncomplete where a bucket is missing, BadPixels where payloads are of different frames.
+    Raises FrameIncomplete where a bucket is missing, BadPixels where payloads are of different frames,
+    FrameNotWritten where the folder has no room.
     """
     first: Payload | None = None
     grid = Grid(1, 1, 1)
@@ -80,8 +86,8 @@ def assemble(payloads: Iterable[Payload]) -> Frame:
     names: dict[Layer, set[str]] = {}
     for payload in payloads:
         if first is None:
-            first, grid = payload, payload.grid
-            frame = np.zeros((grid.height, grid.width, len(payload.channels)), np.float32)
+            first, grid = replace(payload, buckets=()), payload.grid
+            frame = _room((grid.height, grid.width, len(payload.channels)), scratch)
             missing = set(range(grid.count))
         _check_same_frame(first, payload)
         for layer, seen in payload.notes.names:
@@ -90,10 +96,26 @@ def assemble(payloads: Iterable[Payload]) -> Frame:
             rect = grid.rect(index)
             frame[rect.y0 : rect.y1, rect.x0 : rect.x1] = pixels
             missing.discard(index)
+        # Before the next is unpacked: each may be half a gigabyte.
+        del payload, pixels
     if first is None or missing:
         raise FrameIncomplete(missing=_listed(missing) if first is not None else "all")
     merged = tuple((layer, tuple(sorted(names[layer]))) for layer in sorted(names))
     return Frame(frame, first.layers, Notes(first.notes.facts, merged))
+
+
+def _room(shape: tuple[int, int, int], scratch: Path | None) -> F32:
+    """Black pixels. Those in a file the system can write out when it needs the memory for something else."""
+    size = 4 * math.prod(shape)
+    if scratch is None or size <= _IN_MEMORY or sys.platform != "linux":
+        return np.zeros(shape, np.float32)
+    try:
+        with tempfile.TemporaryFile(dir=scratch) as file:
+            # A disk that fills up later would end the process instead of being told.
+            os.posix_fallocate(file.fileno(), 0, size)
+            return np.memmap(file, np.float32, "r+", shape=shape)
+    except OSError as error:
+        raise FrameNotWritten(path=scratch, reason=error.strerror or str(error)) from error
 
 
 def _check_same_frame(first: Payload, other: Payload) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,18 +64,23 @@ class Payload:
 
 def encode(payload: Payload) -> bytes:
     """The payload as bytes. Raises ValueError where a bucket has not its rectangle's shape."""
-    unit, grid, channels = payload.unit, payload.grid, len(payload.channels)
+    unit, grid = payload.unit, payload.grid
     layers = layers_to_bits(payload.layers)
     head = _HEADER.pack(
         _MAGIC, unit.frame, unit.start, unit.stop, grid.width, grid.height, grid.bucket, layers
     )
-    pieces = [_notes_to_bytes(payload.notes)]
+    return pack(head, _pieces_of(payload))
+
+
+def _pieces_of(payload: Payload) -> Iterator[bytes]:
+    """One at a time: a unit can be a large part of the memory there is."""
+    unit, grid, channels = payload.unit, payload.grid, len(payload.channels)
+    yield _notes_to_bytes(payload.notes)
     for index, pixels in zip(range(unit.start, unit.stop), payload.buckets, strict=True):
         rect = grid.rect(index)
         if pixels.shape != (rect.height, rect.width, channels):
             raise ValueError(f"bucket {index} has shape {pixels.shape}")
-        pieces.append(to_planes(np.ascontiguousarray(pixels.transpose(2, 0, 1), "<f4")))
-    return pack(head, pieces)
+        yield to_planes(np.ascontiguousarray(pixels.transpose(2, 0, 1), "<f4"))
 
 
 def decode(data: bytes) -> Payload:
@@ -109,7 +114,7 @@ def decode(data: bytes) -> Payload:
 def pack(head: bytes, pieces: Iterable[bytes]) -> bytes:
     """A header, and pieces after it, compressed."""
     compressor = zstandard.ZstdCompressor(level=_LEVEL)
-    packed = [compressor.compress(piece) for piece in pieces]
+    packed = (compressor.compress(piece) for piece in pieces)
     return b"".join((head, *(_LENGTH.pack(len(piece)) + piece for piece in packed)))
 
 
