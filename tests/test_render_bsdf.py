@@ -138,19 +138,19 @@ def test_a_white_surface_gives_back_all_light_in_each_colour(name: str, roughnes
             assert out == pytest.approx(np.ones(3), abs=0.005), (cosine, turn)
 
 
-@pytest.mark.parametrize("roughness", [0.1, 0.2, 0.4, 0.75, 1.0])
-@pytest.mark.parametrize("anisotropy", [0.05, 0.3, 0.7, 1.0])
+@pytest.mark.parametrize("roughness", [0.082, 0.14, 0.4, 0.75, 1.0])
+@pytest.mark.parametrize("anisotropy", [0.095, 0.3, 0.7, 1.0])
 def test_white_brushed_metal_keeps_its_light_at_grazing_views(anisotropy: float, roughness: float) -> None:
-    """Within 1 % as far as 3 degrees above the surface, and within half of that as far as 6."""
+    """Within 0.5 % as far as one degree above the surface."""
     metal = surface(**WHITE, metallic=1.0, roughness=roughness, anisotropy=anisotropy)
     uniforms = evenly(1 << 16)
-    for cosine, most in ((0.1, 0.005), (0.05, 0.01)):
+    for cosine in (0.12, 0.05, 0.02):
         sine = np.sqrt(1.0 - cosine * cosine)
         for turn in (0.0, 0.4, 1.1, 1.4, np.pi / 2.0):
             out = np.zeros(3)
             view = (f32(sine * np.cos(turn)), f32(sine * np.sin(turn)), f32(cosine))
             _reflected_light(albedo_tables((1.5,), anisotropic=True), metal, *view, uniforms, out)
-            assert out == pytest.approx(np.ones(3), abs=most), (cosine, turn)
+            assert out == pytest.approx(np.ones(3), abs=0.005), (cosine, turn)
 
 
 @kernel

@@ -50,7 +50,7 @@ def _fill(table):
         for column in range(SIZE):
             roughness = f32(column) / f32(SIZE - 1)
             alpha = max(roughness * roughness, SMALLEST_ALPHA)
-            whole, slope = whole_and_slope(cosine, ONE, ZERO, alpha, alpha, _POINTS)
+            whole, slope = whole_and_slope(cosine, ONE, ZERO, alpha, alpha)
             table[ALL, row, column] = whole
             table[SLOPE, row, column] = slope
             table[CLOTH, row, column] = _cloth_entry(cosine, roughness)
