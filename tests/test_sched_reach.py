@@ -222,6 +222,20 @@ def test_a_job_whose_last_results_are_made_while_others_are_out_of_reach_is_not_
     assert told(bench.finish(bench.render(), b"y") + bench.wait(12.0), JobFinished)
 
 
+def test_a_job_is_not_said_to_be_done_by_who_started_anew_and_has_not_seen_those_who_hold_it() -> None:
+    bench = Bench()
+    bench.peer(C)
+    job = job_id(OF)
+    bench.hear(C, JobOffer(job, OF, JobPolicy(), C, b"", (Edit(EditName.KEEPERS, b"", 1, C, nodes=(ME, C)),)))
+    effects = bench.hear(C, LedgerDelta(job, (LogRun(A, Boot(1), 1, (Entry(result=WHOLE),)),), ()))
+    assert state(bench, job) is JobState.RUNNING
+    assert told(effects, JobFinished) == []
+    # until one of them starts anew as well
+    effects = bench.peer(B)
+    assert state(bench, job) is JobState.DONE
+    assert len(told(effects, JobFinished)) == 1
+
+
 def test_another_keeper_writes_it_down_where_one_goes_before_this_node() -> None:
     bench, job = survivor((A, B, C), keepers=(C, ME))
     effects = both_die(bench) + bench.wait(2 * GRACE)

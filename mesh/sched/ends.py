@@ -9,6 +9,7 @@ from mesh.sched.core import Core
 from mesh.sched.events import JobChanged, JobDropped, JobFinished
 from mesh.sched.job import Job
 from mesh.sched.life import UnitState
+from mesh.sched.reach import Reach
 from mesh.sched.replication import Replication
 from mesh.sched.runner import Runner
 from mesh.sched.samples import Samples
@@ -27,8 +28,10 @@ class Ends:
         replication: Replication,
         audits: Audits,
         samples: Samples,
+        reach: Reach,
     ) -> None:
         self._core = core
+        self._reach = reach
         self._samples = samples
         self._runner = runner
         self._copies = copies
@@ -46,8 +49,8 @@ class Ends:
                 job.reopened = False
                 self._tell_workers(job)
             return
-        elif job.absence is not None and job.absence.due is not None:
-            return  # what cannot be had may have to be rendered again
+        elif self._is_out_of_reach(job):
+            return
         if not job.told_finished:
             job.told_finished = True
             job.lent_to.clear()
@@ -64,6 +67,13 @@ class Ends:
                 job.holdings.release([(0, job.layout.total)], UnitState.PUBLISHED)
                 self._tell_workers(job)
             core.notify(JobChanged(job.id))
+
+    def _is_out_of_reach(self, job: Job) -> bool:
+        """Whether a part of it cannot be had, and may have to be rendered again."""
+        if job.ended_ms is None and job.absence is None:
+            # It would be noticed soon, but nothing is called done that might not be.
+            self._reach.look(job)
+        return job.absence is not None and job.absence.due is not None
 
     def retain_over(self, job: Job) -> None:
         core = self._core

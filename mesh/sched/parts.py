@@ -52,5 +52,7 @@ class Parts:
         self.lender = Lender(core, self.sharing, self.market, self.relief, self.runner, self.samples)
         self.thief = Thief(core, self.runner, self.lender, self.market, self.samples)
         self.rescue = Rescue(core, self.lender)
-        self.ends = Ends(core, self.runner, self.copies, self.replication, self.audits, self.samples)
+        self.ends = Ends(
+            core, self.runner, self.copies, self.replication, self.audits, self.samples, self.reach
+        )
         self.restoring = Restoring(core, self.books, self.copies, self.convictions)
