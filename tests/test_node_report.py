@@ -27,6 +27,7 @@ class DeskNode:
 
     node_name = Node.node_name
     job_name = Node.job_name
+    renders = Node.renders
 
     def __init__(self, bench: Bench) -> None:
         me = Member(
