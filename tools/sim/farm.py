@@ -272,10 +272,17 @@ class Farm:
                 check_pixels(host.place.name, job, of, results, disks, self.world, policy)
 
     def copies_of(self, index: int, job: JobId) -> list[int]:
-        """For each result that a node knows: on how many disks of running nodes its pixels are."""
+        """For each bucket that a node knows to be done: on how many disks of running nodes its pixels are. What was
+        rendered twice, by a node that has died since, counts by the copies of the other."""
         _, results = self.scheduler(index).views.results(job, 0, 10**9)
         running = [self.world.disk(host) for host in self.hosts if host.running]
-        return [sum(result.pixels in disk.blobs for disk in running) for result in results]
+        copies: dict[tuple[int, int], int] = {}
+        for result in results:
+            held = sum(result.pixels in disk.blobs for disk in running)
+            for bucket in range(result.unit.start, result.unit.stop):
+                place = result.unit.frame, bucket
+                copies[place] = max(held, copies.get(place, 0))
+        return list(copies.values())
 
     def told(self, kind: type[object]) -> list[tuple[float, int, object]]:
         """All notices of one kind: (when, who, notice)."""
@@ -338,7 +345,7 @@ def begin(made: Farm) -> None:
 
 
 def settle(made: Farm, job: JobId, seconds: float = 30.0) -> None:
-    """After the end: ledgers agree, and every result is held twice where two nodes run."""
+    """After the end: ledgers agree, and every bucket is held twice where two nodes run."""
     made.simulation.run(made.simulation.now + seconds)
     running = [host.place.index for host in made.hosts if host.running]
     keepers = [index for index in running if made.scheduler(index).views.keeps(job)]
@@ -346,4 +353,4 @@ def settle(made: Farm, job: JobId, seconds: float = 30.0) -> None:
     sums = {made.scheduler(index).views.ledger_sum(job) for index in keepers}
     assert len(sums) == 1, f"ledgers differ after healing: {sums}"
     if len(running) > 1:
-        assert min(made.copies_of(keepers[0], job)) >= 2, "a result has one copy left"
+        assert min(made.copies_of(keepers[0], job)) >= 2, "a bucket has one copy left"
