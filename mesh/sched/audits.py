@@ -18,7 +18,7 @@ from collections.abc import Callable
 from mesh.model.ids import Digest, JobId, NodeId
 from mesh.model.tolerance import TOLERANCES
 from mesh.model.units import Unit
-from mesh.sched.blame import Check, Doubts, Subject, parts_in, subject_in, subjects
+from mesh.sched.blame import Check, Doubts, Subject, parts_in, subject_in, subject_of, subjects
 from mesh.sched.books import Books
 from mesh.sched.comparing import audited
 from mesh.sched.constraints import participation
@@ -90,7 +90,7 @@ class Audits:
             if job.facts.verdicts.counts(renderer, pixels) and core.me not in (renderer, *ballot.votes):
                 known = subject_in(job, (renderer, pixels), ballot.piece.frame)
                 if known is not None:
-                    self._plan(Check(job.id, *known.key, ballot.piece, known.samples), urgent=True)
+                    self._plan(Check(job.id, known, ballot.piece), urgent=True)
 
     def _look_again(self, job: Job, first: int) -> None:
         """Whoever was caught in another job may have lied in this one: each of its results that nobody has looked at
@@ -109,7 +109,7 @@ class Audits:
     def _throw(self, job: Job, of: Subject) -> Check:
         """Which bucket of it is looked at, nobody can foresee."""
         bucket = self._core.rng.randrange(of.unit.start, of.unit.stop)
-        return Check(job.id, *of.key, Unit(of.unit.frame, bucket, bucket + 1), of.samples)
+        return Check(job.id, of, Unit(of.unit.frame, bucket, bucket + 1))
 
     def _auditors(self, job: Job, author: NodeId) -> list[NodeId]:
         """The keepers that could render a piece of `author`'s again."""
@@ -138,7 +138,7 @@ class Audits:
         return sum(one.confirmed.get(node, 0) for one in verdicts)
 
     def _plan(self, check: Check, *, urgent: bool) -> None:
-        taken = (check.job, check.renderer, check.pixels)
+        taken = (check.job, *check.of.key)
         if taken in self._taken or (len(self._waiting) >= _MOST_WAITING and not urgent):
             return
         self._taken[taken] = None
@@ -160,14 +160,14 @@ class Audits:
                 or job.cancelled
                 or job.paused
                 or not core.i_can_render(job)
-                or not job.facts.verdicts.counts(*check.key)
+                or not job.facts.verdicts.counts(*check.of.key)
             ):
-                self._taken.pop((check.job, *check.key), None)
+                self._taken.pop((check.job, *check.of.key), None)
                 continue
             attempt = core.next_attempt()
             self._running[attempt] = check
             core.aside += 1
-            core.out.append(Render(job.id, job.manifest, check.piece, attempt, check.samples))
+            core.out.append(Render(job.id, job.manifest, check.piece, attempt, check.of.samples))
             core.wake(("audit", job.id, attempt), core.now + core.config.progress_seconds)
             return
 
@@ -210,32 +210,26 @@ class Audits:
 
     def _compare(self, check: Check, again: Digest) -> None:
         job = self._core.jobs.get(check.job)
-        if job is not None and check.samples is not None:
+        if job is not None and check.of.samples is not None:
             # Sums are named by what they say: there is nothing to fetch.
-            self._vote(job, *check.key, check.piece, equal=again == check.pixels)
+            self._vote(job, *check.of.key, check.piece, equal=again == check.of.pixels)
             self._settle_doubts(job)
             return
-        result = None if job is None else job.facts.result_of(check.pixels)
+        result = None if job is None else job.facts.result_of(check.of.pixels)
         if job is None or result is None:
             return
-        self._comparing.setdefault(check.pixels, []).append((check, again))
+        self._comparing.setdefault(check.of.pixels, []).append((check, again))
         holders = tuple(node for node in result.holders if node != self._core.me)
-        self._core.out.append(Fetch(check.pixels, holders))
+        self._core.out.append(Fetch(check.of.pixels, holders))
 
     def on_blob(self, root: Digest, *, here: bool) -> None:
         """A result's pixels are here, or cannot be had: then there is nothing to compare with."""
         for check, again in self._comparing.pop(root, ()):
             job = self._core.jobs.get(check.job)
-            unit = None if job is None else self._unit_of(job, check)
-            if here and job is not None and unit is not None:
+            if here and job is not None:
                 tolerance = TOLERANCES[job.manifest.engine]
-                compare = Compare(check.job, *check.key, unit, again, check.piece, tolerance)
+                compare = Compare(check.job, *check.of.key, check.of.unit, again, check.piece, tolerance)
                 self._core.out.append(compare)
-
-    def _unit_of(self, job: Job, check: Check) -> Unit | None:
-        """What the audited result covers."""
-        known = subject_in(job, check.key, check.piece.frame)
-        return None if known is None else known.unit
 
     def on_compared(self, event: Compared) -> None:
         job = self._core.jobs.get(event.job)
@@ -248,7 +242,7 @@ class Audits:
         self._doubts.add(event, helped)
         for part in helped:
             if part.helper != self._core.me:
-                self._plan(Check(job.id, part.helper, part.sums, part.unit, part.samples), urgent=True)
+                self._plan(Check(job.id, subject_of(part), part.unit), urgent=True)
         self._settle_doubts(job)
 
     def _helped(self, job: Job, event: Compared) -> tuple[Helped, ...]:

@@ -37,24 +37,22 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A piece of somebody's result, or of a part of one, that is to be rendered again here."""
+    """A piece of what somebody stands by, which is to be rendered again here."""
 
     job: JobId
-    renderer: NodeId
-    pixels: Digest
+    of: Subject
     piece: Unit
-    samples: SampleRange | None = None
-
-    @property
-    def key(self) -> ResultKey:
-        return self.renderer, self.pixels
 
 
 def subjects(author: NodeId, fact: ResultFact) -> Iterator[Subject]:
     """The result itself, and what others rendered of it."""
     yield Subject(author, fact.pixels, fact.unit)
     for part in fact.parts:
-        yield Subject(part.helper, part.sums, part.unit, part.samples)
+        yield subject_of(part)
+
+
+def subject_of(part: Helped) -> Subject:
+    return Subject(part.helper, part.sums, part.unit, part.samples)
 
 
 def parts_in(fact: ResultFact, piece: Unit) -> tuple[Helped, ...]:
