@@ -7,13 +7,13 @@ import pytest
 from mesh.model.ids import Boot, Digest, JobId, NodeId
 from mesh.model.units import Unit
 from mesh.sched.config import SchedConfig
-from mesh.sched.events import PeerVanished
+from mesh.sched.events import PeerVanished, SetCapacity
 from mesh.sched.rules import worth_asking
 from mesh.wire.effects import Effect
 from mesh.wire.ledger import Activity, ClaimSet, Entry, Hint, LedgerDelta, LogRun, ResultFact
-from mesh.wire.stealing import INVITATION, StealDeny, StealGrant, StealRequest, Want
+from mesh.wire.stealing import INVITATION, GrantTaken, StealDeny, StealGrant, StealRequest, Want
 from tests.test_sched_protocol import ME, Bench, request, sent
-from tools.sim.farm import manifest
+from tools.sim.farm import ENGINE, manifest
 
 A, B, C, D = (NodeId(bytes([letter]) * 32) for letter in b"abcd")
 FACTOR = 20.0
@@ -111,6 +111,32 @@ def test_where_its_keeper_vanishes_it_leaves_word_with_others() -> None:
     asked = sent(bench.wait(60.0), StealRequest)
     assert [one for one in asked if one.parked]
     assert len(asked) < 60  # ever more rarely
+
+
+@pytest.mark.parametrize(
+    ("rendered", "age", "speed", "leaves_word"),
+    [
+        (0.5, 4.0, 0.25, True),  # for four more seconds
+        (0.995, 7.96, 0.25, False),  # done before anything of it could come here
+        (0.5, 4.0, 0.0, True),  # nobody knows how fast
+        (0.995, 97.0, 0.25, True),  # standing still
+    ],
+)
+def test_who_follows_the_ledger_leaves_word_only_while_somebody_will_be_at_work_for_long(
+    rendered: float, age: float, speed: float, leaves_word: bool
+) -> None:
+    """Given a job's last frame, of two buckets, claimed by A, and nothing left to do here."""
+    bench = Bench(units=0)
+    job = bench.submit(manifest(frames=1, buckets=2))
+    bench.peer(A)
+    (grant,) = sent(bench.hear(A, request(job)), StealGrant)
+    bench.hear(A, GrantTaken(job, grant.request))
+    at_it = Activity(Unit(1, 0, 2), rendered, age)
+    bench.hear(A, LedgerDelta(job, (), (ClaimSet(A, Boot(1), 1, 0.0, (0, 2), 0, speed, (at_it,)),)))
+    bench.effects.clear()
+    bench.tell(SetCapacity(1, (ENGINE,)))
+    parked = [one for one in sent(bench.effects, StealRequest) if one.parked]
+    assert bool(parked) is leaves_word
 
 
 # --- the keeper -------------------------------------------------------------------------------------

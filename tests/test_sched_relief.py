@@ -24,7 +24,7 @@ from mesh.wire.ledger import (
     ResultFact,
 )
 from mesh.wire.stealing import INVITATION, GrantTaken, StealDeny, StealGrant, StealRequest, Want, WorkReturned
-from tests.test_sched_protocol import ME, A, B, Bench, sent, told
+from tests.test_sched_protocol import ME, A, B, Bench, request, sent, told
 from tools.sim.farm import manifest
 from tools.sim.scenarios import play
 
@@ -244,6 +244,27 @@ def test_a_keeper_names_a_straggler_to_one_who_waits() -> None:
     denials = sent(bench.wait(3.0), StealDeny, A)
     assert any(hint.late and hint.node == B for denial in denials for hint in denial.hints)
     assert job
+
+
+@pytest.mark.parametrize(("silent", "late"), [(0.39, False), (2.0, True)])
+def test_a_unit_that_was_in_time_by_its_last_report_is_late_only_when_overdue(
+    silent: float, late: bool
+) -> None:
+    """Given a unit that B had rendered by 60 % after 60 % of the usual time, and nothing said since; when a node
+    waits that would need a tenth of that time."""
+    bench = Bench(units=0)
+    job = bench.submit(manifest(frames=2, buckets=1))
+    for node in (A, B):
+        bench.peer(node)
+    for number in (1, 2):
+        bench.hear(B, request(job, number))
+        bench.hear(B, GrantTaken(job, number))
+    first = Entry(result=ResultFact(Unit(1, 0, 1), Digest(b"r" * 32), 9, PACE, (B,)))
+    at_it = ClaimSet(B, Boot(1), 1, 0.0, (1, 2), 0, 1 / PACE, (Activity(Unit(2, 0, 1), 0.6, 0.6),))
+    bench.hear(B, LedgerDelta(job, (LogRun(B, Boot(1), 1, (first,)),), (at_it,)))
+    bench.now += silent
+    denials = sent(bench.hear(A, waits(job, speed=10 / PACE)) + bench.wait(0.2), StealDeny, A)
+    assert any(hint.late and hint.node == B for denial in denials for hint in denial.hints) is late
 
 
 def test_a_worker_that_keeps_no_ledger_stops_what_a_keeper_says_is_done() -> None:

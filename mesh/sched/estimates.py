@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from mesh.model.ids import NodeId
-from mesh.sched.job import Job, Run
+from mesh.model.units import Unit
+from mesh.sched.job import Claim, Job, Run
 
 
 def pace_of(job: Job, node: NodeId, now: float) -> float:
@@ -86,6 +88,14 @@ def time_left(size: int, done: float, moved: float, age: float, pace: float) -> 
     whichever is longer. What is overdue is believed to stay so for as long again."""
     by_usual = abs(pace * size - age)
     return max(by_usual, abs(moved / done * size - age)) if done > 0 else by_usual
+
+
+def under_way(job: Job, claim: Claim, now: float) -> Iterator[tuple[Unit, float]]:
+    """Units that a node is at, and the seconds until each is rendered: by what it said in its claim."""
+    pace = 1 / claim.speed if claim.speed > 0 else job.facts.pace
+    for activity in claim.activities:
+        size, age = activity.unit.size, activity.age + now - claim.at
+        yield activity.unit, time_left(size, activity.fraction * size, activity.age, age, pace)
 
 
 def spare_of(job: Job, node: NodeId, threads: int, now: float) -> int:

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from mesh.model.ids import NodeId
 from mesh.sched.core import Core
-from mesh.sched.estimates import speed_of
-from mesh.sched.job import Job
+from mesh.sched.estimates import speed_of, under_way
+from mesh.sched.job import Claim, Job
 from mesh.sched.rules import worth_asking
 from mesh.wire.ledger import Hint
 
@@ -103,6 +103,26 @@ class Market:
         core = self._core
         speed = 1 / pace if pace > 0 else 0.0
         return any(self._pays(hint, speed, core.cost(hint.node)) for hint in self.hints(job, thief, _WEIGHED))
+
+    def goes_on(self, job: Job) -> bool:
+        """Whether somebody will be at work for so long that it may yet have use for another, or this node cannot
+        tell: it keeps no ledger, or what is missing is on its way to someone."""
+        core = self._core
+        working = {node: claim for node, claim in job.claims.items() if claim.spans and node in core.peers}
+        if not working or not core.follows(job):
+            return True
+        worth = core.config.grain_factor
+        return any(self._is_busy(job, claim, worth * core.cost(node)) for node, claim in working.items())
+
+    def _is_busy(self, job: Job, claim: Claim, seconds: float) -> bool:
+        """Whether a node has work for so long, by its claim or because nobody knows how fast it is."""
+        now = self._core.now
+        pace = 1 / claim.speed if claim.speed > 0 else job.facts.pace
+        if pace <= 0:
+            return bool(claim.spare or claim.activities)
+        if claim.spare and self._left(job, claim.spare, now - claim.at, 1 / pace) * pace >= seconds:
+            return True
+        return any(left >= seconds for _, left in under_way(job, claim, now))
 
     def _pays(self, hint: Hint, speed: float, cost: float) -> bool:
         return worth_asking(hint.spare, hint.speed, speed, cost, self._core.config.grain_factor)

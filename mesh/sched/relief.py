@@ -17,7 +17,7 @@ from mesh.model.ids import JobId, NodeId
 from mesh.model.units import Unit
 from mesh.sched.books import Books
 from mesh.sched.core import Core
-from mesh.sched.estimates import pace_of, time_left, usual_pace
+from mesh.sched.estimates import pace_of, time_left, under_way, usual_pace
 from mesh.sched.events import StragglerRelieved
 from mesh.sched.intervals import Interval, IntervalSet
 from mesh.sched.job import Claim, Job, Run
@@ -158,16 +158,12 @@ class Relief:
 
     def _under_way(self, job: Job, claim: Claim) -> list[tuple[Unit, float]]:
         """Units of a claim that are wanted and may be started again, and the seconds that are left of them."""
-        mine = 1 / claim.speed if claim.speed > 0 else job.facts.pace
-        found = []
-        for activity in claim.activities:
-            span = job.layout.span(activity.unit)
-            if not job.facts.missing.within(*span) or not self._within_bounds(job, span):
-                continue
-            age = activity.age + self._core.now - claim.at
-            done = activity.fraction * activity.unit.size
-            found.append((activity.unit, time_left(activity.unit.size, done, age, age, mine)))
-        return found
+        return [
+            (unit, left)
+            for unit, left in under_way(job, claim, self._core.now)
+            if job.facts.missing.within(*job.layout.span(unit))
+            and self._within_bounds(job, job.layout.span(unit))
+        ]
 
     def _late_unit(self, job: Job, claim: Claim, thief: NodeId, pace: float) -> int:
         """Buckets of a unit that its node takes too long for, or can share the samples of; 0 where there is none."""

@@ -3,8 +3,8 @@
 One request is out at a time. Where nobody is known to have work, or after two refusals, the node parks: its
 claims say that it is idle, and the keeper that hears them tells it who comes to have work (`inviting.py`). Where
 no keeper hears it, it leaves lifelines with a few nodes, which push work to it when they have some (Saraswat et
-al., PPoPP 2011), and asks again ever more rarely. A grant that answers no open request, such as one that comes
-after its time-out, is sent back.
+al., PPoPP 2011), and asks again ever more rarely; but none where all are about to be done. A grant that answers no
+open request, such as one that comes after its time-out, is sent back.
 """
 
 from __future__ import annotations
@@ -272,15 +272,17 @@ class Thief:
         self._lifelines.append(self._requests)
         self._parks += 1
         unheard = tuple(want for want in wants if not self._announce(core.jobs[want.job]))
-        for node in self._neighbours(unheard) if unheard else ():
+        hopeful = tuple(want for want in unheard if self._market.goes_on(core.jobs[want.job]))
+        for node in self._neighbours(hopeful) if hopeful else ():
             self._asked += 1
-            core.send(node, StealRequest(self._requests, core.boot, unheard, parked=True, idle=True))
+            core.send(node, StealRequest(self._requests, core.boot, hopeful, parked=True, idle=True))
         self._refusals = 0
         self._refused_by.clear()
         self._market.forget_all()
         pause = self._pause if unheard else core.config.park_most_seconds
         self._parked_until = core.now + pause * core.rng.uniform(0.75, 1.25)
-        self._pause = min(2 * self._pause, core.config.park_most_seconds)
+        if hopeful or not unheard:  # else it looks again soon: somebody may be late by then
+            self._pause = min(2 * self._pause, core.config.park_most_seconds)
         core.wake(("park",), self._parked_until)
 
     def _announce(self, job: Job) -> bool:

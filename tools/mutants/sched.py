@@ -108,6 +108,23 @@ MUTANTS = (
     _mutant(
         "all-sent-to-one", "market", "                self._named[hint.node] = core.now\n", "", _INVITING
     ),
+    _mutant(
+        "word-left-at-the-very-end", "market", "if not working or not core.follows(job)", "if True", _INVITING
+    ),
+    _mutant(
+        "no-word-left",
+        "market",
+        "        if not working or not core.follows(job)",
+        "        if False",
+        _INVITING,
+    ),
+    _mutant(
+        "silence-taken-for-slowness",
+        "estimates",
+        "activity.fraction * size, activity.age, age, pace",
+        "activity.fraction * size, age, age, pace",
+        "tests/test_sched_relief.py",
+    ),
     _mutant("idle-for-ever", "claims", "        job.waiting.leave(said.node)\n", "", _INVITING),
     _mutant(
         "silent-engine-never-cut",
