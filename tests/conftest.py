@@ -7,7 +7,7 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-from mesh.config import Paths
+from mesh.config.paths import Paths
 from mesh.render.cachekey import kernel_environment
 
 # Without this numba would go on running kernels compiled before an edit of a file they inline.

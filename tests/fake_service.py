@@ -14,7 +14,9 @@ from pathlib import Path
 import trio
 
 from mesh.blocks.errors import DiskFull
-from mesh.config import NodeConfig, Paths, load_config
+from mesh.config.load import load_config
+from mesh.config.paths import Paths
+from mesh.config.settings import NodeConfig
 from mesh.control.server import serve_control
 from mesh.control.service import (
     AttemptEntry,

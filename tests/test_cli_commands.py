@@ -16,7 +16,7 @@ import pytest
 from mesh.cli.app import COMMANDS, program, run
 from mesh.cli.follow import Following, follow
 from mesh.cli.reports import LineReport
-from mesh.config import Paths
+from mesh.config.paths import Paths
 from mesh.control.client import Client
 from mesh.control.errors import NodeGone
 from mesh.control.outputs import parse_output

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from mesh.cli.solo import OwnNodeDied, any_node
-from mesh.config import Paths
+from mesh.config.paths import Paths
 from tests.fake_service import FakeService, serving
 
 WAIT = 60.0
@@ -57,7 +57,7 @@ def test_a_node_ends_when_its_command_is_killed(paths: Paths) -> None:
     command = (
         "import sys\n"
         "from mesh.cli.solo import any_node\n"
-        "from mesh.config import Paths\n"
+        "from mesh.config.paths import Paths\n"
         "with any_node(Paths.locate()) as (client, _):\n"
         "    print(client.program().pid, flush=True)\n"
         "    sys.stdin.read()\n"

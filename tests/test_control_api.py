@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from mesh.config import Paths, load_config
+from mesh.config.load import load_config
+from mesh.config.paths import Paths
 from mesh.control.client import Client
 from mesh.control.errors import (
     ControlPortInUse,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh.config import Paths
+from mesh.config.paths import Paths
 from mesh.control.client import Client
 from mesh.control.collection import Collector, FrameWritten, Looked, PayloadsLost, Update, cover
 from mesh.control.outputs import (

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh.config import DEFAULT_PORT, Paths, load_config, read_endpoint
+from mesh.config.load import load_config
+from mesh.config.paths import Paths
+from mesh.config.values import DEFAULT_PORT, read_endpoint
 from mesh.errors import BadConfig, ExitCode
 
 EXAMPLE = """

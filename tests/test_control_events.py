@@ -13,7 +13,7 @@ import pytest
 import trio
 from trio_websocket import WebSocketConnection, connect_websocket_url
 
-from mesh.config import Paths
+from mesh.config.paths import Paths
 from mesh.control.convert import from_json
 from mesh.model.status import EventStatus
 from tests.fake_service import FakeService, event, mesh_status, serving

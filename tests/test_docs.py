@@ -9,7 +9,7 @@ import click
 import pytest
 
 from mesh.cli.app import COMMANDS, program
-from mesh.config import load_config
+from mesh.config.load import load_config
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", "docs/guide.md")

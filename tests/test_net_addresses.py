@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 import trio
 
-from mesh.config import ANY_ADDRESS, DiscoveryConfig, NodeConfig, load_config, read_endpoint, write_endpoint
+from mesh.config.load import load_config
+from mesh.config.settings import ANY_ADDRESS, DiscoveryConfig, NodeConfig
+from mesh.config.values import read_endpoint, write_endpoint
 from mesh.errors import BadConfig
 from mesh.net import endpoint as endpoint_module
 from mesh.net import interfaces
@@ -236,7 +238,7 @@ exec "$@"
 """
 PROGRAM = """
 import sys, trio
-from mesh.config import DiscoveryConfig
+from mesh.config.settings import DiscoveryConfig
 from mesh.model.ids import NodeId
 from mesh.net.beacons import Beacon, Beacons, listen_for_meshes
 

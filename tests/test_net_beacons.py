@@ -14,7 +14,7 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh.config import DiscoveryConfig
+from mesh.config.settings import DiscoveryConfig
 from mesh.identity.certificates import Role
 from mesh.identity.invites import InviteBook
 from mesh.model.ids import NodeId
@@ -148,7 +148,7 @@ def test_noise_on_the_port_is_ignored(config: DiscoveryConfig) -> None:
 
 PROGRAM = """
 import sys, trio
-from mesh.config import DiscoveryConfig
+from mesh.config.settings import DiscoveryConfig
 from mesh.model.ids import NodeId
 from mesh.net.beacons import Beacon, Beacons
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from mesh.config import DiscoveryConfig
+from mesh.config.settings import DiscoveryConfig
 from mesh.errors import MeshError
 from mesh.identity.certificates import Role, der, raw_public
 from mesh.identity.errors import AlreadyInMesh, InviteExpired, InviteSpent, NotInvited

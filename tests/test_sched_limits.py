@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from mesh.config import JobsConfig
+from mesh.config.settings import JobsConfig
 from mesh.model.manifest import Manifest
 from mesh.node.scheduling import sched_config
 from mesh.sched.config import SchedConfig

@@ -12,7 +12,7 @@ import os
 import sys
 from pathlib import Path
 
-from mesh.config import Paths
+from mesh.config.paths import Paths
 from mesh.render.cachekey import kernel_environment
 from tools.bench_report import as_json, as_table
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import trio
 import trio_websocket
 
-from mesh.config import DiscoveryConfig
+from mesh.config.settings import DiscoveryConfig
 from mesh.identity.certificates import Role
 from mesh.identity.folder import found_mesh
 from mesh.identity.identity import Identity

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mesh.config import Paths
+from mesh.config.paths import Paths
 from mesh.model.layers import Layer
 from mesh.model.look import Look, View
 from mesh.model.manifest import RenderSettings

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mesh.config import Paths
+from mesh.config.paths import Paths
 from mesh.control.client import Client
 from mesh.control.errors import NoNode
 from mesh.model.status import NodeState

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import trio
 
-from mesh.config import NodeConfig, Paths
+from mesh.config.paths import Paths
+from mesh.config.settings import NodeConfig
 from mesh.errors import ExitCode, MeshError
 from mesh.identity.errors import AlreadyInMesh, NoMeshHere
 from mesh.identity.folder import found_mesh, load

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from mesh.config import Paths
+from mesh.config.paths import Paths
 from mesh.control.client import Client
 from mesh.control.convert import to_json
 

@@ -17,7 +17,7 @@ from types import TracebackType
 import click
 
 from mesh.cli.reports import Closing, Report
-from mesh.config import Paths
+from mesh.config.paths import Paths
 from mesh.control.client import Client
 from mesh.control.collection import Looked, Update
 from mesh.control.errors import NoNode

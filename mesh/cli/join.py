@@ -11,7 +11,10 @@ from typing import Any
 import click
 
 from mesh.cli.admission import Wanted, admit
-from mesh.config import NodeConfig, Paths, load_config, read_endpoint, write_endpoint
+from mesh.config.load import load_config
+from mesh.config.paths import Paths
+from mesh.config.settings import NodeConfig
+from mesh.config.values import read_endpoint, write_endpoint
 from mesh.control.client import Client
 from mesh.control.daemon import Life, Ready, run_node
 from mesh.control.errors import NoNode

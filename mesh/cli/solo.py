@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mesh.config import Paths
+from mesh.config.paths import Paths
 from mesh.control.client import Client
 from mesh.control.errors import NodeGone, NoNode
 from mesh.errors import ExitCode, MeshError

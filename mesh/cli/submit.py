@@ -19,7 +19,7 @@ from mesh.cli.picture import picture_options, with_picture
 from mesh.cli.printed import collect_command
 from mesh.cli.solo import any_node
 from mesh.cli.terms import read_terms, terms_options
-from mesh.config import Paths
+from mesh.config.paths import Paths
 from mesh.control.errors import NoNode
 from mesh.control.outputs import Format, OutputPattern, frames_to_write, parse_output, work_folder
 from mesh.control.submission import Wish, prepare

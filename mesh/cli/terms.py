@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from mesh.config import read_memory
+from mesh.config.values import read_memory
 from mesh.control.terms import JobTerms
 from mesh.model.policy import FrameOrder
 

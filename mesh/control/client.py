@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
-from mesh.config import Paths
+from mesh.config.paths import Paths
 from mesh.control import errors
 from mesh.control.convert import Json, from_json, to_json
 from mesh.control.routes import (

@@ -11,7 +11,8 @@ from functools import partial
 
 import trio
 
-from mesh.config import NodeConfig, Paths
+from mesh.config.paths import Paths
+from mesh.config.settings import NodeConfig
 from mesh.control.node_service import NodeService
 from mesh.control.server import serve_control
 from mesh.identity.identity import Identity

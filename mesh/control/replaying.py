@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from mesh.blocks.tree import check_path
-from mesh.config import Paths
+from mesh.config.paths import Paths
 from mesh.control.client import Client
 from mesh.control.service import JobPlan
 from mesh.engines.adapter import KERNEL_CACHE

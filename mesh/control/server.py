@@ -14,7 +14,8 @@ from hypercorn.config import Config
 from hypercorn.trio import serve
 from hypercorn.typing import ASGIFramework
 
-from mesh.config import NodeConfig, Paths
+from mesh.config.paths import Paths
+from mesh.config.settings import NodeConfig
 from mesh.control.app import build_app
 from mesh.control.errors import ControlPortInUse
 from mesh.control.service import MeshService

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import trio
 
-from mesh.config import DiscoveryConfig
+from mesh.config.settings import DiscoveryConfig
 from mesh.model.ids import NodeId
 from mesh.net.loudspeaker import Loudspeaker, open_loudspeaker
 from mesh.wire import codec

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import trio
 
-from mesh.config import ANY_ADDRESS
+from mesh.config.settings import ANY_ADDRESS
 from mesh.net.errors import CannotListen, PortInUse
 from mesh.wire.effects import Address
 

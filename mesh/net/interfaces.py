@@ -9,7 +9,7 @@ from socket import AF_INET, AF_INET6
 
 import psutil
 
-from mesh.config import DiscoveryConfig
+from mesh.config.settings import DiscoveryConfig
 
 
 @dataclass(frozen=True, slots=True, order=True)

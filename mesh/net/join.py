@@ -13,7 +13,8 @@ from typing import cast
 import trio
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from mesh.config import DiscoveryConfig, write_endpoint
+from mesh.config.settings import DiscoveryConfig
+from mesh.config.values import write_endpoint
 from mesh.errors import MeshError
 from mesh.identity import certificates
 from mesh.identity.certificates import check_chain, fingerprint_of, parse_der, raw_public, utc_now

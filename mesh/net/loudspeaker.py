@@ -36,7 +36,7 @@ from trio.socket import (
     inet_pton,
 )
 
-from mesh.config import DiscoveryConfig
+from mesh.config.settings import DiscoveryConfig
 from mesh.net.endpoint import NO_SUCH_FAMILY, host_of
 from mesh.net.interfaces import Interface, usable_interfaces
 

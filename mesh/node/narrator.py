@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from mesh.config import write_endpoint
+from mesh.config.values import write_endpoint
 from mesh.gossip import events as gossip
 from mesh.gossip.keyring import KeyInUse
 from mesh.model.ids import JobId, NodeId

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import psutil
 
 from mesh.blocks.records import RecordStore
-from mesh.config import NodeConfig
+from mesh.config.settings import NodeConfig
 from mesh.model.manifest import EngineName
 from mesh.sched import events as sched
 from mesh.sched.looks import ActivityView

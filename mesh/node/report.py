@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mesh.config import write_endpoint
+from mesh.config.values import write_endpoint
 from mesh.gossip.events import Member
 from mesh.model.frames import format_frames
 from mesh.model.ids import JobId, NodeId, short

@@ -20,7 +20,8 @@ from mesh.blocks.fetcher import Fetcher
 from mesh.blocks.records import RecordStore
 from mesh.blocks.store import BlockStore
 from mesh.blocks.swarm import FetchConfig
-from mesh.config import NodeConfig, Paths
+from mesh.config.paths import Paths
+from mesh.config.settings import NodeConfig
 from mesh.engines.adapter import KERNEL_CACHE
 from mesh.gossip import events as gossip
 from mesh.gossip.config import GossipConfig

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mesh.config import JobsConfig
+from mesh.config.settings import JobsConfig
 from mesh.sched.config import SchedConfig
 
 _DAY = 86400.0

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 import trio
 
-from mesh.config import NodeConfig, write_endpoint
+from mesh.config.settings import NodeConfig
+from mesh.config.values import write_endpoint
 from mesh.net.interfaces import describe_search
 from mesh.wire.effects import Address
 

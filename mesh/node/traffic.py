@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import trio
 
-from mesh.config import write_endpoint
+from mesh.config.values import write_endpoint
 from mesh.identity.identity import Identity
 from mesh.model.ids import NodeId
 from mesh.net.door import Door
