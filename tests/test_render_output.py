@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import resource
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,8 @@ from PIL import Image
 from mesh.model.layers import Layer, channels_of
 from mesh.model.look import Depth, Look, OcioView, View
 from mesh.model.units import Grid, Unit
-from mesh.render import output
-from mesh.render.ocio import OcioUnusable, checked
+from mesh.render import ocio, output
+from mesh.render.ocio import OcioUnusable, checked, to_display_by_ocio
 from mesh.render.output import FormatUnknown, Frame, FrameIncomplete, FrameNotWritten, assemble, write_frame
 from mesh.render.pixels import BadPixels, Notes, Payload
 from mesh.render.preview import write_preview
@@ -198,6 +199,19 @@ def test_auto_exposure_puts_the_mean_of_what_is_lit_at_middle_grey() -> None:
     assert auto_exposure(half_dark) == -1.0
 
 
+def test_what_is_shown_of_a_large_frame_takes_no_memory_beside_it() -> None:
+    """A frame of 16384 x 16384 pixels has 3 GB of colour: whatever were as large again would not fit."""
+    linear = np.full((1 << 12, 1 << 8, 3), 0.5, np.float32)
+    tracemalloc.start()
+    try:
+        exposure = auto_exposure(linear)
+        shown = to_display(linear, View.AGX, exposure)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most - shown.nbytes < linear.nbytes
+
+
 def test_auto_exposure_is_applied_beside_the_exposure_asked_for(tmp_path: Path) -> None:
     grey = Frame(np.full((2, 2, len(channels_of(()))), 0.72, np.float32))
     write_frame(grey, tmp_path / "f.png", look=Look(View.STANDARD, 1.0, auto_exposure=True))
@@ -232,6 +246,16 @@ def test_a_view_of_an_ocio_configuration_that_comes_along(tmp_path: Path) -> Non
     standard = to_display(whole.pixels[:, :, :3], View.STANDARD, 0.0).astype(int)
     assert np.abs(shown[0] - standard).max() <= 1
     assert np.abs(shown[1] - standard).max() > 10
+
+
+def test_a_view_of_ocio_is_the_same_however_many_rows_are_shown_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    linear = frame().pixels[:, :, :3]
+    wanted = OcioView("ocio://default", "sRGB - Display", "Un-tone-mapped")
+    whole = to_display_by_ocio(linear, wanted, 0.5)
+    monkeypatch.setattr(ocio, "_AT_ONCE", 2 * linear.shape[1])
+    assert np.array_equal(to_display_by_ocio(linear, wanted, 0.5), whole)
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from mesh.errors import ExitCode, MeshError
 from mesh.model.look import OcioView
-from mesh.render.views import exposed
+from mesh.render.views import exposed, strips
 
 _LINEAR_REC709 = ("lin_rec709", "lin_rec709_scene", "lin_srgb", "Linear Rec.709 (sRGB)", "Linear Rec.709")
 """What configurations call the renderer's colours, in their names or aliases."""
+_AT_ONCE = 1 << 22
+"""Pixels; what is in between takes ten times the memory that they do, and each time the configuration is read again."""
 
 
 class OcioUnusable(MeshError):
@@ -58,10 +60,12 @@ def _rec709_of(config: OpenImageIO.ColorConfig, name: str) -> str:
 def to_display_by_ocio(linear: NDArray[np.float32], wanted: OcioView, exposure: float) -> NDArray[np.uint8]:
     """Bytes (h, w, 3) for a screen from linear Rec. 709 (h, w, 3); `exposure` in stops. Raises OcioUnusable."""
     display, view, space = checked(wanted)
-    source = OpenImageIO.ImageBuf(np.ascontiguousarray(exposed(linear, exposure), np.float32))
-    shown = OpenImageIO.ImageBufAlgo.ociodisplay(source, display, view, space, colorconfig=wanted.config)
-    pixels = shown.get_pixels(OpenImageIO.FLOAT)
-    if shown.has_error or pixels is None:
-        raise OcioUnusable(config=wanted.config, reason=shown.geterror())
-    code = np.clip(pixels, 0.0, 1.0)
-    return np.floor(code * 255.0 + 0.5).astype(np.uint8)
+    code = np.empty(linear.shape, np.uint8)
+    for part, out in zip(strips(linear, _AT_ONCE), strips(code, _AT_ONCE), strict=True):
+        source = OpenImageIO.ImageBuf(np.ascontiguousarray(exposed(part, exposure), np.float32))
+        shown = OpenImageIO.ImageBufAlgo.ociodisplay(source, display, view, space, colorconfig=wanted.config)
+        pixels = shown.get_pixels(OpenImageIO.FLOAT)
+        if shown.has_error or pixels is None:
+            raise OcioUnusable(config=wanted.config, reason=shown.geterror())
+        out[:] = np.floor(np.clip(pixels, 0.0, 1.0) * 255.0 + 0.5)
+    return code

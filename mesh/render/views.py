@@ -7,7 +7,9 @@ logarithms and powers are our own. The same pixels give the same bytes on every 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from functools import cache
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 from mesh.model.look import View
 
 F64 = NDArray[np.float64]
+Number = TypeVar("Number", np.float32, np.uint8)
 
 _BRIGHTEST = 1e9
 """More than any view tells from white."""
@@ -53,9 +56,17 @@ _AGX_PIVOT = 10.0 / 16.5
 
 def to_display(linear: NDArray[np.float32], view: View, exposure: float) -> NDArray[np.uint8]:
     """Bytes (h, w, 3) for a screen from linear Rec. 709 (h, w, 3); `exposure` in stops."""
-    rows = max(1, _AT_ONCE // max(linear.shape[1], 1))
-    parts = [_shown(linear[y : y + rows], view, exposure) for y in range(0, len(linear), rows)]
-    return np.concatenate(parts)
+    shown = np.empty(linear.shape, np.uint8)
+    for part, out in zip(strips(linear), strips(shown), strict=True):
+        out[:] = _shown(part, view, exposure)
+    return shown
+
+
+def strips(picture: NDArray[Number], pixels: int = _AT_ONCE) -> Iterator[NDArray[Number]]:
+    """Rows of a picture (h, w, ...) from top to bottom, views of so many pixels or one row."""
+    rows = max(1, pixels // max(picture.shape[1], 1))
+    for y in range(0, len(picture), rows):
+        yield picture[y : y + rows]
 
 
 def _shown(linear: NDArray[np.float32], view: View, exposure: float) -> NDArray[np.uint8]:
@@ -70,12 +81,22 @@ def _shown(linear: NDArray[np.float32], view: View, exposure: float) -> NDArray[
 def auto_exposure(linear: NDArray[np.float32]) -> float:
     """Stops that bring the mean of the lit pixels' logarithms to middle grey; in sixteenths, so that no order of
     adding up shows."""
-    light = np.fmin(np.fmax(linear.astype(np.float64), 0.0), _BRIGHTEST)
-    bright = light[..., 0] * 0.2126 + light[..., 1] * 0.7152 + light[..., 2] * 0.0722
-    lit = bright[bright > _DARKEST]
-    if lit.size == 0:
+    count = 0
+
+    def logarithms() -> Iterator[float]:
+        """A few rows' at a time: those of a large frame would be ten times as large as its picture."""
+        nonlocal count
+        for part in strips(linear):
+            light = np.fmin(np.fmax(part.astype(np.float64), 0.0), _BRIGHTEST)
+            bright = light[..., 0] * 0.2126 + light[..., 1] * 0.7152 + light[..., 2] * 0.0722
+            lit = bright[bright > _DARKEST]
+            count += lit.size
+            yield from _log2(lit).tolist()
+
+    total = math.fsum(logarithms())
+    if count == 0:
         return 0.0
-    mean = math.fsum(_log2(lit).tolist()) / lit.size
+    mean = total / count
     return min(max(round((float(_log2(np.array([0.18]))[0]) - mean) * 16.0) / 16.0, -32.0), 32.0)
 
 
