@@ -93,12 +93,11 @@ def _slabs(builder, base, start, ray_value, low, high):
         far = _load(builder, base, builder.add(start, far_row))
         nears.append(builder.fmul(builder.fsub(near, origin[axis]), near_inverse[axis]))
         fars.append(builder.fmul(builder.fsub(far, origin[axis]), far_inverse[axis]))
-    # NaN plane values (first operands) fall out pairwise: x with the limit, y with a z made free of NaN.
-    entry = _larger(builder, nears[1], nears[0])
-    leave = _smaller(builder, fars[1], fars[0])
-    entry = _larger(builder, _larger(builder, nears[2], nears[0]), entry)
-    leave = _smaller(builder, _smaller(builder, fars[2], fars[0]), leave)
-    return _larger(builder, nears[3], entry), _smaller(builder, fars[3], leave)
+    # A NaN plane value, always the first operand, falls out.
+    entry, leave = nears[0], fars[0]
+    for near, far in zip(nears[1:], fars[1:], strict=True):
+        entry, leave = _larger(builder, near, entry), _smaller(builder, far, leave)
+    return entry, leave
 
 
 @intrinsic
