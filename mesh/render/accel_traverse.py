@@ -34,6 +34,7 @@ from mesh.render.accel_layout import (
 )
 from mesh.render.accel_vector import (
     address,
+    either,
     entry_of,
     float_bits,
     hit_boxes,
@@ -75,14 +76,24 @@ def slab_ray(ox, oy, oz, dx, dy, dz):
 @inlined
 def shear_ray(ray, dx, dy, dz):
     """The ray for triangle tests (Woop et al. 2013), z the axis of the longest component."""
-    if abs(dx) > abs(dy) and abs(dx) > abs(dz):
-        scale = ray.near_ix
-        return ShearRay(ray.oy, ray.oz, ray.ox, dy * scale, dz * scale, scale, LANES, 2 * LANES, 0)
-    if abs(dy) > abs(dz):
-        scale = ray.near_iy
-        return ShearRay(ray.oz, ray.ox, ray.oy, dz * scale, dx * scale, scale, 2 * LANES, 0, LANES)
-    scale = ray.near_iz
-    return ShearRay(ray.ox, ray.oy, ray.oz, dx * scale, dy * scale, scale, 0, LANES, 2 * LANES)
+    along_x = (abs(dx) > abs(dy)) & (abs(dx) > abs(dz))
+    along_y = abs(dy) > abs(dz)
+
+    def turned(x, y, z):
+        return either(along_x, y, either(along_y, z, x))
+
+    scale = turned(ray.near_iz, ray.near_ix, ray.near_iy)
+    return ShearRay(
+        turned(ray.ox, ray.oy, ray.oz),
+        turned(ray.oy, ray.oz, ray.ox),
+        turned(ray.oz, ray.ox, ray.oy),
+        turned(dx, dy, dz) * scale,
+        turned(dy, dz, dx) * scale,
+        scale,
+        turned(0, LANES, 2 * LANES),
+        turned(LANES, 2 * LANES, 0),
+        turned(2 * LANES, 0, LANES),
+    )
 
 
 @inlined

@@ -199,6 +199,17 @@ def hit_triangles(_context, packets, packet, ray, tmin, tmax, out):
 
 
 @intrinsic
+def either(_context, condition, this, that):
+    """this where the condition holds, else that, both numbers of one kind: never a branch, which is slow where the
+    processor cannot guess it."""
+
+    def codegen(_context, builder, _signature, args):
+        return builder.select(*args)
+
+    return this(types.boolean, this, that), codegen
+
+
+@intrinsic
 def lowest_bit(_context, mask):
     """The index of the lowest set bit of a non-zero int64."""
 
