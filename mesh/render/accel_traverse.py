@@ -75,11 +75,13 @@ def slab_ray(ox, oy, oz, dx, dy, dz):
 
 @inlined
 def shear_ray(ray, dx, dy, dz):
-    """The ray for triangle tests (Woop et al. 2013), z the axis of the longest component."""
+    """The ray for triangle tests (Woop et al. 2013), z the axis of the longest component. Without branches: which axis
+    is the longest cannot be guessed."""
     along_x = (abs(dx) > abs(dy)) & (abs(dx) > abs(dz))
     along_y = abs(dy) > abs(dz)
 
     def turned(x, y, z):
+        # The one after that of the longest axis, in the circle x, y, z.
         return either(along_x, y, either(along_y, z, x))
 
     scale = turned(ray.near_iz, ray.near_ix, ray.near_iy)
@@ -133,12 +135,9 @@ def _visit(nodes, node, ray, tmin, tmax, stack, sp, keys):
     lane = lowest_bit(mask)
     other = load_key(keys, lane)
     mask &= mask - 1
-    if nearest <= other:
-        store_key(stack, sp, other)
-    else:
-        store_key(stack, sp, nearest)
-        nearest = other
-        child = _child(nodes, node, lane)
+    child = either(nearest <= other, child, _child(nodes, node, lane))
+    store_key(stack, sp, either(nearest <= other, other, nearest))
+    nearest = either(nearest <= other, nearest, other)
     base = sp
     sp += 1
     if mask == 0:
