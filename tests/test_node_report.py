@@ -18,7 +18,7 @@ from mesh.node.runtime import Node
 from mesh.sched.layout import Layout
 from mesh.wire.effects import RenderEnded
 from mesh.wire.gossip import Meta
-from tests.test_sched_protocol import ME, Bench
+from tests.sched_bench import ME, Bench
 from tools.sim.farm import manifest
 
 

@@ -19,7 +19,7 @@ from mesh.sched.rights import Rights
 from mesh.wire.codec import job_id
 from mesh.wire.jobs import Edit, EditName, JobEdits, JobOffer
 from mesh.wire.records import JobRecord
-from tests.test_sched_protocol import Bench, told
+from tests.sched_bench import Bench, told
 from tools.sim.farm import manifest
 
 OF = manifest(frames=4)

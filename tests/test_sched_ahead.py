@@ -21,7 +21,7 @@ from mesh.wire.effects import (
     Together,
 )
 from mesh.wire.ledger import LogRun
-from tests.test_sched_protocol import ME, A, B, Bench, sent
+from tests.sched_bench import ME, A, B, Bench, sent
 from tools.sim.farm import manifest
 
 

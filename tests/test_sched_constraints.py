@@ -18,7 +18,7 @@ from mesh.wire.effects import Notify, Render, RenderFailed, Send, StopRender
 from mesh.wire.jobs import EditName, Participation
 from mesh.wire.ledger import Entry, LedgerDelta, LogRun, ResultFact
 from mesh.wire.stealing import StealGrant, StealRequest, Want
-from tests.test_sched_protocol import ME, A, B, Bench, sent
+from tests.sched_bench import ME, A, B, Bench, sent
 from tools.sim.farm import ENGINE, manifest
 
 FIT = PeerInfo(A, Boot(1), "ada", (ENGINE,), tags=("gpu", "fast"), memory_bytes=8_000_000_000)

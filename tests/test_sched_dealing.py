@@ -19,8 +19,8 @@ from mesh.wire.effects import BlobReady, Effect, RenderDone, Send, SendFailed
 from mesh.wire.jobs import Edit, EditName, JobEdits, JobOffer
 from mesh.wire.ledger import ClaimSet, Hint, JobSummary, LedgerDelta
 from mesh.wire.stealing import StealDeny, StealGrant, StealRequest, Want
-from tests.test_sched_protocol import ENGINE, ME, Bench, request, sent
-from tools.sim.farm import job_id, manifest
+from tests.sched_bench import ME, Bench, request, sent
+from tools.sim.farm import ENGINE, job_id, manifest
 
 NODES = [NodeId(bytes([letter]) * 32) for letter in b"abcdefghijklnopqrstuvwxyz"]
 A, B, C = NODES[:3]

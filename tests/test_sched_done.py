@@ -9,7 +9,7 @@ from mesh.sched.config import SchedConfig
 from mesh.sched.events import JobFinished, PeerDown, UnitStarted, Watch
 from mesh.wire.jobs import Edit, EditName, JobEdits
 from mesh.wire.ledger import Entry, JobSummary, LedgerDelta, LedgerVector, LogRun, ResultFact
-from tests.test_sched_protocol import ME, A, B, Bench, sent, told
+from tests.sched_bench import ME, A, B, Bench, sent, told
 from tools.sim.farm import manifest
 
 OF = manifest(frames=2, buckets=1)

@@ -10,7 +10,7 @@ from mesh.wire.copies import KeepPixels, PixelsKept
 from mesh.wire.effects import Render, RenderProgress
 from mesh.wire.ledger import LedgerDelta
 from mesh.wire.stealing import GrantTaken, StealDeny, StealGrant, StealRequest, Want
-from tests.test_sched_protocol import A, Bench, request, sent
+from tests.sched_bench import A, Bench, request, sent
 from tools.sim.farm import manifest
 
 FRAME = 40

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mesh.model.ids import JobId
 from mesh.model.policy import JobPolicy
 from mesh.sched.fairness import Demand, due, whole
-from tests.test_sched_protocol import Bench
+from tests.sched_bench import Bench
 from tools.sim.farm import manifest
 from tools.sim.farm_shares import ORACLES
 

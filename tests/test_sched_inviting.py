@@ -12,7 +12,7 @@ from mesh.sched.rules import worth_asking
 from mesh.wire.effects import Effect
 from mesh.wire.ledger import Activity, ClaimSet, Entry, Hint, LedgerDelta, LogRun, ResultFact
 from mesh.wire.stealing import INVITATION, GrantTaken, StealDeny, StealGrant, StealRequest, Want
-from tests.test_sched_protocol import ME, Bench, request, sent
+from tests.sched_bench import ME, Bench, request, sent
 from tools.sim.farm import ENGINE, manifest
 
 A, B, C, D = (NodeId(bytes([letter]) * 32) for letter in b"abcd")

@@ -10,11 +10,11 @@ from mesh.config.settings import JobsConfig
 from mesh.model.manifest import Manifest
 from mesh.node.scheduling import sched_config
 from mesh.sched.config import SchedConfig
-from mesh.sched.events import JobDropped, Record, Restore, RetryJob, Start
+from mesh.sched.events import JobDropped, Restore, RetryJob, Start
 from mesh.sched.quotas import user_of
 from mesh.wire.effects import Persist, RenderFailed
 from mesh.wire.records import EndedRecord
-from tests.test_sched_protocol import Bench, told
+from tests.sched_bench import Bench, on_disk, told
 from tools.sim.farm import farm, manifest
 
 DAY_MS = 86_400_000
@@ -68,13 +68,9 @@ def test_an_ended_job_is_kept_for_so_long_however_often_the_node_is_started() ->
     first.finish(first.render())
     (record,) = ended(first)
     assert record == EndedRecord(100 * DAY_MS)
-    records = {}
-    for effect in first.effects:
-        if isinstance(effect, Persist) and effect.record is not None:
-            records[effect.key] = Record(effect.job, effect.key, effect.record)
     # when the node is started again two days later
     second = Bench(config=keep, boot=2)
-    second.tell(Restore(tuple(records.values())))
+    second.tell(Restore(on_disk(first.effects)))
     second.tell(Start(unix_ms=102 * DAY_MS))
     # then it is forgotten after one more day, not three
     assert not told(second.wait(0.9 * 86_400), JobDropped)

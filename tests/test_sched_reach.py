@@ -30,7 +30,7 @@ from mesh.wire.copies import PixelsKept
 from mesh.wire.effects import BlobReady, Effect, Persist, Render
 from mesh.wire.jobs import Edit, EditName, JobOffer, JobWanted
 from mesh.wire.ledger import AwayFact, Entry, HolderFact, LedgerDelta, LogRun, ResultFact
-from tests.test_sched_protocol import ME, A, B, Bench, told
+from tests.sched_bench import ME, A, B, Bench, told
 from tools.sim.farm import manifest
 from tools.sim.scenarios import play
 

@@ -24,7 +24,7 @@ from mesh.wire.ledger import (
     ResultFact,
 )
 from mesh.wire.stealing import INVITATION, GrantTaken, StealDeny, StealGrant, StealRequest, Want, WorkReturned
-from tests.test_sched_protocol import ME, A, B, Bench, request, sent, told
+from tests.sched_bench import ME, A, B, Bench, request, sent, told
 from tools.sim.farm import manifest
 from tools.sim.scenarios import play
 

@@ -40,7 +40,7 @@ from mesh.wire.stealing import (
     Want,
     WorkReturned,
 )
-from tests.test_sched_protocol import ME, A, B, Bench, sent, told
+from tests.sched_bench import ME, A, B, Bench, sent, told
 from tools.sim.farm import ENGINE, manifest
 from tools.sim.farm_storm import EXACT_ENGINE
 from tools.sim.scenarios import play

@@ -11,7 +11,7 @@ from mesh.model.ids import Boot, Digest, NodeId
 from mesh.model.policy import FrameOrder, JobPolicy
 from mesh.model.units import Unit
 from mesh.wire.ledger import Activity, ClaimSet, Entry, LedgerDelta, LogRun, ResultFact
-from tests.test_sched_protocol import Bench
+from tests.sched_bench import Bench
 from tools.sim.farm import job_id, manifest
 
 A = NodeId(b"a" * 32)

@@ -20,7 +20,7 @@ from mesh.wire.copies import KeepPixels, PixelsKept
 from mesh.wire.effects import BlobFailed, BlobReady, Effect, Fetch, Persist, Render, RenderFailed
 from mesh.wire.ledger import AwayFact, Entry, HolderFact, LedgerDelta, LogRun, ResultFact
 from mesh.wire.stealing import StealGrant, StealRequest
-from tests.test_sched_protocol import ME, A, B, Bench, sent, told
+from tests.sched_bench import ME, A, B, Bench, sent, told
 from tools.sim.farm import manifest
 from tools.sim.scenarios import play
 

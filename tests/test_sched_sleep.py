@@ -7,7 +7,7 @@ import pytest
 from mesh.node.slumber import Slumber
 from mesh.sched.config import SchedConfig
 from mesh.wire.effects import StopRender
-from tests.test_sched_protocol import Bench
+from tests.sched_bench import Bench
 from tools.sim.farm import manifest
 from tools.sim.scenarios import play
 

@@ -8,7 +8,7 @@ from mesh.model.ids import Boot, NodeId
 from mesh.sched.config import SchedConfig
 from mesh.wire.jobs import Edit, EditName, JobEdits
 from mesh.wire.ledger import ClaimSet, LedgerDelta
-from tests.test_sched_protocol import A, Bench, sent
+from tests.sched_bench import A, Bench, sent
 from tools.sim.farm import manifest
 from tools.sim.scenarios import play
 

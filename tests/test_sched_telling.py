@@ -10,7 +10,7 @@ from mesh.wire.effects import Fetch, Pin, RenderFailed
 from mesh.wire.jobs import Edit, EditName, JobOffer
 from mesh.wire.ledger import ClaimSet, Entry, FailureFact, LedgerDelta, LogRun
 from mesh.wire.stealing import StealGrant, WorkTaken
-from tests.test_sched_protocol import ME, A, B, Bench, sent, told
+from tests.sched_bench import ME, A, B, Bench, sent, told
 from tools.sim.farm import job_id, manifest
 
 

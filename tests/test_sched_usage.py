@@ -8,7 +8,7 @@ from mesh.model.ids import Boot, NodeId
 from mesh.model.units import Unit
 from mesh.sched.usage import Usage
 from mesh.wire.ledger import Activity, ClaimSet, LedgerDelta
-from tests.test_sched_protocol import Bench
+from tests.sched_bench import Bench
 from tools.sim.farm import manifest
 
 A = NodeId(b"a" * 32)

@@ -15,7 +15,7 @@ from mesh.wire.effects import Send
 from mesh.wire.jobs import Edit, EditName, JobOffer
 from mesh.wire.ledger import Activity, ClaimSet, LedgerDelta
 from mesh.wire.stealing import GrantTaken, StealGrant
-from tests.test_sched_protocol import ME, A, B, Bench, request, sent, told
+from tests.sched_bench import ME, A, B, Bench, request, sent, told
 from tools.sim.farm import job_id, manifest
 
 

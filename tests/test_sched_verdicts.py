@@ -34,7 +34,7 @@ from mesh.wire.jobs import EditName, Participation
 from mesh.wire.ledger import AuditFact, Entry, LedgerDelta, LogRun, ResultFact
 from mesh.wire.stealing import StealGrant, StealRequest, Want
 from mesh.wire.trust import Conviction, Convictions, Finding
-from tests.test_sched_protocol import ME, A, B, Bench, sent, told
+from tests.sched_bench import ME, A, B, Bench, sent, told
 from tools.sim.audit_scenarios import ENGINE, INEXACT_ENGINE
 from tools.sim.farm import manifest
 from tools.sim.scenarios import play

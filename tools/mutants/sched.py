@@ -6,7 +6,7 @@ from tools.mutants.mutant import Mutant
 
 _PARTS = "tests/test_sched_parts.py"
 _DEALING = "tests/test_sched_dealing.py"
-_PROTOCOL = "tests/test_sched_protocol.py"
+_PROTOCOL = " ".join(f"tests/test_sched_{part}.py" for part in ("lending", "stealing", "copies", "life"))
 _FAIRNESS = "tests/test_sched_fairness.py"
 _AHEAD = "tests/test_sched_ahead.py"
 _SCRUB = "tests/test_sched_scrub.py -k 'not story'"
