@@ -11,7 +11,8 @@ import pytest
 import trio
 
 from mesh.engines.adapter import KERNEL_CACHE, UnitStopped
-from mesh.engines.host import CANCEL_SECONDS, EngineDone, EngineFailed, EngineHost, EngineNews, EngineProgress
+from mesh.engines.host import CANCEL_SECONDS, EngineHost
+from mesh.engines.news import EngineDone, EngineFailed, EngineNews, EngineProgress
 from mesh.engines.protocol import Done, Open, Progress, Unframer, frame
 from mesh.engines.sleep import SLOWNESS, SleepSession
 from mesh.model.ids import Digest

@@ -13,16 +13,8 @@ from pathlib import Path
 import trio
 
 from mesh.blocks.errors import BlockAbsent, BlockCorrupt, DiskFull
-from mesh.engines.host import (
-    CANCEL_SECONDS,
-    STOP_SECONDS,
-    EngineDone,
-    EngineFailed,
-    EngineHost,
-    EngineNews,
-    EngineProgress,
-    EngineWarned,
-)
+from mesh.engines.host import CANCEL_SECONDS, STOP_SECONDS, EngineHost
+from mesh.engines.news import EngineDone, EngineFailed, EngineNews, EngineProgress, EngineWarned
 from mesh.errors import MeshError
 from mesh.model.ids import Digest, JobId
 from mesh.model.units import Unit
@@ -106,7 +98,7 @@ class Rendering:
         self._running[effect.attempt] = running
         folder = self._unpacked.get(running.scene)
         if folder is None:
-            self._start(self._unpack_and_render, effect, running)
+            self._start(self._render_when_unpacked, effect, running)
         else:
             self._render(effect, running, folder)
 
@@ -156,7 +148,7 @@ class Rendering:
         assert self._nursery is not None
         self._nursery.start_soon(task, *args)  # type: ignore[arg-type]
 
-    async def _unpack_and_render(self, effect: Render, running: _Running) -> None:
+    async def _render_when_unpacked(self, effect: Render, running: _Running) -> None:
         folder = self._folder(running.scene)
         try:
             async with self._unpacking.setdefault(running.scene, trio.Lock()):
