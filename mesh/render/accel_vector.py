@@ -85,17 +85,16 @@ def _slabs(builder, base, start, ray_value, low, high):
     origin = [_splat(builder, f) for f in fields[0:3]]
     near_inverse = [_splat(builder, f) for f in fields[3:6]]
     far_inverse = [_splat(builder, f) for f in fields[6:9]]
-    nears, fars = [_splat(builder, low)], [_splat(builder, high)]
+    entry, leave = _splat(builder, low), _splat(builder, high)
     for axis in range(3):
         near_row = fields[9 + axis]
         far_row = builder.sub(_index((2 * axis + 3) * WIDTH), near_row)
-        near = _load(builder, base, builder.add(start, near_row))
-        far = _load(builder, base, builder.add(start, far_row))
-        nears.append(builder.fmul(builder.fsub(near, origin[axis]), near_inverse[axis]))
-        fars.append(builder.fmul(builder.fsub(far, origin[axis]), far_inverse[axis]))
-    # A NaN plane value, always the first operand, falls out.
-    entry, leave = nears[0], fars[0]
-    for near, far in zip(nears[1:], fars[1:], strict=True):
+        # The rows' addresses in the tree are the ray's, and are known before the node is.
+        near = _load(builder, builder.gep(base, [near_row]), start)
+        far = _load(builder, builder.gep(base, [far_row]), start)
+        near = builder.fmul(builder.fsub(near, origin[axis]), near_inverse[axis])
+        far = builder.fmul(builder.fsub(far, origin[axis]), far_inverse[axis])
+        # The first operand falls out where it is not a number.
         entry, leave = _larger(builder, near, entry), _smaller(builder, far, leave)
     return entry, leave
 
