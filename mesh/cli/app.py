@@ -71,8 +71,8 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
             close = difflib.get_close_matches(args[0], COMMANDS, n=2)
-            hint = f"Did you mean {' or '.join(close)}?" if close else "See mesh --help."
-            ctx.fail(f"There is no command {args[0]!r}. {hint}")
+            hint = f". Did you mean {' or '.join(close)}?" if close else ""
+            ctx.fail(f"there is no command {args[0]!r}{hint}")
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -113,8 +113,11 @@ def run() -> NoReturn:
     arguments = sys.argv[1:]
     try:
         sys.exit(program.main(arguments, prog_name="mesh", standalone_mode=False) or ExitCode.DONE)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        sys.exit(ExitCode.USAGE)
+    except click.ClickException as error:
+        _tell(misuse(error), error)
         sys.exit(ExitCode.USAGE)
     except MeshError as error:
         _tell(str(error), error)
@@ -130,6 +133,32 @@ def run() -> NoReturn:
             error,
         )
         sys.exit(ExitCode.REFUSED)
+
+
+def misuse(error: click.ClickException) -> str:
+    """What was typed wrongly, and where to look, in the form of all our errors; click has another for each."""
+    match error:
+        case click.MissingParameter(param=click.Parameter() as param):
+            said = f"{param.make_metavar(click.Context(program)).strip('[]')} is missing"
+        case click.BadParameter():
+            said = f"{_parameter(error)}{error.message}"
+        case click.NoSuchOption(option_name=name):
+            close = f". Did you mean {' or '.join(error.possibilities[:2])}?" if error.possibilities else ""
+            said = f"there is no option {name}{close}"
+        case _:
+            said = error.format_message()
+    ctx = error.ctx if isinstance(error, click.UsageError) else None
+    end = "" if said.endswith((".", "?")) else "."
+    return f"{said[0].upper()}{said[1:]}{end} See `{ctx.command_path if ctx else 'mesh'} --help`."
+
+
+def _parameter(error: click.BadParameter) -> str:
+    """`--frames: `, which then begins the sentence."""
+    if error.param_hint is not None:
+        return f"{error.param_hint}: "
+    if isinstance(error.param, click.Option):
+        return f"{max(error.param.opts, key=len)}: "
+    return "" if error.param is None else f"{str(error.param.name).upper()}: "
 
 
 def _tell(sentence: str, error: BaseException) -> None:

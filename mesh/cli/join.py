@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from mesh.cli.admission import Wanted, admit
+from mesh.cli.numbers import Whole
 from mesh.config.load import load_config
 from mesh.config.paths import Paths
 from mesh.config.settings import NodeConfig
@@ -48,11 +49,11 @@ class _Endpoint(click.ParamType[str]):
 @click.option("--name", help="What others call this node. Default: the host name.")
 @click.option("--site", metavar="PATH", help="Where it stands, such as paris/floor2.")
 @click.option("--tags", metavar="A,B", help="What it is good for.")
-@click.option("--threads", type=int, metavar="N", help="Render threads. Default: one per core.")
+@click.option("--threads", type=Whole(0), help="Render threads. Default: one per core.")
 @click.option("--no-render", is_flag=True, help="Submit and collect only; render nothing here.")
 @click.option("--exclusive", is_flag=True, help="Render only for jobs that ask for this node or its tags.")
 @click.option("--listen", metavar="HOST", help="Address to listen on. Default: *, all.")
-@click.option("--port", type=int, metavar="N", help="TCP and UDP port; 0 for any. Default: 7401.")
+@click.option("--port", type=Whole(0, 65535), help="TCP and UDP port; 0 for any. Default: 7401.")
 @click.option("--advertise", type=_Endpoint(), help="Where others reach it, if that differs.")
 @click.option("--no-discovery", is_flag=True, help="Send and hear no beacons.")
 @click.option("--loopback", is_flag=True, help="Stay on this machine: beacons and connections alike.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from mesh.cli.common import connect, json_option
+from mesh.cli.numbers import Whole
 from mesh.control.client import Client
 from mesh.control.convert import to_json
 from mesh.control.service import AttemptEntry
@@ -14,10 +15,10 @@ from mesh.ui.words import duration, plural
 
 @click.command()
 @click.argument("job")
-@click.argument("frame", type=click.IntRange(0), required=False)
+@click.argument("frame", type=Whole(0), required=False)
 @click.option(
     "--lines",
-    type=click.IntRange(0),
+    type=Whole(0),
     default=20,
     show_default=True,
     metavar="N",

@@ -5,15 +5,13 @@ from __future__ import annotations
 import click
 
 from mesh.cli.common import connect, json_option, print_json, print_table
-from mesh.cli.numbers import Finite
+from mesh.cli.numbers import Finite, Whole
 from mesh.model.status import NodeState, NodeStatus
 from mesh.ui.words import duration, plural
 
 
 @click.command()
-@click.option(
-    "--uses", default=1, show_default=True, type=click.IntRange(1, 10_000), help="Machines it admits."
-)
+@click.option("--uses", default=1, show_default=True, type=Whole(1, 10_000), help="Machines it admits.")
 @click.option(
     "--hours",
     default=24.0,

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from mesh.cli.numbers import Finite
+from mesh.cli.numbers import Finite, Whole
 from mesh.model.layers import LIGHT, Layer, in_order
 from mesh.model.manifest import RenderSettings
 
@@ -43,10 +43,8 @@ def picture_options(command: Command) -> Command:
     for decorate in (
         click.option(
             "--motion-steps",
-            type=click.IntRange(2, 256),
-            default=_DEFAULTS.motion_steps,
-            show_default=True,
-            help="Moments that stand for the time the shutter is open.",
+            type=Whole(2, 256),
+            help=f"Moments that stand for the time the shutter is open. Default: {_DEFAULTS.motion_steps}.",
         ),
         click.option(
             "--shutter",
@@ -103,5 +101,7 @@ def with_picture(settings: RenderSettings, options: dict[str, Any]) -> RenderSet
         )
     if options["focus"] is not None and options["f_stop"] is None:
         raise click.UsageError("--focus belongs to --f-stop: without a lens all is sharp.")
+    if options["motion_steps"] is not None and options["shutter"] == 0.0:
+        raise click.UsageError("--motion-steps belongs to --shutter: a picture of one moment has no blur.")
     names = ("layers", "noise", "clamp", "shutter", "motion_steps", "f_stop", "focus")
     return replace(settings, **{name: options[name] for name in names if options[name] is not None})

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 from mesh.cli.common import connect, json_option, print_json
+from mesh.cli.numbers import Whole
 from mesh.control.replaying import BRIGHTEST, replay
 from mesh.engines.protocol import Step, Story
 from mesh.model.layers import LIGHT
@@ -19,7 +20,7 @@ _INDENT = "      "
 @click.argument("frame", type=int)
 @click.argument("x", type=int)
 @click.argument("y", type=int)
-@click.argument("sample", type=click.IntRange(0), default=None, required=False)
+@click.argument("sample", type=Whole(0), default=None, required=False)
 @json_option
 def replay_command(job: str, frame: int, x: int, y: int, sample: int | None, as_json: bool) -> None:
     """Trace one sample of a pixel again and print its path.

@@ -13,7 +13,7 @@ import click
 from mesh.cli.collect import existing_policy, output_options
 from mesh.cli.common import connect, print_json
 from mesh.cli.look import read_look
-from mesh.cli.numbers import Finite
+from mesh.cli.numbers import Finite, Whole
 from mesh.cli.orders import LateOrder, Order, ReadyOrder
 from mesh.cli.picture import picture_options, with_picture
 from mesh.cli.printed import collect_command
@@ -68,7 +68,7 @@ class Resolution(click.ParamType[tuple[int, int]]):
     "--samples",
     default=_DEFAULTS.samples,
     show_default=True,
-    type=click.IntRange(1, 1 << 20),
+    type=Whole(1, 1 << 20),
     help="Per pixel.",
 )
 @click.option(
@@ -110,12 +110,12 @@ class Resolution(click.ParamType[tuple[int, int]]):
     type=Finite(0, 1000, min_open=True),
     help="Frames a second.",
 )
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1), help="Of the noise.")
+@click.option("--seed", default=0, show_default=True, type=Whole(0, 2**31 - 1), help="Of the noise.")
 @click.option(
     "--max-depth",
     default=_DEFAULTS.max_depth,
     show_default=True,
-    type=click.IntRange(1, 1024),
+    type=Whole(1, 1024),
     help="Longest path in bounces.",
 )
 @click.option("--name", default="", help="What to call the job. Default: the scene file's name.")

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from mesh.cli.numbers import Whole
 from mesh.config.values import read_memory
 from mesh.control.terms import JobTerms
 from mesh.model.policy import FrameOrder
@@ -52,7 +53,7 @@ class Memory(click.ParamType[int]):
             self.fail(f"{value!r} is not {error}", param, ctx)
 
 
-PRIORITY = click.IntRange(1, 1000)
+PRIORITY = Whole(1, 1000)
 NODES = Names("any|local|NODE,...", ANYWHERE)
 TAGS = Names("A,B")
 AFTER = Names("none|JOB,...", "none")
@@ -77,7 +78,7 @@ def terms_options(command: Command) -> Command:
         ),
         click.option(
             "--chunk",
-            type=click.IntRange(0),
+            type=Whole(0),
             default=0,
             metavar="FRAMES",
             help="Hand out no more at once. Default: as many as suits.",
