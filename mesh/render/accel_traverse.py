@@ -210,25 +210,9 @@ def _traversal(any_hit):
     visit, pop = (_visit_any, _pop_any) if any_hit else (_visit, _pop)
 
     def traverse(
-        start,
-        top,
-        nodes,
-        packets,
-        roots,
-        to_object,
-        top_stack,
-        stack,
-        keys,
-        lanes,
-        ox,
-        oy,
-        oz,
-        dx,
-        dy,
-        dz,
-        tmin,
-        tmax,
-    ):
+        ox, oy, oz, dx, dy, dz, tmin, tmax,
+        start, top, nodes, packets, roots, to_object, top_stack, stack, keys, lanes,
+    ):  # fmt: skip
         instance, number = -1, -1
         t, u, v = tmax, _ZERO, _ZERO
         tmin = tmin if tmin > _ZERO else _ZERO
@@ -296,15 +280,10 @@ _any = kernel(_traversal(any_hit=True))
 
 
 @inlined
-def closest(accel, ox, oy, oz, dx, dy, dz, tmin, tmax, scratch):
-    """The nearest hit with tmin < t < tmax: (instance, triangle, t, u, v), instance -1 if there is none.
-
-    All numbers in are float32, tmin at least 0, tmax may be infinite. instance and triangle are int64, the
-    numbers given to `assemble` and the triangle's place in its mesh; u and v (float32) weigh the second
-    and third vertex. The triangle is hit from either side.
-    """
+def _memory(accel, scratch):
+    """Where the search starts, and the addresses of all that it reads and writes."""
     m = scratch.memory
-    return _first(
+    return (
         accel.start,
         address(accel.top, 0),
         address(accel.nodes, 0),
@@ -315,41 +294,21 @@ def closest(accel, ox, oy, oz, dx, dy, dz, tmin, tmax, scratch):
         address(m, STACK_AT),
         address(m, KEYS_AT),
         address(m, LANES_AT),
-        ox,
-        oy,
-        oz,
-        dx,
-        dy,
-        dz,
-        tmin,
-        tmax,
     )
+
+
+@inlined
+def closest(accel, ox, oy, oz, dx, dy, dz, tmin, tmax, scratch):
+    """The nearest hit with tmin < t < tmax: (instance, triangle, t, u, v), instance -1 if there is none.
+
+    All numbers in are float32, tmin at least 0, tmax may be infinite. instance and triangle are int64, the
+    numbers given to `assemble` and the triangle's place in its mesh; u and v (float32) weigh the second
+    and third vertex. The triangle is hit from either side.
+    """
+    return _first(ox, oy, oz, dx, dy, dz, tmin, tmax, *_memory(accel, scratch))
 
 
 @inlined
 def occluded(accel, ox, oy, oz, dx, dy, dz, tmin, tmax, scratch):
     """Whether `closest` with the same arguments would find anything; cheaper."""
-    m = scratch.memory
-    return (
-        _any(
-            accel.start,
-            address(accel.top, 0),
-            address(accel.nodes, 0),
-            address(accel.packets, 0),
-            address(accel.roots, 0),
-            address(accel.to_object, 0),
-            address(m, TOP_STACK_AT),
-            address(m, STACK_AT),
-            address(m, KEYS_AT),
-            address(m, LANES_AT),
-            ox,
-            oy,
-            oz,
-            dx,
-            dy,
-            dz,
-            tmin,
-            tmax,
-        )[0]
-        >= 0
-    )
+    return _any(ox, oy, oz, dx, dy, dz, tmin, tmax, *_memory(accel, scratch))[0] >= 0
