@@ -14,293 +14,273 @@ _KEYRING = "tests/test_gossip_keyring.py"
 _STORIES = "tests/test_gossip_simulations.py"
 
 
-def _mutant(name: str, module: str, old: str, new: str, tests: str) -> Mutant:
-    return Mutant(name, f"mesh/{module}.py", old, new, tests)
-
-
 MUTANTS = (
-    _mutant(
+    Mutant(
         "no-second-chance",
         "gossip/probing",
         "if self._config.second_chance and not probe.second:",
         "if False:",
         _PROBING,
     ),
-    _mutant(
+    Mutant(
         "chances-without-end",
         "gossip/probing",
         "if self._config.second_chance and not probe.second:",
         "if True:",
         _PROBING,
     ),
-    _mutant("stale-reply-of-another-life", "gossip/probing", " or ack.boot != probe.boot", "", _PROBING),
-    _mutant("reply-of-somebody-else", "gossip/probing", "or ack.sender != probe.target ", "", _PROBING),
-    _mutant(
+    Mutant("stale-reply-of-another-life", "gossip/probing", " or ack.boot != probe.boot", "", _PROBING),
+    Mutant("reply-of-somebody-else", "gossip/probing", "or ack.sender != probe.target ", "", _PROBING),
+    Mutant(
         "late-verdict-counts",
         "gossip/probing",
         "if firing is Firing.LATE:\n            self._awareness",
         "if False:\n            self._awareness",
         _PROBING,
     ),
-    _mutant("deaf-node-blames-others", "gossip/probing", "if cut_off and", "if False and", _PROBING),
-    _mutant(
+    Mutant("deaf-node-blames-others", "gossip/probing", "if cut_off and", "if False and", _PROBING),
+    Mutant(
         "nacks-ignored",
         "gossip/probing",
         "blames_us = probe.asked - len(probe.answered) if",
         "blames_us = probe.asked if",
         _PROBING,
     ),
-    _mutant(
+    Mutant(
         "helper-keeps-the-answer", "gossip/probing", "if ack.sender == help_.target:", "if False:", _PROBING
     ),
-    _mutant(
+    Mutant(
         "no-second-try",
         "gossip/probing",
         "self._outbox.timer(Clock.RETRY",
         "(lambda *_: None)(Clock.RETRY",
         _PROBING,
     ),
-    _mutant(
+    Mutant(
         "helper-probes-itself",
         "gossip/probing",
         "lambda handle: handle != probe.target and ",
         "lambda handle: ",
         _PROBING,
     ),
-    _mutant("buddy-keeps-silent", "gossip/detector", "if not self._config.buddy or", "if True or", _PROBING),
-    _mutant(
+    Mutant("buddy-keeps-silent", "gossip/detector", "if not self._config.buddy or", "if True or", _PROBING),
+    Mutant(
         "reborn-node-ignored",
         "gossip/registrar",
         "known.version <= old.version",
         "known.claim.incarnation <= old.claim.incarnation",
         _TRUST,
     ),
-    _mutant("old-claims-believed", "gossip/registrar", "or known.version <= old.version", "", _TRUST),
-    _mutant(
+    Mutant("old-claims-believed", "gossip/registrar", "or known.version <= old.version", "", _TRUST),
+    Mutant(
         "ignored-incarnation",
         "gossip/tribunal",
         "if (accusation.boot, accusation.incarnation) != target.version:",
         "if False:",
         _TRUST,
     ),
-    _mutant(
+    Mutant(
         "unsigned-accusations",
         "gossip/tribunal",
         "if not accusation_holds(accusation, accuser, self._keys):",
         "if False:",
         _TRUST,
     ),
-    _mutant(
+    Mutant(
         "expired-members-accuse",
         "gossip/claims",
         "return keys.vouches(record.public_key, record.warrant) and keys.verify(",
         "return keys.verify(",
         _TRUST,
     ),
-    _mutant(
+    Mutant(
         "invented-members",
         "gossip/claims",
         "if not keys.vouches(record.public_key, record.warrant):",
         "if False:",
         _TRUST,
     ),
-    _mutant(
+    Mutant(
         "unsigned-claims",
         "gossip/claims",
         'if not keys.verify(node, record.public_key, b"claim" + record.claim, record.signature):',
         "if False:",
         _TRUST,
     ),
-    _mutant(
+    Mutant(
         "one-accuser-kills", "gossip/formulas", "return max(1, min(most, electorate))", "return 1", _TRUST
     ),
-    _mutant(
+    Mutant(
         "no-appeal", "gossip/tribunal", "if self._config.appeal and not case.appealed:", "if False:", _TRUST
     ),
-    _mutant(
+    Mutant(
         "late-conviction",
         "gossip/detector",
         "if firing is Firing.LATE:\n            self._tribunal.postpone(handle, now)",
         "if False:\n            self._tribunal.postpone(handle, now)",
         _PROBING,
     ),
-    _mutant(
+    Mutant(
         "outdated-accusations-go-unanswered",
         "gossip/membership",
         "if outdated and self._config.appeal:",
         "if False:",
         _TRUST,
     ),
-    _mutant(
+    Mutant(
         "objection-in-the-same-incarnation",
         "gossip/publishing",
         "self._published = now\n        self._incarnation += 1\n        return self._signed(left=False)",
         "self._published = now\n        return self._signed(left=False)",
         _TRUST,
     ),
-    _mutant(
+    Mutant(
         "objections-without-limit",
         "gossip/publishing",
         "return now >= self.next_refutation()",
         "return now == now",
         _TRUST,
     ),
-    _mutant(
+    Mutant(
         "progress-without-limit",
         "gossip/publishing",
         "return max(now, self._published + wait)",
         "return now + 0 * wait",
         _PROBING,
     ),
-    _mutant(
+    Mutant(
         "goodbye-taken-for-a-claim",
         "gossip/registrar",
         "Fact.GOODBYE if known.claim.left else Fact.NEWER_CLAIM",
         "Fact.NEWER_CLAIM",
         _PROBING,
     ),
-    _mutant(
+    Mutant(
         "returned-but-never-probed",
         "gossip/table",
         "            self._insert(handle)\n",
         "",
         f"{_STORIES} -k join",
     ),
-    _mutant(
+    Mutant(
         "moved-timers-fire-twice",
         "gossip/timers",
         "if due is None or now < due:",
         "if due is None:",
         _PROBING,
     ),
-    _mutant(
+    Mutant(
         "suspicion-never-decays",
         "gossip/formulas",
         "return max(least, longest - (longest - least) * share)",
         "return longest + 0 * share",
         _FORMULAS,
     ),
-    _mutant("rumours-without-end", "gossip/rumours", "if rumour.told >= limit:", "if limit < 0:", _FUZZ),
-    _mutant(
+    Mutant("rumours-without-end", "gossip/rumours", "if rumour.told >= limit:", "if limit < 0:", _FUZZ),
+    Mutant(
         "rumours-without-bound", "gossip/rumours", "if len(self._rumours) > self._limit:", "if False:", _FUZZ
     ),
-    _mutant(
+    Mutant(
         "packets-without-limit",
         "gossip/outbox",
         "room = min(self._config.packet - ARRAY_HEAD, int(self._allow(now)))",
         "room = 4000",
         _FUZZ,
     ),
-    _mutant(
+    Mutant(
         "pull-without-push",
         "gossip/syncing",
         "if wanted:\n            self._outbox.send(sender, SyncWanted(wanted))",
         "pass",
         _PROBING,
     ),
-    _mutant(
+    Mutant(
         "dead-look-alive-in-digests",
         "gossip/syncing",
         "for handle in self._table.in_state(NodeState.DEAD):",
         "for handle in self._table.in_state(NodeState.DEAD)[:0]:",
         _PROBING,
     ),
-    _mutant(
-        "nobody-knocks",
-        "gossip/knocking",
-        "        if dead:\n",
-        "        if False:\n",
-        _PROBING,
-    ),
-    _mutant("seeds-asked-once", "gossip/seeking", "if event.keep and len", "if False and len", _PROBING),
-    _mutant(
-        "answers-nobody-asked-for",
-        "gossip/seeking",
-        "if not self._expected:",
-        "if False:",
-        _PROBING,
-    ),
-    _mutant(
+    Mutant("nobody-knocks", "gossip/knocking", "        if dead:\n", "        if False:\n", _PROBING),
+    Mutant("seeds-asked-once", "gossip/seeking", "if event.keep and len", "if False and len", _PROBING),
+    Mutant("answers-nobody-asked-for", "gossip/seeking", "if not self._expected:", "if False:", _PROBING),
+    Mutant(
         "quarantine-by-one", "gossip/formulas", "return max(2, min(most, others // 2))", "return 1", _FORMULAS
     ),
-    _mutant(
+    Mutant(
         "quarantine-for-ever",
         "gossip/quarantine",
         "return [handle for handle in over if self._troubles.pop(handle).quarantined]",
         "return [] if over else []",
         _PROBING,
     ),
-    _mutant(
+    Mutant(
         "members-without-bound",
         "gossip/registrar",
         "if old is None and len(self._table) >= self._config.max_members:",
         "if False:",
         _TRUST,
     ),
-    _mutant(
+    Mutant(
         "replays-opened", "wire/seal", "if bit >= WINDOW or self.seen >> bit & 1:", "if bit >= WINDOW:", _SEAL
     ),
-    _mutant(
+    Mutant(
         "nonces-used-twice",
         "wire/seal",
         "        self._sequence += 1\n",
         "        self._sequence |= 1\n",
         _SEAL,
     ),
-    _mutant(
+    Mutant(
         "epochs-without-bound", "wire/seal", "if len(self._windows) > self._remembered:", "if False:", _SEAL
     ),
-    _mutant(
-        "no-neighbour-is-told",
-        "gossip/outbox",
-        "if not self._config.neighbours:",
-        "if True:",
-        _NEIGHBOURS,
+    Mutant(
+        "no-neighbour-is-told", "gossip/outbox", "if not self._config.neighbours:", "if True:", _NEIGHBOURS
     ),
-    _mutant(
+    Mutant(
         "neighbours-never-change",
         "gossip/table",
         "if half < NEAR or way <= ",
         "if half < NEAR and way <= ",
         _NEIGHBOURS,
     ),
-    _mutant("keys-of-anybody", "gossip/keyring", " or not self._is_genuine(news)", "", _KEYRING),
-    _mutant(
+    Mutant("keys-of-anybody", "gossip/keyring", " or not self._is_genuine(news)", "", _KEYRING),
+    Mutant(
         "older-keys-come-back",
         "gossip/keyring",
         "precedence(news) <= precedence(self._newest)",
         "news == self._newest",
         _KEYRING,
     ),
-    _mutant(
+    Mutant(
         "sealed-before-others-can-open",
         "gossip/keyring",
         "timers = [(Deed.USE, news.number, config.use_after)",
         "timers = [(Deed.USE, news.number, 0.0)",
         _KEYRING,
     ),
-    _mutant(
+    Mutant(
         "key-in-use-forgotten",
         "gossip/keyring",
         "if number != self._in_use else []",
         "if True else []",
         _KEYRING,
     ),
-    _mutant(
+    Mutant(
         "sleepers-never-reminded",
         "gossip/keyring",
         "return [Send(node, self._newest)]",
         "return []",
         _KEYRING,
     ),
-    _mutant(
+    Mutant(
         "one-patience-for-all-links",
         "gossip/config",
         "return self.lan if mine == theirs else self.wan",
         "return self.lan",
         f"{_STORIES} -k wan",
     ),
-    _mutant(
+    Mutant(
         "neighbours-look-away",
         "gossip/detector",
         "and self._table.is_near(accusation.target)",

@@ -9,13 +9,18 @@ from pathlib import Path
 @dataclass(frozen=True, slots=True)
 class Mutant:
     name: str
-    file: str
-    """Relative to the project's root."""
+    module: str
+    """Below `mesh`, such as `sched/thief`."""
     old: str
     """Must occur exactly once in the file."""
     new: str
     tests: str
     """Arguments of pytest: the smallest part of the suite that notices."""
+
+    @property
+    def file(self) -> str:
+        """Relative to the project's root."""
+        return f"mesh/{self.module}.py"
 
     def apply(self, root: Path) -> None:
         """Plants the bug in the copy of the project at `root`. Raises ValueError where the code is no

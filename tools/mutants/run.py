@@ -16,10 +16,10 @@ from enum import Enum
 from pathlib import Path
 from shlex import split
 
-from tools.mutants import gossip, sched, trust
+from tools.mutants import copies, gossip, sched, stealing, trust
 from tools.mutants.mutant import Mutant
 
-MUTANTS = (*gossip.MUTANTS, *sched.MUTANTS, *trust.MUTANTS)
+MUTANTS = (*gossip.MUTANTS, *stealing.MUTANTS, *copies.MUTANTS, *sched.MUTANTS, *trust.MUTANTS)
 ROOT = Path(__file__).parent.parent.parent
 _TESTS_FAILED = 1
 """pytest's exit status; others mean that it could not run them."""

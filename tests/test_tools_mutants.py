@@ -10,15 +10,22 @@ from pathlib import Path
 
 import pytest
 
-from tools.mutants.gossip import MUTANTS
 from tools.mutants.mutant import Mutant
-from tools.mutants.run import ROOT, Fate, run
+from tools.mutants.run import MUTANTS, ROOT, Fate, run
 
-TRIED_EACH_TIME = ("stale-reply-of-another-life", "reborn-node-ignored", "ignored-incarnation")
+TRIED_EACH_TIME = (
+    # Dask's two classics: a steal answered after its time, and a worker that comes back under its name.
+    "stale-steal-reply",
+    "reborn-worker-unnoticed",
+    # And those of SWIM: the same of members, and a suspicion that they have answered already.
+    "stale-reply-of-another-life",
+    "reborn-node-ignored",
+    "ignored-incarnation",
+)
 
 
-def test_there_are_enough_and_no_two_of_one_name() -> None:
-    assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS) >= 20
+def test_no_two_are_of_one_name() -> None:
+    assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS)
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
@@ -31,6 +38,7 @@ def test_a_mutant_still_fits_the_code(mutant: Mutant, tmp_path: Path) -> None:
     compile(copy.read_text(), mutant.file, "exec")
 
 
-@pytest.mark.parametrize("mutant", [m for m in MUTANTS if m.name in TRIED_EACH_TIME], ids=lambda m: m.name)
-def test_the_classics_are_caught(mutant: Mutant) -> None:
+@pytest.mark.parametrize("name", TRIED_EACH_TIME)
+def test_the_classics_are_caught(name: str) -> None:
+    (mutant,) = (mutant for mutant in MUTANTS if mutant.name == name)
     assert run(mutant) is Fate.CAUGHT
