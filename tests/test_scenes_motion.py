@@ -9,6 +9,7 @@ import pytest
 
 from mesh.scenes.description import LightKind
 from mesh.scenes.errors import BadScene, NoSuchChoice
+from mesh.scenes.matrices import compose, multiply
 from tests.gltf_builder import TRIANGLE, Gltf, triangle
 
 HALF = math.sqrt(0.5)
@@ -179,6 +180,24 @@ def test_gpu_instancing_places_copies_relative_to_the_node(tmp_path):
     snapshot = gltf.open(tmp_path).at(0.0)
     assert [where(snapshot, at) for at in (0, 1)] == [[2, 0, 0], [4, 0, 0]]
     assert [instance.transform[0, 0] for instance in snapshot.instances] == [2, 6]
+
+
+def test_gpu_instancing_composes_as_nodes_do_to_the_bit(tmp_path):
+    # given copies turned and scaled, one of them without a rotation and one without extent
+    moves = [[1.5, 2, 3], [0.1, -7, 9], [4, 5, 6]]
+    turns = [[0.1, 0.2, 0.3, 0.4], [0, 0, 0, 0], [0.5, 0.5, 0.5, 0.5]]
+    scales = [[1, 2, 0.3], [3, 3, 3], [1, 0, 1]]
+    gltf = triangle()
+    parts = {"TRANSLATION": moves, "ROTATION": turns, "SCALE": scales}
+    attributes = {name: gltf.accessor(rows) for name, rows in parts.items()}
+    pose = {"translation": [1, 0.7, 0.1], "rotation": [0.3, 0.1, 0.2, 0.9], "scale": [1.1, 1, 0.9]}
+    gltf.json["nodes"][0] |= {**pose, "extensions": {"EXT_mesh_gpu_instancing": {"attributes": attributes}}}
+    found = gltf.open(tmp_path).at(0.0).instances
+    # then those that show stand where children of the node would
+    world = compose(*pose.values())
+    as_stored = (np.array(rows, np.float32).tolist() for rows in parts.values())
+    expected = [multiply(world, compose(*part)) for part in zip(*as_stored, strict=True)][:2]
+    assert [tuple(one.transform.ravel().tolist()) for one in found] == expected
 
 
 def test_what_is_scaled_to_nothing_is_left_out(tmp_path):

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
+from mesh.control.submission import Wish, prepare
+from mesh.control.terms import JobTerms
+from mesh.model.manifest import EngineName, RenderSettings
 from mesh.scenes.errors import BadScene, MissingFiles, NoSuchChoice, UnsafeReference, UnsupportedExtension
 from mesh.scenes.inspection import CameraInfo, ClipInfo, inspect
 from mesh.scenes.pack import find_files
@@ -159,6 +163,37 @@ def test_an_unknown_camera_is_answered_with_the_known_ones(tmp_path):
     info.check_camera("Hero")
     with pytest.raises(NoSuchChoice, match=r"has no camera called 'hero'\. It has: Hero\."):
         info.check_camera("hero")
+
+
+def test_inspection_tells_how_much_memory_a_scene_needs_at_least(tmp_path):
+    # given two triangles, 1000 times, and another mesh that nothing shows
+    gltf = triangle()
+    gltf.json["meshes"][0]["primitives"][0]["indices"] = gltf.accessor([0, 1, 2, 2, 1, 0], "uint16")
+    gltf.mesh({"POSITION": gltf.accessor([[0, 0, 0]] * 900)})
+    copies = {"attributes": {"TRANSLATION": gltf.accessor([[1, 0, 0]] * 1000)}}
+    gltf.json["nodes"][0]["extensions"] = {"EXT_mesh_gpu_instancing": copies}
+    path = tmp_path / "scene.glb"
+    path.write_bytes(gltf.glb())
+    # then they are counted by what stands there
+    assert inspect(path).least_memory == 2 * 100 + 1000 * 1500
+
+
+def test_a_scene_that_not_every_node_can_open_asks_for_those_that_can(tmp_path):
+    gltf = triangle()
+    gltf.json["accessors"][0]["count"] = gltf.json["bufferViews"][0]["byteLength"] = 180_000_000
+    path = tmp_path / "city.glb"
+    path.write_bytes(gltf.glb())
+    wish = Wish(path, (1,), EngineName.BUILTIN, RenderSettings())
+
+    prepared = prepare(wish)
+    assert prepared.terms.memory_bytes == 6_000_001_500
+    assert prepared.warnings == ("it needs at least 6.0 GB of memory: only nodes with so much render it",)
+    # and whoever asks for more gets more
+    more = JobTerms(memory_bytes=64_000_000_000)
+    assert prepare(replace(wish, terms=more)).terms == more
+    # while what any node can open asks for nothing
+    path.write_bytes(triangle().glb())
+    assert prepare(wish).terms == JobTerms()
 
 
 def test_packing_loads_no_heavy_library():

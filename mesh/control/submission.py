@@ -16,12 +16,14 @@ from mesh.control.service import PendingRequest, SceneFile, SubmitReceipt, Submi
 from mesh.control.terms import JobTerms
 from mesh.errors import ExitCode, MeshError
 from mesh.model.manifest import EngineName, RenderSettings
-from mesh.scenes.inspection import inspect
+from mesh.scenes.inspection import SceneInfo, inspect
 from mesh.scenes.pack import SceneFiles, find_files
 from mesh.scenes.panorama import check_panorama
 
 COMPUTED_SKY = "sky"
 _GLTF = (".gltf", ".glb")
+_EVERYBODY_HAS = 4_000_000_000
+"""Bytes of memory: a scene that needs no more asks for none."""
 
 
 class BadJobName(MeshError):
@@ -85,8 +87,17 @@ def prepare(wish: Wish) -> Prepared:
         raise NoSceneFile(file=wish.scene)
     name = job_name(wish)
     warnings: tuple[str, ...] = ()
+    terms = wish.terms
     if wish.scene.suffix.lower() in _GLTF or wish.engine is EngineName.BUILTIN:
-        warnings = _check_choices(wish.scene, wish.settings)
+        info = _check_choices(wish.scene, wish.settings)
+        warnings = info.warnings
+        if wish.engine is EngineName.BUILTIN and info.least_memory > max(_EVERYBODY_HAS, terms.memory_bytes):
+            terms = replace(terms, memory_bytes=info.least_memory)
+            gigabytes = f"{info.least_memory / 1e9:.1f} GB"
+            warnings = (
+                *warnings,
+                f"it needs at least {gigabytes} of memory: only nodes with so much render it",
+            )
     extra = extra_files(wish)
     if extra and not extra[0].is_file():
         raise NoEnvironmentFile(file=wish.environment)
@@ -95,7 +106,7 @@ def prepare(wish: Wish) -> Prepared:
     files = find_files(wish.scene, extra)
     environment = files.extras[0] if extra else wish.environment
     settings = replace(wish.settings, environment=environment)
-    return Prepared(name, files, wish.frames, wish.engine, settings, warnings, wish.terms)
+    return Prepared(name, files, wish.frames, wish.engine, settings, warnings, terms)
 
 
 def job_name(wish: Wish) -> str:
@@ -111,8 +122,8 @@ def extra_files(wish: Wish) -> tuple[Path, ...]:
     return () if wish.environment in ("", COMPUTED_SKY) else (Path(wish.environment),)
 
 
-def _check_choices(scene: Path, settings: RenderSettings) -> tuple[str, ...]:
-    """The scene's warnings. Raises NoSuchChoice for a camera, clip or variant that is not in it."""
+def _check_choices(scene: Path, settings: RenderSettings) -> SceneInfo:
+    """What the scene offers. Raises NoSuchChoice for a camera, clip or variant that is not in it."""
     info = inspect(scene, scene=settings.scene)
     if settings.camera:
         info.check_camera(settings.camera)
@@ -120,7 +131,7 @@ def _check_choices(scene: Path, settings: RenderSettings) -> tuple[str, ...]:
         info.check_clip(settings.clip)
     if settings.variant:
         info.check_variant(settings.variant)
-    return info.warnings
+    return info
 
 
 def submit(

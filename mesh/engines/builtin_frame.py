@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from random import SystemRandom
@@ -29,6 +30,7 @@ from mesh.engines.builtin_notes import Names, frame_facts, seen_names
 from mesh.engines.builtin_outline import outline
 from mesh.engines.builtin_samples import Task, Work
 from mesh.engines.builtin_shutter import Moment, moments
+from mesh.engines.memory import check_memory
 from mesh.engines.protocol import Merge, Split
 from mesh.model.manifest import RenderSettings
 from mesh.model.units import Grid, Rect, SampleRange, Unit
@@ -70,14 +72,19 @@ class Shot:
 
 
 class BuiltinRenderer:
-    """Opens `entry` inside `scene_dir`. Raises MeshError where the scene or the settings are wrong."""
+    """Opens `entry` inside `scene_dir`. Raises MeshError where the scene or the settings are wrong, SceneTooLarge
+    or MemoryError where it does not fit here."""
 
     def __init__(
         self, scene_dir: Path, entry: str, settings: RenderSettings, frames: tuple[int, ...], threads: int
     ) -> None:
         self._settings = settings
         self._scene = open_scene(
-            scene_dir / entry, scene=settings.scene, clip=settings.clip, variant=settings.variant
+            scene_dir / entry,
+            scene=settings.scene,
+            clip=settings.clip,
+            variant=settings.variant,
+            foreseen=partial(check_memory, entry),
         )
         self._environment = read_environment(scene_dir, self._scene, settings)
         self._materials = pack_materials(self._scene.materials, self._scene.images)

@@ -6,6 +6,7 @@ sends the answers, those of many short units together.
 
 from __future__ import annotations
 
+import gc
 import os
 import queue
 import sys
@@ -13,12 +14,12 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from mesh.engines.adapter import EngineSession, UnitStopped, opener
-from mesh.engines.memory import SceneTooLarge, limit_memory, machine_memory
+from mesh.engines.memory import SceneTooLarge, die_first, limit_memory, machine_memory
 from mesh.engines.protocol import (
     PAYLOAD_MAX,
     Close,
@@ -40,6 +41,8 @@ from mesh.engines.protocol import (
 )
 from mesh.errors import MeshError
 from mesh.wire.base import Message
+
+Result = TypeVar("Result")
 
 PROGRESS_SECONDS = 0.2
 """The least time between two reports of progress."""
@@ -90,6 +93,8 @@ class Child:
         self._todo: queue.SimpleQueue[Open | Close | Attempt] = queue.SimpleQueue()
         self._attempts: dict[int, Attempt] = {}
         self._sessions: dict[int, EngineSession] = {}
+        self._opened: dict[int, Open] = {}
+        """What was opened, also where it was closed again to make room."""
 
     def say(self, message: Message) -> None:
         self._to_say.append(frame(message))
@@ -120,9 +125,8 @@ class Child:
             if isinstance(task, Open):
                 self._open(task)
             elif isinstance(task, Close):
-                session = self._sessions.pop(task.session, None)
-                if session is not None:
-                    session.close()
+                self._opened.pop(task.session, None)
+                self._close(task.session)
             else:
                 self._render(task)
                 self._attempts.pop(task.request.attempt, None)
@@ -144,15 +148,42 @@ class Child:
 
     def _open(self, request: Open) -> None:
         try:
-            session = opener(request.engine)(request)
+            session = self._alone_if_need_be(lambda: opener(request.engine)(request), request.session)
+        except SceneTooLarge as error:
+            self.say(Refused(request.session, str(error), elsewhere=True))
         except MeshError as error:
             self.say(Refused(request.session, str(error)))
-            return
         except MemoryError:
-            self.say(Refused(request.session, _too_large(request.entry), elsewhere=True))
-            return
-        self._sessions[request.session] = session
-        self.say(Opened(request.session, session.warnings[:256]))
+            self.say(Refused(request.session, str(SceneTooLarge.found(request.entry)), elsewhere=True))
+        else:
+            self._sessions[request.session] = session
+            self._opened[request.session] = request
+            self.say(Opened(request.session, session.warnings[:256]))
+
+    def _session(self, number: int) -> EngineSession | None:
+        """An open scene, opened again where others needed its room."""
+        request = self._opened.get(number)
+        if number not in self._sessions and request is not None:
+            self._sessions[number] = self._alone_if_need_be(lambda: opener(request.engine)(request), number)
+        return self._sessions.get(number)
+
+    def _alone_if_need_be(self, work: Callable[[], Result], session: int) -> Result:
+        """What fits into the memory only where no other scene is open is done after the others are closed. Raises
+        MemoryError where that is not enough, and what `work` raises."""
+        try:
+            return work()
+        except MemoryError:
+            if not self._sessions.keys() - {session}:
+                raise
+        for other in self._sessions.keys() - {session}:
+            self._close(other)
+        gc.collect()
+        return work()
+
+    def _close(self, number: int) -> None:
+        session = self._sessions.pop(number, None)
+        if session is not None:
+            session.close()
 
     def _render(self, attempt: Attempt) -> None:
         request = attempt.request
@@ -160,13 +191,15 @@ class Child:
         if attempt.limit() <= request.unit.start:
             self.say(Stopped(number))
             return
-        session = self._sessions.get(request.session)
-        if session is None:
-            self.say(Failed(number, "the scene is not open", retryable=True))
-            return
         began = time.monotonic()
         try:
-            unit, payload = session.render(request.unit, attempt, request.samples)
+            session = self._session(request.session)
+            if session is None:
+                self.say(Failed(number, "the scene is not open", retryable=True))
+                return
+            unit, payload = self._alone_if_need_be(
+                lambda: session.render(request.unit, attempt, request.samples), request.session
+            )
             if len(payload) > PAYLOAD_MAX:
                 Path(request.target).write_bytes(payload)
         except UnitStopped:
@@ -176,18 +209,16 @@ class Child:
         except OSError as error:
             self.say(Failed(number, f"the pixels could not be written to {request.target}: {error.strerror}"))
         except MemoryError:
-            self.say(Failed(number, "a frame of the scene does not fit into this machine's memory"))
+            scene = self._opened[request.session].entry
+            self.say(Failed(number, str(SceneTooLarge.found(f"Frame {request.unit.frame} of {scene}"))))
         else:
             seconds = time.monotonic() - began
             self.say(Done(number, unit, seconds, payload if len(payload) <= PAYLOAD_MAX else None))
 
 
-def _too_large(entry: str) -> str:
-    return str(SceneTooLarge(entry=entry, total=machine_memory() / 1e9))
-
-
 def main() -> None:
     limit_memory(machine_memory())
+    die_first()
     # Whatever a library prints must not reach the pipe: give it standard error instead.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

@@ -8,6 +8,7 @@ import psutil
 
 from mesh.blocks.records import RecordStore
 from mesh.config.settings import NodeConfig
+from mesh.engines.memory import physical_memory
 from mesh.model.manifest import EngineName
 from mesh.sched import events as sched
 from mesh.sched.looks import ActivityView
@@ -24,7 +25,7 @@ class Presence:
     def __init__(self, config: NodeConfig, engines: Mapping[EngineName, str]) -> None:
         self._config = config
         self._engines = dict(engines) if config.slots else {}
-        self._memory = psutil.virtual_memory().total
+        self._memory = physical_memory()
         self._doing: tuple[Activity, ...] = ()
         self._load = 0
         self._buckets_done = 0

@@ -12,6 +12,7 @@ from mesh.scenes.gltf.cursor import Value
 from mesh.scenes.gltf.document import Document, choose, read_document
 from mesh.scenes.gltf.hierarchy import camera_nodes, chosen_scene, light_nodes, walk
 from mesh.scenes.gltf.lenses import camera_aspect
+from mesh.scenes.gltf.need import least_memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,8 @@ class ClipInfo:
 
 @dataclass(frozen=True, slots=True)
 class SceneInfo:
-    """What a scene file offers. `has_lights`: it has punctual lights, or surfaces that shine."""
+    """What a scene file offers. `has_lights`: it has punctual lights, or surfaces that shine. `least_memory`: bytes
+    without which it cannot be rendered."""
 
     name: str
     cameras: tuple[CameraInfo, ...]
@@ -40,6 +42,7 @@ class SceneInfo:
     scenes: tuple[str, ...]
     variants: tuple[str, ...]
     has_lights: bool
+    least_memory: int
     warnings: tuple[str, ...]
 
     def check_camera(self, name: str) -> None:
@@ -75,6 +78,7 @@ def inspect(entry: Path, *, scene: str = "") -> SceneInfo:
         scenes=document.names("scenes"),
         variants=document.names_of_variants(),
         has_lights=bool(lights) or any(_shines(material) for material in document.objects("materials")),
+        least_memory=least_memory(document, nodes),
         warnings=document.warnings,
     )
 

@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 from mesh.scenes.description import F32
 from mesh.scenes.gltf.buffers import Buffers
 from mesh.scenes.gltf.cursor import Value
+from mesh.scenes.gltf.document import MAX_IMPLIED_ELEMENTS
 
 Numbers = NDArray[Any]
 
 MAX_ELEMENTS = 1 << 31
-MAX_IMPLIED_ELEMENTS = 1 << 24
-"""Zeros that no bytes of the file back: enough for honest sparse accessors, no use for filling memory."""
 
 _COMPONENTS: dict[int, np.dtype[Any]] = {
     5120: np.dtype("<i1"),

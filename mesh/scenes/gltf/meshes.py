@@ -17,8 +17,9 @@ from mesh.scenes.gltf.accessors import Accessors, Numbers
 from mesh.scenes.gltf.attributes import Attributes
 from mesh.scenes.gltf.buffers import Buffers
 from mesh.scenes.gltf.cursor import Value
+from mesh.scenes.gltf.document import TRIANGLES
 from mesh.scenes.gltf.materials import Materials
-from mesh.scenes.gltf.topology import HIGHEST_MODE, TRIANGLES, triangulate
+from mesh.scenes.gltf.topology import HIGHEST_MODE, triangulate
 from mesh.scenes.tangents import tangent_space
 
 

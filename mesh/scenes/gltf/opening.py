@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from mesh.scenes.deform import blend_joints, deform, weighted_sum
 from mesh.scenes.description import Camera, Instance, Mesh, Scene, Snapshot
+from mesh.scenes.geometry import F64
 from mesh.scenes.gltf.accessors import Accessors
 from mesh.scenes.gltf.animation import Clip, read_clip
 from mesh.scenes.gltf.buffers import Buffers
@@ -16,14 +18,15 @@ from mesh.scenes.gltf.cursor import Value
 from mesh.scenes.gltf.document import Document, choose, read_document
 from mesh.scenes.gltf.hierarchy import Node, camera_nodes, chosen_scene, light_nodes, walk
 from mesh.scenes.gltf.images import Images
-from mesh.scenes.gltf.instancing import read_copies
+from mesh.scenes.gltf.instancing import placed, read_copies
 from mesh.scenes.gltf.materials import Materials
 from mesh.scenes.gltf.meshes import MeshReader, Primitive
+from mesh.scenes.gltf.need import least_memory
 from mesh.scenes.gltf.pose import Poses
 from mesh.scenes.gltf.skins import Skin, read_skin
 from mesh.scenes.gltf.textures import Textures
 from mesh.scenes.gltf.views import read_camera, read_light, to_array
-from mesh.scenes.matrices import IDENTITY, Matrix, determinant3, multiply
+from mesh.scenes.matrices import IDENTITY, Matrix, determinant3
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +35,18 @@ class Placement:
 
     primitive: int
     place: int
-    copies: tuple[Matrix, ...] | None
+    copies: F64 | None
     skin: Skin | None
     rest_weights: tuple[float, ...]
     name: str
     """The node's, where it has one; else the mesh's."""
 
 
-def open_gltf(path: Path, *, scene: str, clip: str, variant: str) -> Scene:
+def open_gltf(path: Path, *, scene: str, clip: str, variant: str, foreseen: Callable[[int], None]) -> Scene:
     document = read_document(path)
     warnings = list(document.warnings)
     nodes = walk(document, chosen_scene(document, scene))
+    foreseen(least_memory(document, nodes))
     variants = document.names_of_variants()
     chosen_variant = choose(path.name, "variant", variant, variants) if variant else -1
     buffers = Buffers(document)
@@ -179,16 +183,15 @@ class _Evaluator:
     ) -> list[Instance]:
         """A skinned mesh stands in the world by its joints alone; what has no extent is left out."""
         deformed = self._deformed(placement, worlds, weights)
-        transforms = [worlds[placement.place]]
+        world = worlds[placement.place]
+        transforms: Iterable[F64] = ()
         if placement.skin is not None:
-            transforms = [IDENTITY]
+            transforms = (to_array(IDENTITY),)
         elif placement.copies is not None:
-            transforms = [multiply(worlds[placement.place], copy) for copy in placement.copies]
-        return [
-            Instance(placement.primitive, to_array(transform), placement.name, deformed)
-            for transform in transforms
-            if determinant3(transform) != 0.0
-        ]
+            transforms = placed(world, placement.copies)
+        elif determinant3(world) != 0.0:
+            transforms = (to_array(world),)
+        return [Instance(placement.primitive, each, placement.name, deformed) for each in transforms]
 
     def _deformed(
         self, placement: Placement, worlds: list[Matrix], weights: tuple[float, ...]

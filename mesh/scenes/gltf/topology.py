@@ -7,7 +7,7 @@ import numpy as np
 from mesh.scenes.description import I32
 from mesh.scenes.gltf.accessors import Numbers
 
-TRIANGLES, STRIP, FAN = 4, 5, 6
+STRIP, FAN = 5, 6
 HIGHEST_MODE = 6
 
 
