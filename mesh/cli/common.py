@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -11,13 +12,41 @@ import click
 from mesh.config.paths import Paths
 from mesh.control.client import Client
 from mesh.control.convert import to_json
+from mesh.control.errors import NoNode
+from mesh.errors import ExitCode, MeshError
+from mesh.node.occupancy import Doing, occupant
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+class NoNodeThere(NoNode):
+    """No mesh node runs on this machine with MESH_HOME={home}; start one with `mesh join`."""
+
+
+class NodeStarts(MeshError):
+    """The mesh node of this machine (process {pid}) is starting and does not answer yet. Try again in a moment."""
+
+    exit_code = ExitCode.NO_MESH
+
+
+class NodeAsks(MeshError):
+    """The mesh node of this machine (process {pid}) waits for an invite code. Type it at the terminal where `mesh join` was run, or end that with Ctrl-C."""
+
+    exit_code = ExitCode.NO_MESH
+
+
 def connect() -> Client:
-    """The node of this machine. Raises NoNode."""
-    return Client.connect(Paths.locate())
+    """The node of this machine. Raises NoNode, NodeStarts, NodeAsks."""
+    paths = Paths.locate()
+    try:
+        return Client.connect(paths)
+    except NoNode as error:
+        holder = occupant(paths.home)
+        if holder is not None:
+            raise (NodeAsks if holder.doing is Doing.ASKING else NodeStarts)(pid=holder.pid) from error
+        if os.environ.get("MESH_HOME"):
+            raise NoNodeThere(home=paths.home) from error
+        raise
 
 
 def json_option(command: Command) -> Command:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from mesh.cli.admission import Wanted, admit
+from mesh.cli.admission import Admitted, Wanted, admit
 from mesh.cli.numbers import Whole
 from mesh.config.load import load_config
 from mesh.config.paths import Paths
@@ -21,12 +21,17 @@ from mesh.control.daemon import Life, Ready, run_node
 from mesh.control.errors import NoNode
 from mesh.errors import BadConfig, MeshError
 from mesh.node.errors import HomeUnwritable
+from mesh.node.occupancy import Doing, occupant, occupied
 
 _LOG_BYTES = 5_000_000
 
 
 class NodeRunsAlready(MeshError):
     """A node runs on this machine already (process {pid}). Watch it with `mesh status`; to run a second one, set MESH_HOME to another folder."""
+
+
+class CommandRendersHere(MeshError):
+    """A command on this machine renders by itself, with a node of its own (process {pid}). Run `mesh join` again when it has ended; or set MESH_HOME to another folder."""
 
 
 class _Endpoint(click.ParamType[str]):
@@ -133,10 +138,22 @@ def _run(
     life: Life,
 ) -> None:
     """Become a member, then be a node until told to stop."""
-    can_ask = sys.stdin.isatty() and not config.headless
-    admitted = admit(paths, config, Wanted(code, at, found, life.solo, _ask if can_ask else None))
-    peers = (*admitted.peers, *((at,) if at else ()))
+    with occupied(paths.home, Doing.ONE_COMMAND if life.ephemeral and life.solo else Doing.NODE) as tell:
 
+        def ask(question: str) -> str:
+            tell(Doing.ASKING)
+            answer = str(click.prompt(question))
+            tell(Doing.NODE)
+            return answer
+
+        can_ask = sys.stdin.isatty() and not config.headless
+        admitted = admit(paths, config, Wanted(code, at, found, life.solo, ask if can_ask else None))
+        _serve(config, paths, admitted, (*admitted.peers, *((at,) if at else ())), life)
+
+
+def _serve(
+    config: NodeConfig, paths: Paths, admitted: Admitted, peers: tuple[tuple[str, int], ...], life: Life
+) -> None:
     def say_ready(ready: Ready) -> None:
         news = f"{admitted.news} " if admitted.news else ""
         where = write_endpoint(ready.address)
@@ -154,13 +171,12 @@ def _say(config: NodeConfig, sentence: str) -> None:
         click.echo(sentence)
 
 
-def _ask(question: str) -> str:
-    return str(click.prompt(question))
-
-
 def _refuse_second(paths: Paths) -> None:
     try:
         with Client.connect(paths) as client:
+            holder = occupant(paths.home)
+            if holder is not None and holder.doing is Doing.ONE_COMMAND:
+                raise CommandRendersHere(pid=holder.pid)
             raise NodeRunsAlready(pid=client.program().pid)
     except NoNode:
         return

@@ -7,15 +7,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
+import click
+
+from mesh.cli.common import NodeAsks
 from mesh.config.paths import Paths
 from mesh.control.client import Client
 from mesh.control.errors import NodeGone, NoNode
 from mesh.errors import ExitCode, MeshError
+from mesh.node.occupancy import Doing, Use, occupant, using
 
 _START = 60.0
 """Seconds a node may take to start; a cold disk and a slow machine included."""
+_QUIET = 2.0
+"""Seconds of waiting that need no word."""
 _POLL = 0.05
 _STOP = 15.0
 
@@ -32,22 +38,55 @@ class OwnNodeDied(MeshError):
     exit_code = ExitCode.NO_MESH
 
 
+class NodeStillStarts(MeshError):
+    """The mesh node of this machine (process {pid}) has been starting for {seconds:.0f} s and does not answer. See its log in {logs}, or end it and run the command again."""
+
+    exit_code = ExitCode.NO_MESH
+
+
+class _Overtaken(Exception):
+    """Another process has become the node of this machine before ours."""
+
+
 @contextmanager
 def any_node(paths: Paths) -> Iterator[tuple[Client, bool]]:
-    """The node of this machine, and whether it is our own: where none runs, one that serves nobody else is
-    started, and ends with this, however this ends. Raises NodeNotStarted."""
-    try:
-        client = Client.connect(paths)
-    except NoNode:
-        with _own_node(paths) as client:
-            yield client, True
-    else:
-        with client:
-            yield client, False
+    """The node of this machine, and whether it is there for commands alone: where none runs, one that serves nobody
+    else is started, and ends with the last command that uses it, however that ends. One that is starting is waited
+    for. Raises NodeNotStarted, NodeStillStarts, NodeAsks."""
+    with using(paths.home) as use, ExitStack() as stack:
+        yield _reach(paths, use, stack)
+
+
+def _reach(paths: Paths, use: Use, stack: ExitStack) -> tuple[Client, bool]:
+    began, told = time.monotonic(), False
+    while True:
+        try:
+            client = stack.enter_context(Client.connect(paths))
+        except NoNode:
+            holder = occupant(paths.home)
+        else:
+            holder = occupant(paths.home)
+            return client, holder is not None and holder.doing is Doing.ONE_COMMAND
+        if holder is None:
+            try:
+                return stack.enter_context(_own_node(paths, use)), True
+            except _Overtaken:
+                continue
+        if holder.doing is Doing.ASKING:
+            raise NodeAsks(pid=holder.pid)
+        waited = time.monotonic() - began
+        if waited > _START:
+            raise NodeStillStarts(pid=holder.pid, seconds=waited, logs=paths.logs)
+        if waited > _QUIET and not told:
+            told = True
+            click.echo(
+                f"Waiting for the node of this machine (process {holder.pid}), which is starting.", err=True
+            )
+        time.sleep(_POLL)
 
 
 @contextmanager
-def _own_node(paths: Paths) -> Iterator[Client]:
+def _own_node(paths: Paths, use: Use) -> Iterator[Client]:
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "mesh.cli", "join", "--headless", "--solo", "--ephemeral"],
@@ -67,30 +106,38 @@ def _own_node(paths: Paths) -> Iterator[Client]:
             reason = _last_words(log.fileno()) or "it said nothing."
             raise OwnNodeDied(status=status, reason=reason, logs=paths.logs) from error
         finally:
-            assert process.stdin is not None
-            process.stdin.close()
-            try:
-                process.wait(_STOP)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            _end(process, use)
+
+
+def _end(process: subprocess.Popen[bytes], use: Use) -> None:
+    """Have our node end, unless other commands use it, with the last of which it then ends."""
+    assert process.stdin is not None
+    others = process.poll() is None and not use.is_the_last()
+    process.stdin.close()
+    if others:
+        return
+    try:
+        process.wait(_STOP)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _wait_for(process: subprocess.Popen[bytes], paths: Paths, log: int) -> Client:
+    """Our node's client. Raises NodeNotStarted, and _Overtaken where another became the node of this machine."""
     deadline = time.monotonic() + _START
     while time.monotonic() < deadline:
-        try:
+        with suppress(NoNode, NodeGone):
             client = Client.connect(paths)
-        except NoNode:
-            if process.poll() is not None:
-                break
-            time.sleep(_POLL)
-            continue
-        if client.program().pid == process.pid:
-            return client
-        client.close()  # another command's node, on its way out or in
+            if client.program().pid == process.pid:
+                return client
+            client.close()  # another command's node, on its way out or in
+        if process.poll() is not None:
+            if occupant(paths.home) is not None:
+                raise _Overtaken
+            raise NodeNotStarted(reason=_last_words(log) or "it ended without a word.")
         time.sleep(_POLL)
-    raise NodeNotStarted(reason=_last_words(log) or "it did not answer within a minute.")
+    raise NodeNotStarted(reason=f"it did not answer within a minute. See its log in {paths.logs}.")
 
 
 def _last_words(log: int) -> str:

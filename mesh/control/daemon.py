@@ -18,8 +18,9 @@ from mesh.control.server import serve_control
 from mesh.identity.identity import Identity
 from mesh.net.endpoint import open_endpoint
 from mesh.net.interfaces import own_address
-from mesh.node.home import next_boot, occupied, remembered_peers, writing_in
+from mesh.node.home import next_boot, remembered_peers, writing_in
 from mesh.node.memory import keep_heap_small
+from mesh.node.occupancy import wait_until_unused
 from mesh.node.runtime import Node
 from mesh.wire.effects import Address
 
@@ -39,7 +40,7 @@ class Life:
     solo: bool = False
     """Talks to nobody."""
     ephemeral: bool = False
-    """Ends when its standard input closes, so that it never outlives the command it was started for."""
+    """Ends when its standard input closes and no other command uses it, so that it never outlives those it is there for."""
 
 
 def run_node(
@@ -52,8 +53,8 @@ def run_node(
 ) -> None:
     """Run a node until it leaves, or SIGINT or SIGTERM makes it leave; a second one ends it at once.
 
-    `peers` are asked for until somebody is there. Raises AlreadyRunning, HomeUnwritable, PortInUse,
-    CannotListen, ControlPortInUse, DiskFull.
+    `peers` are asked for until somebody is there. The caller holds the data folder (`node/occupancy.py`). Raises
+    HomeUnwritable, PortInUse, CannotListen, ControlPortInUse, DiskFull.
     """
     life = life or Life()
     keep_heap_small()
@@ -64,8 +65,7 @@ def run_node(
         peers = ()
     elif not peers:
         peers = remembered_peers(paths.home)
-    with occupied(paths.home):
-        trio.run(partial(_run, config, paths, identity, peers, life, ready))
+    trio.run(partial(_run, config, paths, identity, peers, life, ready))
 
 
 async def _run(
@@ -88,7 +88,7 @@ async def _run(
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_leave_on_signal, node, nursery.cancel_scope)
             if life.ephemeral:
-                nursery.start_soon(_stop_when_orphaned, node)
+                nursery.start_soon(_stop_when_unused, node, paths)
             await nursery.start(node.run, tuple(known))
             service = NodeService(node, paths.pending)
             await nursery.start(service.pending.run)
@@ -107,9 +107,10 @@ async def _leave_on_signal(node: Node, scope: trio.CancelScope) -> None:
                 nursery.start_soon(node.leave)
 
 
-async def _stop_when_orphaned(node: Node) -> None:
+async def _stop_when_unused(node: Node, paths: Paths) -> None:
     while True:
         await trio.lowlevel.wait_readable(0)
         if not os.read(0, 4096):
             break
+    await trio.to_thread.run_sync(wait_until_unused, paths.home, abandon_on_cancel=True)
     node.stopping.set()

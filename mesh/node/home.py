@@ -1,12 +1,10 @@
-"""The node's data folder: one node at a time, and what survives from one life to the next."""
+"""The node's data folder: what survives from one life to the next, and a disk that takes no more."""
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import logging
-import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -15,7 +13,7 @@ from pathlib import Path
 
 from mesh.identity.files import write_private
 from mesh.model.ids import Boot
-from mesh.node.errors import AlreadyRunning, HomeUnwritable
+from mesh.node.errors import HomeUnwritable
 from mesh.wire.effects import Address
 
 logger = logging.getLogger(__name__)
@@ -25,28 +23,6 @@ _DISK = frozenset(
     (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG)
 )
 """What a disk says that does not take what is written."""
-
-
-@contextmanager
-def occupied(home: Path) -> Iterator[None]:
-    """Holds the folder for this process. Raises AlreadyRunning, HomeUnwritable."""
-    try:
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise HomeUnwritable(home=home, reason=error.strerror) from error
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            pid = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
-            raise AlreadyRunning(home=home, pid=pid) from None
-        with writing_in(home):
-            os.ftruncate(descriptor, 0)
-            os.write(descriptor, f"{os.getpid()}\n".encode())
-        yield
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager
