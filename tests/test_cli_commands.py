@@ -281,6 +281,17 @@ def test_an_invite_can_be_piped_on(mesh: Mesh, node: FakeService) -> None:
     assert "mesh join invite-3-2" in outcome.err
 
 
+def test_an_invite_as_json_says_what_it_is_good_for(mesh: Mesh, node: FakeService) -> None:
+    outcome = mesh("invite", "--uses", "3", "--hours", "2", "--json")
+    assert json.loads(outcome.out) == {"code": "invite-3-2", "uses": 3, "hours": 2.0}
+
+
+def test_detaching_as_json_names_the_job(mesh: Mesh, node: FakeService) -> None:
+    told = json.loads(mesh("submit", "triangle.gltf", "--detach", "--json").out)
+    assert told["event"] == "submitted"
+    assert told["job"].startswith(told["short"][:4])
+
+
 def test_leaving_stops_the_node(mesh: Mesh, node: FakeService) -> None:
     assert mesh("leave").code == 0
     assert node.left

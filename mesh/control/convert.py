@@ -24,7 +24,7 @@ class BadValue(ValueError):
 
 
 def to_json(value: object) -> Json:
-    """`value`, made of dataclasses, tuples, enums, bytes and scalars, as JSON values."""
+    """`value`, made of dataclasses, dictionaries, tuples, enums, bytes and scalars, as JSON values."""
     if isinstance(value, Enum):
         return value.value
     if value is None or isinstance(value, bool | int | float | str):
@@ -33,6 +33,8 @@ def to_json(value: object) -> Json:
         return value.hex()
     if isinstance(value, tuple | list):
         return [to_json(item) for item in value]
+    if isinstance(value, dict):
+        return {str(name): to_json(item) for name, item in value.items()}
     if is_dataclass(value):
         return {name: to_json(getattr(value, name)) for name in value.__dataclass_fields__}
     raise TypeError(f"{type(value).__name__} has no JSON form")
