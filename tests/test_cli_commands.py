@@ -196,10 +196,13 @@ def test_what_is_not_understood_is_said_with_a_hint(mesh: Mesh, arguments: list[
         ["leave"],
     ],
 )
-def test_without_a_node_every_command_says_how_to_start_one(mesh: Mesh, arguments: list[str]) -> None:
+def test_without_a_node_every_command_says_how_to_start_one(
+    mesh: Mesh, home: Paths, arguments: list[str]
+) -> None:
     outcome = mesh(*arguments)
     assert outcome.code == ExitCode.NO_MESH
-    assert one_sentence(outcome) == "No mesh node runs on this machine; start one with `mesh join`."
+    where = f"on this machine with MESH_HOME={home.home}"
+    assert one_sentence(outcome) == f"No mesh node runs {where}; start one with `mesh join`."
 
 
 def test_a_traceback_is_shown_only_for_the_asking(mesh: Mesh) -> None:
@@ -491,7 +494,7 @@ def test_the_attempts_at_a_job_are_shown_with_the_last_words_of_those_that_faile
         "",
         "frame 2, buckets 8-15 of 40, failed on render3: no progress for 600 s",
         "    (the renderer said nothing)",
-        "frame 2 rendered by render1 in 0:12",
+        "frame 2 rendered by render1 in 12 s",
     ]
     whole = mesh("logs", "triangle", "--lines", "0").out
     assert "    line 1\n" in whole

@@ -13,6 +13,7 @@ from mesh.model.ids import Boot, JobId
 from mesh.model.status import NodeState
 from mesh.model.units import Unit
 from mesh.node.journal import Journal
+from mesh.node.progress import Progress
 from mesh.node.report import mesh_status
 from mesh.node.runtime import Node
 from mesh.sched.layout import Layout
@@ -47,6 +48,7 @@ class DeskNode:
         self.identity = SimpleNamespace(mesh_name="lab", fingerprint=bytes(32))
         self.revision = 1
         self.journal = Journal()
+        self.progress = Progress()
         self.disk = SimpleNamespace(store=SimpleNamespace(usage=lambda: Usage(0, 0, 1)))
         self.core = SimpleNamespace(
             scheduler=bench.machine,

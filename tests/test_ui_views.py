@@ -134,7 +134,7 @@ def test_the_progress_of_a_job_names_who_renders_what() -> None:
     )
     mesh = busy_mesh()
     lines = text(render_progress(job, mesh, mesh.events, 11, "renders/a.####.{exr,png}", 80), 80)
-    assert lines[0] == " still-life  ·  24 frames  ·  960×540  ·  64 samples  ·  builtin"
+    assert lines[0] == f" still-life  {job.short}  ·  24 frames  ·  960×540  ·  64 samples  ·  builtin"
     assert "45 %  11/24 frames  1:35 left" in lines[1]
     assert lines[3].split() == ["●", "render1", "frame", "12", "━━━━━━────", "57", "%", "11", "frames"]
     assert any("render4 died" in line for line in lines)
@@ -181,7 +181,9 @@ def test_the_live_report_draws_and_ends_with_the_closing_table() -> None:
         (None, "–"),
         (0.2, "0 s"),
         (9.4, "9 s"),
-        (9.6, "0:10"),
+        (9.6, "10 s"),
+        (59.4, "59 s"),
+        (59.6, "1:00"),
         (95, "1:35"),
         (3600, "1:00:00"),
         (200_000, "2 d 7 h"),

@@ -10,6 +10,7 @@ from mesh.control.client import Client
 from mesh.control.convert import to_json
 from mesh.control.service import AttemptEntry
 from mesh.errors import MeshError
+from mesh.model.frames import frames_in_words
 from mesh.ui.words import duration, plural
 
 
@@ -47,18 +48,29 @@ def logs(job: str, frame: int | None, lines: int, as_json: bool) -> None:
             verb = "has not been tried to the end yet" if frame is not None else "has failed"
             click.echo(f"{what} of {status.name} ({status.short}) {verb}.")
             return
-        for number, attempt in enumerate(tried):
-            if number and attempt.failure is not None:
+        for number, alike in enumerate(_alike(tried)):
+            if number and alike[0].failure is not None:
                 click.echo()
-            _print_attempt(client, status.job, attempt, lines)
+            _print_attempts(client, status.job, alike, lines)
         failed = sum(one.failure is not None for one in tried)
         if frame is None:
             hint = f". Try failed frames again: mesh retry {status.short}" if status.frames_failed else ""
             click.echo(f"\n{plural(failed, 'failed attempt')}{hint or '; no frame has failed for good.'}")
 
 
-def _print_attempt(client: Client, job: str, attempt: AttemptEntry, lines: int) -> None:
-    what = _what(attempt)
+def _alike(tried: tuple[AttemptEntry, ...]) -> list[list[AttemptEntry]]:
+    """Frames that failed on the same node for the same reason, with the same last words, are told together."""
+    found: dict[object, list[AttemptEntry]] = {}
+    for number, one in enumerate(tried):
+        whole = one.failure is not None and one.stop - one.start == one.of_buckets
+        key = (one.node, one.failure, one.log, one.forgiven) if whole else number
+        found.setdefault(key, []).append(one)
+    return list(found.values())
+
+
+def _print_attempts(client: Client, job: str, alike: list[AttemptEntry], lines: int) -> None:
+    attempt = alike[0]
+    what = _what(attempt) if len(alike) == 1 else frames_in_words(one.frame for one in alike)
     if attempt.failure is None:
         click.echo(f"{what} rendered by {attempt.node} in {duration(attempt.seconds)}")
         return

@@ -7,7 +7,7 @@ import click
 from mesh.cli.common import connect, json_option, print_json, print_table
 from mesh.cli.numbers import Finite, Whole
 from mesh.model.status import NodeState, NodeStatus
-from mesh.ui.words import duration, plural
+from mesh.ui.words import duration, percent, plural
 
 
 @click.command()
@@ -102,7 +102,7 @@ def nodes(node: str | None, as_json: bool) -> None:
                 member.site,
                 member.address,
                 str(member.slots),
-                f"{member.load:.0%}",
+                percent(member.load).strip(),
                 str(member.frames_done),
                 _doing(member),
             )
@@ -130,7 +130,7 @@ def _print_node(node: NodeStatus) -> None:
         "site": node.site or "none",
         "tags": ", ".join(node.tags) or "none",
         "engines": ", ".join(node.engines) or "none",
-        "threads": f"{node.slots}, {node.load:.0%} busy",
+        "threads": f"{node.slots}, {percent(node.load).strip()} busy",
         "works for": "jobs that ask for it or its tags, exclusively" if node.exclusive else "any job",
         "ping": "this machine" if node.rtt_ms is None else f"{node.rtt_ms:.1f} ms",
         "rendering": _doing(node),

@@ -150,6 +150,7 @@ class LineReport(_Quiet):
         self._spoke = now()
         self._job: JobStatus | None = None
         self._written = 0
+        self._said_ms = 0
 
     def submitted(self, job: JobId, durable_on: tuple[str, ...]) -> None:
         self._say(f"submitted as {short(job)}{_safe(durable_on)}; frames go to {self._output}")
@@ -182,7 +183,9 @@ class LineReport(_Quiet):
 
     def _say(self, text: str, unix_ms: int | None = None) -> None:
         self._spoke = self._now()
-        click.echo(f"{clock(int(time.time() * 1000) if unix_ms is None else unix_ms)}  {text}")
+        # What others saw a moment ago is told after what happened here meanwhile: no line goes back in time.
+        self._said_ms = max(self._said_ms, int(time.time() * 1000) if unix_ms is None else unix_ms)
+        click.echo(f"{clock(self._said_ms)}  {text}")
 
 
 def _progress_line(look: Looked) -> str:
@@ -192,7 +195,8 @@ def _progress_line(look: Looked) -> str:
     ]
     doing = "; ".join(busy[:4]) + (f" and {len(busy) - 4} more" if len(busy) > 4 else "")
     left = "" if job.eta_seconds is None else f", {duration(job.eta_seconds)} left"
-    return f"{percent(job.fraction).strip()} done{left}: {doing or job.waiting or job.state.value}"
+    nobody = "no node has begun it yet" if job.state is JobState.WAITING else job.state.value
+    return f"{percent(job.fraction).strip()} done{left}: {doing or job.waiting or nobody}"
 
 
 class LiveReport:
@@ -260,11 +264,11 @@ def print_closing(console: Console, closing: Closing) -> None:
     from mesh.ui.progress_view import shares_table
 
     job = closing.job
-    ended = {JobState.DONE: "done", JobState.CANCELLED: "cancelled"}.get(job.state, "ended")
+    ended = {JobState.DONE: "is done", JobState.CANCELLED: "is cancelled"}.get(job.state, "has failed")
     failed = f", {job.frames_failed} failed" if job.frames_failed else ""
     what = f"{plural(closing.written, 'frame')} written to {closing.output}"
     console.print(
-        f"\n{job.name} ({job.short}) is {ended}: {what}{failed}, in {duration(closing.seconds)}.",
+        f"\n{job.name} ({job.short}) {ended}: {what}{failed}, in {duration(closing.seconds)}.",
         highlight=False,
         markup=False,
         soft_wrap=True,
@@ -273,6 +277,14 @@ def print_closing(console: Console, closing: Closing) -> None:
         console.print(f"  {failure}", style="red", highlight=False, markup=False, soft_wrap=True)
     if job.shares:
         console.print(shares_table(job))
+    if job.frames_failed:
+        console.print(
+            f"What was tried: mesh logs {job.short}. To try failed frames again: mesh retry {job.short}; "
+            "where the scene is at fault, mend and submit it again.",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def choose_report(as_json: bool, output: str, frames: int) -> Report:

@@ -49,6 +49,12 @@ def format_frames(frames: Iterable[int]) -> str:
     return ",".join(_format_run(run) for run in _runs(sorted(set(frames))))
 
 
+def frames_in_words(frames: Iterable[int]) -> str:
+    """`frame 12`, `frames 1-3,7`."""
+    distinct = set(frames)
+    return f"frame{'s' * (len(distinct) != 1)} {format_frames(distinct)}"
+
+
 def _runs(frames: list[int]) -> Iterator[list[int]]:
     """Cuts ascending frames into runs of one step each."""
     run: list[int] = []

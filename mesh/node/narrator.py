@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from mesh.config.values import write_endpoint
 from mesh.gossip import events as gossip
 from mesh.gossip.keyring import KeyInUse
-from mesh.model.ids import JobId, NodeId
+from mesh.model.ids import JobId, NodeId, short
 from mesh.model.units import Unit
 from mesh.node.journal import Journal
 from mesh.sched import events as sched
@@ -89,8 +89,8 @@ class Narrator:
                 if failed:
                     text = f"{self._job(job)} has ended; {count(failed, 'frame')} failed"
                 self._journal.say("job-finished", text, job=job)
-            case sched.FrameFailed(job=job, frame=frame, reason=reason):
-                text = f"frame {frame} of {self._job(job)} failed: {reason}"
+            case sched.FrameFailed(job=job, frame=frame):
+                text = f"frame {frame} of {self._job(job)} is given up; see: mesh logs {short(job)} {frame}"
                 self._journal.say("frame-failed", text, job=job)
             case sched.UnitFailed(job=job, unit=unit, node=node, reason=reason):
                 text = f"{self._node(node)} could not render {self._what(job, unit)}: {reason}"

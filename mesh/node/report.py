@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mesh.config.values import write_endpoint
 from mesh.gossip.events import Member
-from mesh.model.frames import format_frames
+from mesh.model.frames import format_frames, frames_in_words
 from mesh.model.ids import JobId, NodeId, short
 from mesh.model.status import (
     ActivityStatus,
@@ -19,7 +19,7 @@ from mesh.node.narrator import describe
 from mesh.node.runtime import Node
 from mesh.node.waiting import waiting_for
 from mesh.sched.convictions import case
-from mesh.sched.looks import ActivityView, FailureView, JobView
+from mesh.sched.looks import ActivityView, JobView
 from mesh.wire.trust import Conviction
 
 SHOWN_EVENTS = 50
@@ -125,7 +125,9 @@ def job_status(node: Node, view: JobView) -> JobStatus:
         frames_failed=view.frames_failed,
         buckets_total=view.buckets_total,
         buckets_done=view.buckets_done,
-        fraction=min(1.0, (view.buckets_done + under_way) / view.buckets_total),
+        fraction=node.progress.shown(
+            view.job, view.buckets_done, min(1.0, (view.buckets_done + under_way) / view.buckets_total)
+        ),
         elapsed_seconds=view.elapsed,
         eta_seconds=view.eta if (view.buckets_done or under_way) and not waiting else None,
         durable=view.durable,
@@ -143,9 +145,7 @@ def job_status(node: Node, view: JobView) -> JobStatus:
         width=settings.width,
         height=settings.height,
         samples=settings.samples,
-        failures=tuple(
-            _failure(node, view, failure) for failure in reversed(view.failures[-SHOWN_FAILURES:])
-        ),
+        failures=failures(node, view)[:SHOWN_FAILURES],
         priority=view.priority,
         category=view.category,
         tags=view.tags,
@@ -181,10 +181,13 @@ def frame_statuses(node: Node, job: JobId) -> tuple[FrameStatus, ...]:
 
 
 def failures(node: Node, view: JobView) -> tuple[str, ...]:
-    """Every failure that is still remembered, newest first, a sentence each."""
-    return tuple(_failure(node, view, failure) for failure in reversed(view.failures))
-
-
-def _failure(node: Node, view: JobView, failure: FailureView) -> str:
-    what = describe(failure.unit, view.manifest.grid.count)
-    return f"{what} on {node.node_name(failure.node)}: {failure.reason}"
+    """Every failure that is still remembered, newest first, a sentence each: one for all frames that failed alike."""
+    count = view.manifest.grid.count
+    alike: dict[tuple[NodeId, str, str], list[int]] = {}
+    for failure in reversed(view.failures):
+        part = "" if failure.unit.size >= count else describe(failure.unit, count)
+        alike.setdefault((failure.node, failure.reason, part), []).append(failure.unit.frame)
+    return tuple(
+        f"{part or frames_in_words(frames)} on {node.node_name(where)}: {reason}"
+        for (where, reason, part), frames in alike.items()
+    )

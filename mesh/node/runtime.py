@@ -49,6 +49,7 @@ from mesh.node.installed import installed_engines
 from mesh.node.journal import Journal
 from mesh.node.narrator import Narrator
 from mesh.node.presence import Presence, restored
+from mesh.node.progress import Progress
 from mesh.node.rendering import Rendering
 from mesh.node.rights import NodeRights
 from mesh.node.scheduling import sched_config
@@ -162,6 +163,7 @@ class Node:
             ),
         )
         self.journal = Journal()
+        self.progress = Progress()
         self.narrator = Narrator(self.journal, self.node_name, self.job_name, self._buckets_of)
         self.book = InviteBook(identity) if identity.can_issue else None
         self._traffic = Traffic(
@@ -345,7 +347,8 @@ class Node:
                 self.seals.notice(news)
             case gossip.MemberDown(node=node):
                 self._traffic.drop(node)
-            case sched.JobDropped():
+            case sched.JobDropped(job=job):
+                self.progress.forget(job)
                 self._forget_scenes()
         self.narrator.tell(news)
         self.revision += 1

@@ -31,8 +31,10 @@ def render_progress(
     job: JobStatus, mesh: MeshStatus, events: Sequence[EventStatus], written: int, output: str, width: int
 ) -> RenderableType:
     """One job at one moment: overall bar, who renders what, the newest `events`, what is on disk."""
-    facts = f"{plural(job.frames_total, 'frame')}  ·  {job.width}×{job.height}  ·  {job.samples} samples  ·  {job.engine}"
-    title = Text.assemble((job.name, "bold"), ("  ·  " + facts, QUIET), no_wrap=True, overflow="ellipsis")
+    facts = f"{plural(job.frames_total, 'frame')}  ·  {job.width}×{job.height}  ·  {plural(job.samples, 'sample')}  ·  {job.engine}"
+    title = Text.assemble(
+        (job.name, "bold"), (f"  {job.short}  ·  {facts}", QUIET), no_wrap=True, overflow="ellipsis"
+    )
     counts = f"{job.frames_done}/{job.frames_total} frames"
     tail = f"  {percent(job.fraction)}  {counts}  {_left(job)}"
     style = JOB_STYLES[job.state]
@@ -43,7 +45,7 @@ def render_progress(
     parts += [Text(), _workers(job, mesh, width)]
     if events:
         parts += [Text(), *(event_line(event) for event in events)]
-    disk = f"{written} written to {output}" if written else f"frames go to {output}"
+    disk = f"{plural(written, 'frame')} written to {output}" if written else f"frames go to {output}"
     parts += [Text(), Text(disk, QUIET, no_wrap=True, overflow="ellipsis")]
     return Padding(Group(*parts), (0, 1))
 

@@ -12,11 +12,11 @@ def percent(fraction: float) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """`8 s`, `1:35`, `2:03:10`, `3 d 4 h`; a dash where it is not known."""
+    """`48 s`, `1:35`, `2:03:10`, `3 d 4 h`; a dash where it is not known."""
     if seconds is None:
         return "–"
     whole = round(max(seconds, 0.0))
-    if whole < 10:
+    if whole < 60:
         return f"{whole} s"
     minutes, rest = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)
