@@ -138,7 +138,7 @@ def test_the_progress_of_a_job_names_who_renders_what() -> None:
     assert "45 %  11/24 frames  1:35 left" in lines[1]
     assert lines[3].split() == ["●", "render1", "frame", "12", "━━━━━━────", "57", "%", "11", "frames"]
     assert any("render4 died" in line for line in lines)
-    assert lines[-1] == " 11 written to renders/a.####.{exr,png}"
+    assert lines[-1] == " 11 frames written to renders/a.####.{exr,png}"
     assert max(map(len, lines)) <= 80
 
 

@@ -134,28 +134,39 @@ def _left(job: JobStatus) -> str:
     return "nobody knows yet how much is left" if under_way else "nothing left"
 
 
-def _action(action: JobAction, about: str, done: str) -> click.Command:
-    """A command that does `action` to one job and says `done`."""
+def _action(action: JobAction, about: str, done: Callable[[JobStatus], str]) -> click.Command:
+    """A command that does `action` to one job and says what is `done` about it, as it was before."""
 
     def act(job: str) -> None:
         with connect() as client:
-            status = client.act(client.job(job).status.job, action)
-        click.echo(f"{status.name} ({status.short}) {done}")
+            before = client.job(job).status
+            status = client.act(before.job, action)
+        click.echo(f"{status.name} ({status.short}) {done(before)}")
 
     act.__doc__ = f"{about}\n\nJOB is an id, the beginning of one, or a name."
     decorate: Callable[[Callable[..., None]], Callable[..., None]] = click.argument("job")
     return click.command(action.value)(decorate(act))
 
 
+def _again(job: JobStatus) -> str:
+    if not job.frames_failed:
+        return "has no failed frame; what only nodes have that are gone is rendered again."
+    return f"tries {plural(job.frames_failed, 'failed frame')} again, and what only nodes have that are gone."
+
+
 cancel = _action(
     JobAction.CANCEL,
     "Stop a job; what is rendered stays.",
-    "is cancelled. Frames already rendered can still be collected.",
+    lambda job: f"is cancelled. Frames already rendered can still be collected: mesh collect {job.short}",
 )
-pause = _action(JobAction.PAUSE, "Start nothing more of a job until resumed.", "is paused.")
-resume = _action(JobAction.RESUME, "Go on with a paused job.", "goes on.")
+pause = _action(
+    JobAction.PAUSE,
+    "Start nothing more of a job until resumed.",
+    lambda job: f"is paused; go on with: mesh resume {job.short}",
+)
+resume = _action(JobAction.RESUME, "Go on with a paused job.", lambda _job: "goes on.")
 retry = _action(
     JobAction.RETRY,
     "Render a job's failed frames again.\n\nAlso those whose pixels are only on nodes that are gone.",
-    "renders again what failed, and what only nodes hold that are gone.",
+    _again,
 )

@@ -47,6 +47,15 @@ from mesh.sched import events as sched
 from mesh.sched.looks import JobView
 from mesh.wire.jobs import EditName
 
+_ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
+_OVER = {
+    JobAction.CANCEL: _ENDED,
+    JobAction.PAUSE: _ENDED,
+    JobAction.RESUME: (JobState.DONE, JobState.CANCELLED),
+    JobAction.RETRY: (JobState.CANCELLED,),
+}
+"""States in which it is too late for an action."""
+
 
 class NodeService:
     """`folder` keeps what waits for its files; `pending.run` serves it."""
@@ -88,7 +97,7 @@ class NodeService:
         found = [one.node for one in members if one.name == text]
         found = found or [one.node for one in members if _begins(one.node, text)]
         if not found:
-            raise UnknownNode(text=text)
+            raise UnknownNode(text, (one.name for one in members))
         if len(found) > 1:
             raise AmbiguousNode(text=text, candidates=", ".join(map(short, found)))
         return found[0]
@@ -103,7 +112,8 @@ class NodeService:
         found = found or [job for job in jobs if self._node.job_name(job) == text]
         found = found or [job for job in pending if self.pending.name(job) == text]
         if not found:
-            raise UnknownJob(text=text)
+            waiting = (self.pending.name(job) or "" for job in pending)
+            raise UnknownJob(text, (*map(self._node.job_name, jobs), *waiting))
         if len(found) > 1:
             raise AmbiguousJob(text=text, candidates=", ".join(map(short, found)))
         return found[0]
@@ -217,9 +227,8 @@ class NodeService:
             self.pending.cancel(job)
             return
         view = self._steered(job, action.value)
-        over = (JobState.CANCELLED,) if action is JobAction.RETRY else (JobState.DONE, JobState.CANCELLED)
-        if view.state in over:
-            raise JobHasEnded(name=view.manifest.name, state=view.state.value, action=action.value)
+        if view.state in _OVER[action]:
+            raise JobHasEnded(name=view.manifest.name, state=view.state, action=action.value)
         match action:
             case JobAction.CANCEL:
                 event: object = sched.ActOnJob(job, EditName.CANCELLED, number=1)
@@ -235,7 +244,7 @@ class NodeService:
         """Raises NotYourJob, JobHasEnded where it is too late, and what `Steering.edits` raises."""
         view = self._steered(job, "change")
         if view.state in (JobState.DONE, JobState.CANCELLED):
-            raise JobHasEnded(name=view.manifest.name, state=view.state.value, action="change")
+            raise JobHasEnded(name=view.manifest.name, state=view.state, action="change")
         for event in self._steering.edits(job, change, view.manifest.frames):
             self._node.feed(event)
 

@@ -155,14 +155,14 @@ class PendingJobs:
         if record is None or record.started is not None:
             return
         if record.ended_ms:
-            raise JobHasEnded(name=record.request.name, state=JobState.CANCELLED.value, action="do")
+            raise JobHasEnded(name=record.request.name, state=JobState.CANCELLED, action="do")
         raise NotBegun(name=record.request.name)
 
     def cancel(self, job: JobId) -> None:
         """Raises JobHasEnded where it is cancelled already."""
         record = self._records[job]
         if record.ended_ms:
-            raise JobHasEnded(name=record.request.name, state=JobState.CANCELLED.value, action="cancel")
+            raise JobHasEnded(name=record.request.name, state=JobState.CANCELLED, action="cancel")
         self._keep(replace(record, ended_ms=_now_ms()))
         self._waiting.pop(job, None)
         self._host.say("job-cancelled", f"{record.request.name} is cancelled before it began", job)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 from mesh.errors import ExitCode, MeshError
+from mesh.model.status import JobState
 
 
 class AlreadyRunning(MeshError):
@@ -16,9 +20,12 @@ class HomeUnwritable(MeshError):
 
 
 class UnknownNode(MeshError):
-    """No node is called {text!r}. `mesh nodes` lists those there are."""
+    """No node is called {text!r}.{hint} `mesh nodes` lists those there are."""
 
     exit_code = ExitCode.USAGE
+
+    def __init__(self, text: str, known: Iterable[str] = ()) -> None:
+        super().__init__(text=text, hint=_near(text, known))
 
 
 class AmbiguousNode(MeshError):
@@ -28,9 +35,12 @@ class AmbiguousNode(MeshError):
 
 
 class UnknownJob(MeshError):
-    """No job is called {text!r}. `mesh jobs` lists those this node knows."""
+    """No job is called {text!r}.{hint} `mesh jobs` lists those this node knows."""
 
     exit_code = ExitCode.USAGE
+
+    def __init__(self, text: str, known: Iterable[str] = ()) -> None:
+        super().__init__(text=text, hint=_near(text, known))
 
 
 class AmbiguousJob(MeshError):
@@ -40,7 +50,11 @@ class AmbiguousJob(MeshError):
 
 
 class JobHasEnded(MeshError):
-    """{name} is {state} already; there is nothing left to {action}."""
+    """{name} {ended} already; there is nothing left to {action}."""
+
+    def __init__(self, name: str, state: JobState, action: str) -> None:
+        ended = "has failed" if state is JobState.FAILED else f"is {state.value}"
+        super().__init__(name=name, ended=ended, action=action)
 
 
 class BlobUnavailable(MeshError):
@@ -73,3 +87,9 @@ class EngineMissing(MeshError):
     {engines} with --engine."""
 
     exit_code = ExitCode.USAGE
+
+
+def _near(text: str, known: Iterable[str]) -> str:
+    """A hint at what `text` may be meant to be."""
+    close = difflib.get_close_matches(text, list(dict.fromkeys(known)), n=2)
+    return f" Did you mean {' or '.join(close)}?" if close else ""
