@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.config.paths import Paths
+from mesh.control import collection
 from mesh.control.client import Client
-from mesh.control.collection import Collector, FrameWritten, Looked, PayloadsLost, Update, cover
+from mesh.control.collection import Collector, FrameWritten, Looked, PayloadsLost, Update, Writing, cover
 from mesh.control.outputs import (
     BadOutput,
     Existing,
@@ -77,9 +78,21 @@ def test_frames_are_written_as_exr_and_png_under_the_job_s_name(bench: Bench) ->
     assert sorted(bench.files()) == [f"shot.000{n}.{kind}" for n in (1, 2, 3) for kind in ("exr", "png")]
     assert bench.files()["shot.0002.exr"] == b"pixels of 2, 0-4"
     assert [update.frame for update in updates if isinstance(update, FrameWritten)] == [1, 2, 3]
+    assert not any(isinstance(update, Writing) for update in updates)
     last = updates[-1]
     assert isinstance(last, Looked)
     assert (last.written, last.job.state) == (3, JobState.DONE)
+
+
+def test_a_frame_that_takes_long_to_write_is_announced(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = bench.submit((1, 2))
+    size = len(b"pixels of 1, 0-4")
+    monkeypatch.setattr(collection, "_LARGE", size)
+
+    told = [one for one in bench.collect(job, (1, 2)) if not isinstance(one, Looked)]
+
+    assert told[0::2] == [Writing(1, size), Writing(2, size)]
+    assert [one.frame for one in told[1::2] if isinstance(one, FrameWritten)] == [1, 2]
 
 
 def test_a_frame_rendered_in_pieces_is_put_together_from_all_of_them(bench: Bench) -> None:

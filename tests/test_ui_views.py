@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
 from mesh.cli.reports import Closing, LiveReport
-from mesh.control.collection import FrameWritten, Looked
+from mesh.control.collection import FrameWritten, Looked, Writing
 from mesh.model.ids import JobId
 from mesh.model.status import JobState, MeshStatus, NodeState, ShareStatus
 from mesh.ui.pieces import bar
@@ -166,11 +166,13 @@ def test_the_live_report_draws_and_ends_with_the_closing_table() -> None:
     with LiveReport(console, "renders") as report:
         report.submitted(JobId(bytes.fromhex(JOB)), ("render2",))
         report.update(Looked(job, busy_mesh(), 11))
+        report.update(Writing(12, 1_500_000_000))
         report.update(FrameWritten(12, (("renders/a.0012.png", "00"),), ("render1",)))
         report.close(Closing(done, 24, "renders", 100.0))
     shown = screen.getvalue()
     assert "submitted as abab-abab, safe on render2 too" in shown
     assert "12/24 frames" in shown
+    assert "frame 12 is rendered; its 1.5 GB of pixels are fetched and written" in shown
     assert "is done: 24 frames written to renders, in 1:40." in shown
     assert shown.rstrip().endswith("\x1b[?25h") or "\x1b[?25h" in shown, "the cursor is shown again"
 

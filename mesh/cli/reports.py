@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
-from mesh.control.collection import FrameWritten, Looked, Update
+from mesh.control.collection import FrameWritten, Looked, Update, Writing
 from mesh.control.convert import to_json
 from mesh.model.ids import JobId, short
 from mesh.model.status import EventStatus, JobState, JobStatus
-from mesh.ui.words import clock, duration, percent, plural
+from mesh.ui.words import clock, duration, percent, plural, size
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -93,7 +93,7 @@ class EventFilter:
 
 
 class JsonReport(_Quiet):
-    """One JSON object a line: `{"event": "submitted" | "note" | "frame" | "progress" | "log" | "closed", ...}`."""
+    """One JSON object a line: `{"event": "submitted" | "note" | "writing" | "frame" | "progress" | "log" | "closed", ...}`."""
 
     def __init__(self) -> None:
         self._events = EventFilter()
@@ -109,6 +109,9 @@ class JsonReport(_Quiet):
         if isinstance(update, FrameWritten):
             files = [{"path": path, "sha256": digest} for path, digest in update.files]
             self._print("frame", frame=update.frame, files=files, nodes=update.nodes)
+            return
+        if isinstance(update, Writing):
+            self._print("writing", frame=update.frame, bytes=update.size)
             return
         for event in self._events.fresh(update.mesh.events, update.job):
             self._print("log", kind=event.kind, text=event.text, unix_ms=event.unix_ms)
@@ -168,6 +171,9 @@ class LineReport(_Quiet):
                 f"frame {update.frame} written ({self._written} of {self._frames}{tail}), rendered by {by}"
             )
             return
+        if isinstance(update, Writing):
+            self._say(_writing(update))
+            return
         before, self._job = self._job, update.job
         for event in self._events.fresh(update.mesh.events, update.job):
             self._say(event.text, event.unix_ms)
@@ -186,6 +192,10 @@ class LineReport(_Quiet):
         # What others saw a moment ago is told after what happened here meanwhile: no line goes back in time.
         self._said_ms = max(self._said_ms, int(time.time() * 1000) if unix_ms is None else unix_ms)
         click.echo(f"{clock(self._said_ms)}  {text}")
+
+
+def _writing(update: Writing) -> str:
+    return f"frame {update.frame} is rendered; its {size(update.size)} of pixels are fetched and written"
 
 
 def _progress_line(look: Looked) -> str:
@@ -238,6 +248,8 @@ class LiveReport:
         if isinstance(update, Looked):
             self._look = update
             self._recent.extend(self._filter.fresh(update.mesh.events, update.job))
+        elif isinstance(update, Writing):
+            self.note(_writing(update))
         self._draw()
 
     def _draw(self) -> None:

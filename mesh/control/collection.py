@@ -28,6 +28,8 @@ ENDED = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
 
 _PAUSE = 0.1
 """Seconds between two looks at the node at least."""
+_LARGE = 256 << 20
+"""Bytes of payloads from which on people are told that a frame is being written: minutes would pass in silence."""
 _WAIT = 1.0
 """Seconds to wait for a change at most, so that ages and estimates stay fresh."""
 
@@ -52,6 +54,14 @@ class FrameWritten:
 
 
 @dataclass(frozen=True, slots=True)
+class Writing:
+    """All of a frame is rendered, so many bytes of it that fetching and writing it will take a while."""
+
+    frame: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Looked:
     """How the job and the mesh stand, after each look; `written` counts frames on disk."""
 
@@ -60,7 +70,7 @@ class Looked:
     written: int
 
 
-Update = FrameWritten | Looked
+Update = FrameWritten | Writing | Looked
 
 
 def cover(entries: Sequence[ResultEntry], count: int) -> tuple[ResultEntry, ...] | None:
@@ -127,6 +137,9 @@ class Collector:
             yield Looked(page.status, snapshot, self.written)
             lost: MeshError | None = None
             for frame in sorted(self._ready):
+                size = sum(entry.size for entry in self._ready[frame])
+                if size >= _LARGE:
+                    yield Writing(frame, size)
                 try:
                     yield self._write(frame)
                     fruitful = time.monotonic()
