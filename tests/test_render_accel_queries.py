@@ -29,13 +29,14 @@ def random_rays(rng: np.random.Generator, count: int, reach: float = 2.0) -> F32
 
 
 def instanced_world(seed: int) -> World:
-    """Three meshes shown nine times: turned, mirrored, stretched; two instances exactly coincide."""
+    """Three meshes shown nine times: turned, mirrored, stretched; two instances exactly coincide, two are not moved."""
     rng = np.random.default_rng(seed)
     meshes = [cloud(rng, count, size) for count, size in ((1, 0.5), (60, 0.2), (400, 0.1))]
     matrices = np.tile(np.eye(4), (9, 1, 1))
     matrices[:, :3, :3] += rng.normal(0, 0.6, (9, 3, 3))
     matrices[:, :3, 3] = rng.uniform(-1, 1, (9, 3))
     matrices[4] = matrices[3]
+    matrices[6:8] = np.eye(4)
     return World(meshes, np.array([0, 1, 2, 1, 1, 2, 0, 1, 2], np.int32), matrices)
 
 

@@ -37,6 +37,7 @@ from mesh.render.accel_rows import NUMBER_BIAS, NUMBER_LANE
 F64 = NDArray[np.float64]
 
 _EMPTY = np.empty(0, np.float32)
+_IN_PLACE = np.eye(3, 4, dtype=np.float32)
 # World boxes are padded by this part of their coordinates: float32 transforms of a ray round as much.
 _WORLD_PADDING = 2.0**-20
 # So many instances' boxes are worked out at a time, which bounds the memory it takes.
@@ -111,7 +112,7 @@ def move(accel: Accel, trees: Sequence[MeshTree], instance_tree: I32, object_to_
 def _instances(
     trees: Sequence[MeshTree], instance_tree: I32, object_to_world: F64
 ) -> tuple[int, F32, I64, F32]:
-    """Where to start, the top tree, each instance's root node, and the rows of its world to object matrix."""
+    """Where to start, the top tree, the roots of the instances, and the rows of their world to object matrices."""
     sizes = np.array([tree.nodes.size // NODE_FLOATS for tree in trees], np.int64)
     starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
     which = np.asarray(instance_tree, np.int64).reshape(-1)
@@ -123,6 +124,7 @@ def _instances(
     with np.errstate(all="ignore"):
         to_object[usable] = inverses(matrices[usable])
     usable &= np.isfinite(to_object).all(axis=(1, 2))
+    roots = np.where((to_object == _IN_PLACE).all(axis=(1, 2)), ~roots, roots)
     if not usable.any():
         return -1, _EMPTY, roots, to_object.reshape(-1)
 

@@ -83,9 +83,9 @@ class Accel(NamedTuple):
 
     start: reference of the root of the tree of instances: 0, or `~instance` without a tree where there is
     but one, as 32 bits; -1 where there is nothing to hit. top: float32, its nodes, whose leaves are
-    instances. nodes, packets: float32, of all meshes. roots: int64 (k,), each instance's root node.
-    to_object: float32 (12 * k,), rows of the 3x4 matrix from world to object space. roots and to_object
-    are by the caller's instance numbers.
+    instances. nodes, packets: float32, of all meshes. roots: int64 (k,), each instance's root node, or `~` of
+    it where the mesh is not moved and a ray need not be. to_object: float32 (12 * k,), rows of the 3x4 matrix
+    from world to object space. roots and to_object are by the caller's instance numbers.
     """
 
     start: int

@@ -231,20 +231,26 @@ def _traversal(any_hit):
             else:
                 candidate = ~top_child
                 instance_entry = entry_of(top_key)
-                m = 12 * candidate
-                xx, xy, xz, xw = _row(to_object, m)
-                yx, yy, yz, yw = _row(to_object, m + 4)
-                zx, zy, zz, zw = _row(to_object, m + 8)
-                qx = ((xx * ox + xy * oy) + xz * oz) + xw
-                qy = ((yx * ox + yy * oy) + yz * oz) + yw
-                qz = ((zx * ox + zy * oy) + zz * oz) + zw
-                ex = (xx * dx + xy * dy) + xz * dz
-                ey = (yx * dx + yy * dy) + yz * dz
-                ez = (zx * dx + zy * dy) + zz * dz
-                ray = slab_ray(qx, qy, qz, ex, ey, ez)
+                child = load_key(roots, candidate)
+                ray, qx, qy, qz, ex, ey, ez = top_ray, ox, oy, oz, dx, dy, dz
+                if child < 0:
+                    child = ~child  # the mesh is where it was modelled
+                else:
+                    m = 12 * candidate
+                    xx, xy, xz, xw = _row(to_object, m)
+                    yx, yy, yz, yw = _row(to_object, m + 4)
+                    zx, zy, zz, zw = _row(to_object, m + 8)
+                    qx = ((xx * ox + xy * oy) + xz * oz) + xw
+                    qy = ((yx * ox + yy * oy) + yz * oz) + yw
+                    qz = ((zx * ox + zy * oy) + zz * oz) + zw
+                    ex = (xx * dx + xy * dy) + xz * dz
+                    ey = (yx * dx + yy * dy) + yz * dz
+                    ez = (zx * dx + zy * dy) + zz * dz
+                    ray = slab_ray(qx, qy, qz, ex, ey, ez)
+                    if not _can_hit(qx, qy, qz, ex, ey, ez):
+                        child = _NONE
                 sheared = shear_ray(ray, ex, ey, ez)
                 sp = 0
-                child = load_key(roots, candidate) if _can_hit(qx, qy, qz, ex, ey, ez) else _NONE
                 key = child
                 while child != _NONE:
                     if child >= 0:
