@@ -114,6 +114,7 @@ class Scene:
 def test_of_two_scenes_that_fit_one_by_one_each_is_rendered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs take turns at a renderer, which keeps two scenes open where that is possible."""
     monkeypatch.setattr(child_module, "opener", lambda engine: Scene)
+    monkeypatch.setattr(child_module, "compiles_first", lambda engine: False)
     Scene.happened.clear()
     child = Child(io.BytesIO(), answers := io.BytesIO())
 

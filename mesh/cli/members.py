@@ -119,6 +119,8 @@ def _doing(node: NodeStatus) -> str:
     if node.state in (NodeState.DEAD, NodeState.LEFT):
         return f"last seen {duration(node.seen_seconds)} ago"
     doing = "; ".join(f"{one.job_name}, {one.what}" for one in node.activities)
+    if node.preparing:
+        return f"{node.preparing}: {doing}" if doing else node.preparing
     return doing or ("distrusted" if node.distrusted else "idle")
 
 

@@ -201,7 +201,10 @@ def _writing(update: Writing) -> str:
 def _progress_line(look: Looked) -> str:
     job = look.job
     busy = [
-        f"{node.name} {one.what}" for node in look.mesh.nodes for one in node.activities if one.job == job.job
+        f"{node.name} {one.what}" + (f" ({node.preparing})" if node.preparing else "")
+        for node in look.mesh.nodes
+        for one in node.activities
+        if one.job == job.job
     ]
     doing = "; ".join(busy[:4]) + (f" and {len(busy) - 4} more" if len(busy) > 4 else "")
     left = "" if job.eta_seconds is None else f", {duration(job.eta_seconds)} left"

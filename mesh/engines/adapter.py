@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import Protocol
 
 from mesh.engines.protocol import Merge, Open, Split
+from mesh.engines.turns import is_compiled
 from mesh.model.manifest import EngineName
 from mesh.model.units import SampleRange, Unit
 from mesh.render.cachekey import kernel_environment, prune
 
 KERNEL_CACHE = "MESH_KERNEL_CACHE"
 """The environment variable that names the folder of compiled kernels to renderer processes."""
+
+
+KERNEL_FOLDER = "NUMBA_CACHE_DIR"
+"""And the one that names the part of it for these kernels, this processor and these libraries, once one is open."""
 
 
 class UnitStopped(Exception):
@@ -62,7 +67,7 @@ def opener(engine: EngineName) -> OpenSession:
         # numba reads its settings when it is first imported, which is on the next line.
         base = Path(os.environ[KERNEL_CACHE])
         environment = kernel_environment(base)
-        prune(base, Path(environment["NUMBA_CACHE_DIR"]), time.time())
+        prune(base, Path(environment[KERNEL_FOLDER]), time.time())
         os.environ.update(environment)
         from mesh.engines.builtin import BuiltinSession
 
@@ -76,3 +81,9 @@ def opener(engine: EngineName) -> OpenSession:
 
         return RoundingSession
     raise NotImplementedError(engine)
+
+
+def compiles_first(engine: EngineName) -> bool:
+    """Whether this engine, whose `opener` has been asked for, must be compiled before it has any pixels."""
+    folder = os.environ.get(KERNEL_FOLDER)
+    return engine is EngineName.BUILTIN and folder is not None and not is_compiled(Path(folder))

@@ -18,11 +18,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from mesh.engines.adapter import EngineSession, UnitStopped, opener
+from mesh.engines.adapter import EngineSession, UnitStopped, compiles_first, opener
 from mesh.engines.memory import SceneTooLarge, die_first, limit_memory, machine_memory
 from mesh.engines.protocol import (
     PAYLOAD_MAX,
     Close,
+    Compiling,
     Done,
     Failed,
     Merge,
@@ -148,7 +149,10 @@ class Child:
 
     def _open(self, request: Open) -> None:
         try:
-            session = self._alone_if_need_be(lambda: opener(request.engine)(request), request.session)
+            open_scene = opener(request.engine)
+            if compiles_first(request.engine):
+                self.say(Compiling(request.session))
+            session = self._alone_if_need_be(lambda: open_scene(request), request.session)
         except SceneTooLarge as error:
             self.say(Refused(request.session, str(error), elsewhere=True))
         except MeshError as error:

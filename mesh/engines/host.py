@@ -17,9 +17,11 @@ import trio
 from mesh.engines.news import EngineDone, EngineFailed, EngineNews, EngineProgress, EngineWarned
 from mesh.engines.open_scenes import OpenScenes, SceneKey
 from mesh.engines.protocol import (
+    Compiling,
     Done,
     Failed,
     Merge,
+    Open,
     Opened,
     Progress,
     Refused,
@@ -32,6 +34,7 @@ from mesh.engines.protocol import (
 )
 from mesh.engines.renderer import Renderer
 from mesh.model.manifest import Manifest
+from mesh.model.status import Stage
 from mesh.model.units import SampleRange, Unit
 from mesh.wire.base import Message
 from mesh.wire.codec import BadMessage
@@ -97,6 +100,19 @@ class EngineHost:
         self._tasks: dict[Attempt, _Task] = {}
         self._news: list[EngineNews] = []
         self._stopped = trio.Event()
+        self._opening: set[int] = set()
+        """Sessions that the renderer has not answered for."""
+        self._compiling = False
+
+    @property
+    def stage(self) -> Stage:
+        """What the renderer is at where it has work and no pixels of it."""
+        first = next(iter(self._tasks.values()), None)
+        if first is None:
+            return Stage.READY
+        if self._compiling:
+            return Stage.COMPILING
+        return Stage.OPENING if first.session in self._opening else Stage.READY
 
     @property
     def pid(self) -> int | None:
@@ -153,6 +169,8 @@ class EngineHost:
             self._say(Merge(attempt, bucket, samples, str(source)))
 
     def _say(self, message: Message) -> None:
+        if isinstance(message, Open):
+            self._opening.add(message.session)
         self._renderer.say(message)
 
     async def run(self) -> None:
@@ -202,6 +220,8 @@ class EngineHost:
         self._tell_news()
 
     def _answer(self, message: Message) -> None:
+        if isinstance(message, Progress | Done | Refused):
+            self._compiling = False
         match message:
             case Progress(attempt=number, fraction=fraction):
                 task = self._tasks.get(Attempt(number))
@@ -226,11 +246,15 @@ class EngineHost:
             case Warned(attempt=number, sentence=sentence):
                 if number in self._tasks:
                     self._news.append(EngineWarned(Attempt(number), sentence))
+            case Compiling():
+                self._compiling = True
             case Refused(session=session, reason=reason, elsewhere=elsewhere):
+                self._opening.discard(session)
                 self._scenes.refused(session)
                 for attempt in [a for a, task in self._tasks.items() if task.session == session]:
                     self._fail(attempt, reason, retryable=elsewhere)
             case Opened(session=session, warnings=warnings):
+                self._opening.discard(session)
                 first = next((a for a, task in self._tasks.items() if task.session == session), None)
                 if first is not None:
                     self._news.extend(EngineWarned(first, sentence) for sentence in warnings)
@@ -255,6 +279,8 @@ class EngineHost:
         """The process is gone: its scenes are closed, the unit it rendered has failed, and the next process
         gets the others."""
         self._scenes.all_closed()
+        self._opening.clear()
+        self._compiling = False
         returncode = self._renderer.returncode
         if returncode < 0:
             how = f"was ended by {signal.Signals(-returncode).name}"

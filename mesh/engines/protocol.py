@@ -1,7 +1,7 @@
 """The session protocol: what a node and a renderer process say to each other over a pair of pipes.
 
 Each message is framed as a 4-byte big-endian length, one byte naming its type, and the record's encoding.
-A child answers `Open` with `Opened` or `Refused`, and every `RenderUnit` with any number of `Progress`
+A child answers `Open` with `Opened` or `Refused`, maybe after `Compiling`, and every `RenderUnit` with any number of `Progress`
 and then exactly one of `Done`, `Failed` or `Stopped`. Units are rendered one after the other in the order
 they were asked for. When the pipe closes, the other side is gone and the child ends itself.
 """
@@ -94,6 +94,13 @@ class Merge(Message):
     bucket: int
     samples: SampleRange
     source: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Compiling(Message):
+    """Comes before the answer to `Open` where the renderer itself has to be compiled before there are any pixels."""
+
+    session: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +270,7 @@ _TYPES: tuple[type[Message], ...] = (
     Split,
     Merge,
     Warned,
+    Compiling,
 )
 _NUMBERS = {cls: number for number, cls in enumerate(_TYPES)}
 

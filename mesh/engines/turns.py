@@ -27,7 +27,7 @@ LOOK_SECONDS = 0.1
 def compile_ahead(folder: Path, command: Sequence[str]) -> subprocess.Popen[bytes] | None:
     """Start the helper, a command that compiles into `folder` and ends with its standard input; None where kernels
     are compiled, or somebody is at it. It has the lock until it ends."""
-    if (folder / MARK).exists():
+    if is_compiled(folder):
         return None
     try:
         with ExitStack() as ours:
@@ -48,9 +48,14 @@ def end_helper(helper: subprocess.Popen[bytes] | None) -> None:
         helper.communicate()
 
 
+def is_compiled(folder: Path) -> bool:
+    """Whether somebody has rendered with the kernels in `folder` already."""
+    return (folder / MARK).exists()
+
+
 def compile_notice(folder: Path) -> tuple[str, ...]:
     """What to tell people who are about to wait for kernels that `folder` has not yet."""
-    if (folder / MARK).exists():
+    if is_compiled(folder):
         return ()
     return ("the renderer is being compiled, once on this machine",)
 

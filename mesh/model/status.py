@@ -7,7 +7,7 @@ never clock readings, except `*_ms` which are Unix times in milliseconds.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 
 class NodeState(StrEnum):
@@ -26,6 +26,16 @@ class JobState(StrEnum):
     FAILED = "failed"
     """Nothing more will be rendered and some frames have failed."""
     CANCELLED = "cancelled"
+
+
+class Stage(IntEnum):
+    """What a node is at before it has any pixels; travels by number."""
+
+    READY = 0
+    """Nothing keeps it from rendering what it has."""
+    FETCHING = 1
+    OPENING = 2
+    COMPILING = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +79,8 @@ class NodeStatus:
     """Where it was caught with false pixels and by whom, and what lets it work again; none where it is trusted."""
     exclusive: bool = False
     """It renders only for jobs that ask for it or for its tags."""
+    preparing: str = ""
+    """Why it has no pixels of its work yet, such as `compiling the renderer`; empty where it renders, or has no work."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from mesh.blocks.records import RecordStore
 from mesh.config.settings import NodeConfig
 from mesh.engines.memory import physical_memory
 from mesh.model.manifest import EngineName
+from mesh.model.status import Stage
 from mesh.sched import events as sched
 from mesh.sched.looks import ActivityView
 from mesh.wire.codec import decode_record
@@ -28,6 +29,7 @@ class Presence:
         self._memory = physical_memory()
         self._doing: tuple[Activity, ...] = ()
         self._load = 0
+        self._stage = Stage.READY
         self._buckets_done = 0
         self._frames_done = 0.0
 
@@ -48,9 +50,10 @@ class Presence:
         self._buckets_done += buckets
         self._frames_done += buckets / of_frame
 
-    def refresh(self, mine: list[ActivityView]) -> bool:
+    def refresh(self, mine: list[ActivityView], stage: Stage) -> bool:
         """Look at the machine and at what is being rendered here; whether anything is new."""
         before = self.meta()
+        self._stage = stage
         self._load = round(psutil.cpu_percent() / 100 * 255)
         self._doing = tuple(
             Activity(view.job, view.unit.frame, view.unit.start, view.unit.stop, round(view.fraction * 255))
@@ -58,9 +61,8 @@ class Presence:
         )
         after = self.meta()
         # A load that wavers by a few percent is no news.
-        return (after.doing, after.buckets_done) != (before.doing, before.buckets_done) or (
-            abs(after.load - before.load) > 16
-        )
+        told, now = ((one.doing, one.buckets_done, one.stage) for one in (before, after))
+        return told != now or abs(after.load - before.load) > 16
 
     def meta(self) -> Meta:
         config = self._config
@@ -75,6 +77,7 @@ class Presence:
             buckets_done=self._buckets_done,
             memory=self._memory >> 20,
             exclusive=config.exclusive,
+            stage=self._stage.value,
         )
 
 

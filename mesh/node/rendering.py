@@ -17,6 +17,7 @@ from mesh.engines.host import CANCEL_SECONDS, STOP_SECONDS, EngineHost
 from mesh.engines.news import EngineDone, EngineFailed, EngineNews, EngineProgress, EngineWarned
 from mesh.errors import MeshError
 from mesh.model.ids import Digest, JobId
+from mesh.model.status import Stage
 from mesh.model.units import Unit
 from mesh.node.disk import NodeDisk
 from mesh.node.gathering import NotStored, Outcome
@@ -101,6 +102,13 @@ class Rendering:
             self._start(self._render_when_unpacked, effect, running)
         else:
             self._render(effect, running, folder)
+
+    @property
+    def stage(self) -> Stage:
+        """What this node is at before the first pixels of its work."""
+        if any(not running.started for running in self._running.values()):
+            return Stage.OPENING
+        return self.host.stage
 
     def stop(self, effect: StopRender) -> None:
         running = self._running.pop(effect.attempt, None)

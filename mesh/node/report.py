@@ -14,6 +14,7 @@ from mesh.model.status import (
     NodeState,
     NodeStatus,
     ShareStatus,
+    Stage,
 )
 from mesh.node.narrator import describe
 from mesh.node.runtime import Node
@@ -23,6 +24,12 @@ from mesh.sched.looks import ActivityView, JobView
 from mesh.wire.trust import Conviction
 
 SHOWN_EVENTS = 50
+_PREPARING: dict[int, str] = {
+    Stage.READY: "",
+    Stage.FETCHING: "fetching the scene",
+    Stage.OPENING: "opening the scene",
+    Stage.COMPILING: "compiling the renderer",
+}
 SHOWN_FAILURES = 5
 
 
@@ -76,6 +83,7 @@ def _node_status(node: Node, member: Member, doing: list[ActivityView]) -> NodeS
         buckets_done=meta.buckets_done,
         distrusted=verdicts(node, member.node),
         exclusive=meta.exclusive,
+        preparing=_PREPARING.get(meta.stage, "getting ready") if here else "",
     )
 
 

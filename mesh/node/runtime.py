@@ -38,6 +38,7 @@ from mesh.gossip.membership import Membership
 from mesh.identity.identity import Identity
 from mesh.identity.invites import InviteBook
 from mesh.model.ids import Boot, Digest, JobId, NodeId, short
+from mesh.model.status import Stage
 from mesh.net.beacons import FINGERPRINT_SIZE, Beacon, Beacons, Heard
 from mesh.net.door import Door
 from mesh.net.endpoint import Endpoint
@@ -383,7 +384,10 @@ class Node:
     def _keep_presence(self) -> None:
         """Tells the mesh what this node is doing, as it changes."""
         mine = [view for view in self.core.scheduler.views.activities() if view.node == self.me]
-        if self.presence.refresh(mine):
+        stage = self.rendering.stage
+        if stage is Stage.READY and not mine and self.core.scheduler.views.fetches():
+            stage = Stage.FETCHING
+        if self.presence.refresh(mine, stage):
             self.feed(gossip.UpdateMeta(self.presence.meta()))
             self.touch()
 

@@ -9,7 +9,7 @@ from mesh.sched.constraints import Obstacle, after_of, nodes_of, obstacle, parti
 from mesh.sched.core import Core
 from mesh.sched.estimates import speed_of
 from mesh.sched.events import JobResult
-from mesh.sched.job import Job
+from mesh.sched.job import Job, SceneState
 from mesh.sched.looks import ActivityView, AttemptView, FailureView, FrameView, JobView, ShareView, WaitView
 from mesh.sched.sharing import unfinished
 from mesh.wire.jobs import EditName, Participation
@@ -217,6 +217,10 @@ class Views:
             speeds.append(speed_of(job, core.me, core.now))
         total = sum(speeds)
         return missing / total if total > 0 and not job.ended else None
+
+    def fetches(self) -> bool:
+        """Whether the scene of any job is on its way here."""
+        return any(job.scene is SceneState.FETCHING for job in self._core.jobs.values())
 
     def _activities(self, job: Job) -> list[ActivityView]:
         core, size = self._core, job.layout.buckets

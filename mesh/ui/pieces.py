@@ -82,8 +82,10 @@ def activity_cells(
     if node.state is NodeState.DEAD:
         return Text(f"dead, last seen {duration(node.seen_seconds)} ago", "red"), nothing
     if not activities:
-        return Text("idle", QUIET), nothing
+        return (Text(node.preparing, "yellow") if node.preparing else Text("idle", QUIET)), nothing
     first = activities[0]
+    if node.preparing:
+        return Text.assemble((node.preparing, "yellow"), (" · ", QUIET), first.what), nothing
     text = Text.assemble(first.job_name, (" · ", QUIET), first.what) if with_job else Text(first.what)
     if len(activities) > 1:
         text.append(f" and {len(activities) - 1} more", QUIET)

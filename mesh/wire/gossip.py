@@ -85,6 +85,8 @@ class Meta:
     """MiB; 0 where unknown."""
     exclusive: bool = False
     """Renders only for jobs that ask for it, by name or by tags."""
+    stage: Byte = 0
+    """What it is at before its first pixels: a `Stage`, or what a newer node knows beside those."""
 
 
 @dataclass(frozen=True, slots=True)
