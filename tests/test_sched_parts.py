@@ -285,7 +285,7 @@ def test_a_frame_is_done_when_overlapping_results_cover_it() -> None:
     facts = _facts()
     assert facts.learn(A, _result(2, 0, 3)).frames_done == []
     assert facts.learn(B, _result(2, 2, 4)).frames_done == [2]
-    assert facts.shares[B].redone == 1
+    assert facts.effort.shares[B].redone == 1
     assert facts.frames_done == 1
 
 
@@ -314,8 +314,8 @@ def test_retry_forgives_and_a_late_result_repairs() -> None:
     facts.retry(1)
     assert not facts.failed
     assert facts.missing.covers(0, 4)
-    assert facts.failures_of(A) == 0
-    assert facts.tried_by(0, 4) == []
+    assert facts.failures.by_node == {}
+    assert facts.failures.tried_by(0, 4) == []
 
 
 def test_holders_follow_what_nodes_say_of_themselves() -> None:

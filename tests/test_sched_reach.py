@@ -74,11 +74,11 @@ def test_what_its_author_has_lost_is_out_of_reach_though_the_author_is_here() ->
 
 def test_who_came_back_and_is_away_once_more_is_given_up_once_more() -> None:
     facts = facts_of((A, WHOLE))
-    assert facts.next_absence(PIXELS, (A, B)) == 1
+    assert facts.holders.next_absence(PIXELS, (A, B)) == 1
     facts.learn(C, Entry(away=AwayFact((PIXELS,), (A, B), number=1)))
-    facts.learn(A, Entry(holder=facts.vouch(A, PIXELS)), Boot(2))
+    facts.learn(A, Entry(holder=facts.holders.vouch(A, PIXELS)), Boot(2))
     assert facts.complete
-    assert facts.next_absence(PIXELS, (A,)) == 2
+    assert facts.holders.next_absence(PIXELS, (A,)) == 2
     facts.learn(C, Entry(away=AwayFact((PIXELS,), (A,), number=2)))
     assert not facts.complete
 

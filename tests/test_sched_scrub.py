@@ -58,8 +58,8 @@ def test_what_nobody_in_reach_holds_is_missing_until_a_holder_comes_back_and_say
     assert (facts.missing.size, facts.frames_done) == (4, 0)
     # a word of before does not bring it back, a word of who knows of it does
     assert not facts.learn(B, lost(held=True), Boot(1)).upset
-    assert facts.vouch(B, PIXELS) == HolderFact(PIXELS, held=True, after=2)
-    assert facts.learn(B, Entry(holder=facts.vouch(B, PIXELS)), Boot(1)).upset
+    assert facts.holders.vouch(B, PIXELS) == HolderFact(PIXELS, held=True, after=2)
+    assert facts.learn(B, Entry(holder=facts.holders.vouch(B, PIXELS)), Boot(1)).upset
     assert facts.complete
     assert facts.result(0).holders == (B,)
 

@@ -119,7 +119,7 @@ class Audits:
 
     def _consider(self, job: Job, of: Subject) -> None:
         core, verdicts = self._core, job.facts.verdicts
-        budget = core.config.audit_share * job.facts.buckets
+        budget = core.config.audit_share * job.facts.effort.buckets
         keepers = [node for node in job.keepers if node == core.me or core.alive(node)]
         # What others plan is not known here until it is done, so everybody keeps to a part of the budget.
         if verdicts.checked >= budget or self._planned.get(job.id, 0) >= max(1.0, budget / len(keepers)):

@@ -144,15 +144,15 @@ class Books:
 
     def edited(self, job: Job) -> None:
         """The RETRY register may have grown, because somebody wants that now."""
-        before = job.facts.epoch
+        before = job.facts.failures.epoch
         self.retried(job)
-        if job.facts.epoch > before:
+        if job.facts.failures.epoch > before:
             self.on_retry(job)
 
     def retried(self, job: Job) -> None:
         """The RETRY register may be larger than what is known of it."""
         epoch = job.edits.number(EditName.RETRY)
-        if epoch > job.facts.epoch:
+        if epoch > job.facts.failures.epoch:
             job.facts.retry(epoch)
             self.reopened(job)
         self.reconsider_blocks(job)
@@ -171,7 +171,7 @@ class Books:
         core = self._core
         many = {
             node
-            for node, count in job.facts.failed_by.items()
+            for node, count in job.facts.failures.by_node.items()
             if count >= core.config.node_failures and participation(job, node) is not Participation.INCLUDED
         }
         before = job.blocked

@@ -142,8 +142,8 @@ class Copies:
         fact = ResultFact(
             record.unit, record.pixels, record.size, record.seconds, holders[:8], parts=record.parts
         )
-        if job.facts.has_lost(core.me, record.pixels):
-            self._books.append(job, Entry(holder=job.facts.vouch(core.me, record.pixels)))
+        if job.facts.holders.has_lost(core.me, record.pixels):
+            self._books.append(job, Entry(holder=job.facts.holders.vouch(core.me, record.pixels)))
         self._books.append(job, Entry(result=fact))
         core.persist(job.id, ("stored", _unit_key(record)), None)
         stored = job.holdings.stored.within(*job.layout.span(record.unit))
@@ -229,7 +229,7 @@ class Copies:
                 job.copies[root] = Copy(request.size, others)
                 core.persist(job.id, ("copy", root.hex()), CopyRecord(root, request.size, others))
                 if request.entry:
-                    self._books.append(job, Entry(holder=job.facts.vouch(core.me, root)))
+                    self._books.append(job, Entry(holder=job.facts.holders.vouch(core.me, root)))
             core.send(keeping.asker, PixelsKept(job.id, root, kept=here))
 
     # --- copies made again --------------------------------------------------------------------------

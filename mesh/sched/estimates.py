@@ -16,7 +16,7 @@ def pace_of(job: Job, node: NodeId, now: float) -> float:
     Measured results of the node come first, then its running units, then what others need. A unit that shows
     no progress still says that it takes at least the time that it has taken.
     """
-    share = job.facts.shares.get(node)
+    share = job.facts.effort.shares.get(node)
     if share is not None and share.buckets:
         return share.seconds / share.buckets
     others = _pace_of_others(job)
@@ -31,7 +31,7 @@ def pace_of(job: Job, node: NodeId, now: float) -> float:
 
 
 def _pace_of_others(job: Job) -> float:
-    return job.facts.pace or job.heard_pace
+    return job.facts.effort.pace or job.heard_pace
 
 
 def speed_of(job: Job, node: NodeId, now: float) -> float:
@@ -45,7 +45,7 @@ def rendered_of(job: Job, run: Run, node: NodeId, now: float) -> float:
     good for, at most as much again where it reports at all. Nothing, where nobody knows how long a bucket takes."""
     size = run.begun_stop - run.start
     told = run.fraction * size
-    share = job.facts.shares.get(node)
+    share = job.facts.effort.shares.get(node)
     if share is not None and share.buckets:
         pace = share.seconds / share.buckets
     else:
@@ -66,7 +66,7 @@ def untouched_from(job: Job, run: Run, node: NodeId, threads: int, now: float) -
 def seconds_left(job: Job, run: Run, node: NodeId, now: float) -> float:
     """Until a unit of `node`, which is this one, is rendered, once it is begun; infinite while nobody knows."""
     size = run.stop - run.start
-    share = job.facts.shares.get(node, job.rendered)
+    share = job.facts.effort.shares.get(node, job.rendered)
     if run.fraction > 0:
         pace = (run.moved - run.began) / (run.fraction * (run.begun_stop - run.start))
     elif share.buckets:
@@ -78,7 +78,7 @@ def seconds_left(job: Job, run: Run, node: NodeId, now: float) -> float:
 
 def usual_pace(job: Job, node: NodeId) -> float:
     """Seconds a bucket by results alone: the node's own, else those of others; 0 while there are none."""
-    share = job.facts.shares.get(node)
+    share = job.facts.effort.shares.get(node)
     return share.seconds / share.buckets if share is not None and share.buckets else _pace_of_others(job)
 
 
@@ -92,7 +92,7 @@ def time_left(size: int, done: float, moved: float, age: float, pace: float) -> 
 
 def under_way(job: Job, claim: Claim, now: float) -> Iterator[tuple[Unit, float]]:
     """Units that a node is at, and the seconds until each is rendered: by what it said in its claim."""
-    pace = 1 / claim.speed if claim.speed > 0 else job.facts.pace
+    pace = 1 / claim.speed if claim.speed > 0 else job.facts.effort.pace
     for activity in claim.activities:
         size, age = activity.unit.size, activity.age + now - claim.at
         yield activity.unit, time_left(size, activity.fraction * size, activity.age, age, pace)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from mesh.model.ids import Boot, Digest, NodeId
+from mesh.sched.effort import Effort
 from mesh.sched.events import JobResult
+from mesh.sched.failures import Failures
 from mesh.sched.holders import Holders
 from mesh.sched.intervals import IntervalSet
 from mesh.sched.layout import Layout
@@ -21,18 +22,6 @@ from mesh.sched.verdicts import Verdicts
 from mesh.wire.ledger import AuditFact, AwayFact, Entry, FailureFact, HolderFact, ReliefFact, ResultFact
 
 FIRST_LIFE = Boot(0)
-
-
-@dataclass(slots=True)
-class Share:
-    """What one node has done for the job."""
-
-    buckets: int = 0
-    seconds: float = 0.0
-    redone: int = 0
-    frames: int = 0
-    """Frames that it rendered whole."""
-    failures: int = 0
 
 
 @dataclass(slots=True)
@@ -55,9 +44,6 @@ class News:
 class Facts:
     def __init__(self, layout: Layout, attempts: int) -> None:
         self._layout = layout
-        self._attempts = attempts
-        self.epoch = 0
-        """Failures of an earlier epoch are forgiven: the RETRY register."""
         self.done = IntervalSet()
         self.missing = IntervalSet([(0, layout.total)])
         """Neither done nor failed."""
@@ -65,35 +51,17 @@ class Facts:
         self.frames_done = 0
         self.results: list[tuple[NodeId, ResultFact]] = []
         """In the order in which this node learned of them; `counts` says which are to be believed."""
-        self.shares: dict[NodeId, Share] = {}
-        self.failures: list[tuple[NodeId, FailureFact]] = []
+        self.effort = Effort()
+        self.failures = Failures(layout, attempts)
+        self.holders = Holders()
+        self.verdicts = Verdicts()
         self.scene_holders: dict[NodeId, None] = {}
-        self.failed_by: dict[NodeId, int] = {}
-        """Failures of each node in this epoch."""
-        self._holders = Holders()
-        self._tries: dict[int, list[tuple[NodeId, FailureFact]]] = {}
         self._by_frame: Places[int] = Places()
         self._by_pixels: Places[Digest] = Places()
         self.reliefs: list[tuple[int, int, NodeId]] = []
         """Positions that were started again, and by whom, while a slow node rendered them."""
         self.relieved = 0
         """How many buckets those were."""
-        self.seconds = 0.0
-        self.buckets = 0
-        self._strayed = 0.0
-        self._compared = 0
-        self.verdicts = Verdicts()
-
-    @property
-    def pace(self) -> float:
-        """Mean seconds a bucket over all results; 0 while there are none."""
-        return self.seconds / self.buckets if self.buckets else 0.0
-
-    @property
-    def unevenness(self) -> float:
-        """By what part units were off the pace that their node had until then, in the mean; 1 while nobody
-        knows."""
-        return self._strayed / self._compared if self._compared else 1.0
 
     @property
     def complete(self) -> bool:
@@ -101,15 +69,8 @@ class Facts:
 
     @property
     def frames_failed(self) -> int:
-        return len({start // self._layout.buckets for start, _ in self._failed_pieces()})
-
-    def _failed_pieces(self) -> list[tuple[int, int]]:
         size = self._layout.buckets
-        return [
-            (max(start, place * size), min(stop, (place + 1) * size))
-            for start, stop in self.failed
-            for place in range(start // size, (stop - 1) // size + 1)
-        ]
+        return len({place for start, stop in self.failed for place in range(start // size, -(-stop // size))})
 
     def learn(self, author: NodeId, entry: Entry, boot: Boot = FIRST_LIFE) -> News:
         """Takes in one entry of the log (author, boot), each exactly once. Entries about frames that the job
@@ -123,7 +84,7 @@ class Facts:
             self._learn_holder(author, boot, entry.holder, news)
         elif entry.away is not None:
             news.away = away = entry.away
-            self._recount(away.pixels, lambda: self._holders.miss(away), news)
+            self._recount(away.pixels, lambda: self.holders.miss(away), news)
         elif entry.audit is not None:
             news.audit = entry.audit
             news.upset = self.verdicts.learn(author, entry.audit)
@@ -141,15 +102,12 @@ class Facts:
 
     def retry(self, epoch: int) -> None:
         """Forgives all failures of earlier epochs."""
-        if epoch > self.epoch:
-            self.epoch = epoch
-            self.failed_by.clear()
-            for author, fact in self.failures:
-                self._blame(author, fact)
+        if epoch > self.failures.epoch:
+            self.failures.forgive(epoch)
             self.missing.add_all(self.failed)
             self.failed.clear()
-            for place in list(self._tries):
-                self._weigh(place)
+            for place in self.failures.places():
+                self._give_up(place)
 
     def pardon(self, nodes: frozenset[NodeId]) -> None:
         """People let these nodes in again, whatever they published before."""
@@ -162,26 +120,22 @@ class Facts:
         return self._counts(author, fact)
 
     def _counts(self, author: NodeId, fact: ResultFact) -> bool:
-        return self.verdicts.believes(author, fact) and self._holders.anybody(author, fact)
+        return self.verdicts.believes(author, fact) and self.holders.anybody(author, fact)
 
     def lost(self) -> Iterator[Digest]:
         """Pixels that are true, and that nobody is believed to hold."""
-        for pixels in self._holders.ever_lost:
+        for pixels in self.holders.ever_lost:
             results = [self.results[index] for index in self._by_pixels.of(pixels)]
             true = [(author, fact) for author, fact in results if self.verdicts.believes(author, fact)]
-            if true and not any(self._holders.anybody(author, fact) for author, fact in true):
+            if true and not any(self.holders.anybody(author, fact) for author, fact in true):
                 yield pixels
-
-    def has_lost(self, node: NodeId, pixels: Digest) -> bool:
-        """Whether `node` last said that it has these pixels no more, or was found away since."""
-        return self._holders.has_lost(node, pixels)
 
     def out_of_reach(self, here: Callable[[NodeId], bool]) -> Iterator[int]:
         """Indices of results that count, whose holders are all such that they are not `here`, and that no result
         which can be had stands in for."""
         to_be_had: dict[int, IntervalSet] = {}
         for index, (author, fact) in enumerate(self.results):
-            if here(author) and fact.pixels not in self._holders.ever_lost:
+            if here(author) and fact.pixels not in self.holders.ever_lost:
                 continue  # nearly all of them
             if self._can_be_had(index, here) or not self.counts(index):
                 continue
@@ -197,35 +151,11 @@ class Facts:
                 yield index
 
     def _can_be_had(self, index: int, here: Callable[[NodeId], bool]) -> bool:
-        return any(map(here, self.holders(*self.results[index])))
-
-    def next_absence(self, pixels: Digest, nodes: Iterable[NodeId]) -> int:
-        """The number of an AwayFact that is newer than all that these nodes have said of these pixels."""
-        return 1 + max(self._holders.said_after(node, pixels) for node in nodes)
-
-    def vouch(self, node: NodeId, pixels: Digest) -> HolderFact:
-        """What `node` says when it holds these pixels, whatever was said before."""
-        return HolderFact(pixels, held=True, after=self._holders.missed(node, pixels))
-
-    def tried_by(self, start: int, stop: int) -> list[NodeId]:
-        """Who has failed at any of these positions of one frame, in this epoch."""
-        return [
-            author
-            for author, failure in self._tries.get(start // self._layout.buckets, ())
-            if failure.epoch >= self.epoch and self._overlaps(failure, start, stop)
-        ]
-
-    def failures_of(self, node: NodeId) -> int:
-        """In this epoch."""
-        return self.failed_by.get(node, 0)
-
-    def holders(self, author: NodeId, fact: ResultFact) -> tuple[NodeId, ...]:
-        """Who is believed to hold a result's pixels."""
-        return self._holders.of(author, fact)
+        return any(map(here, self.holders.of(*self.results[index])))
 
     def result(self, index: int) -> JobResult:
         author, fact = self.results[index]
-        holders = self.holders(author, fact)
+        holders = self.holders.of(author, fact)
         return JobResult(fact.unit, fact.pixels, fact.size, author, fact.seconds, holders)
 
     def results_of(self, place: int) -> tuple[int, ...]:
@@ -255,16 +185,8 @@ class Facts:
         new = self.done.add(start, stop)
         self.missing.remove(start, stop)
         self.failed.remove(start, stop)
-        share = self.shares.setdefault(author, Share())
-        if share.seconds > 0:
-            usual = share.seconds / share.buckets * (stop - start)
-            self._strayed += (stop - start) * min(1.0, abs(fact.seconds / usual - 1.0))
-            self._compared += stop - start
-        share.buckets += stop - start
-        share.redone += stop - start - new
-        share.seconds += fact.seconds
-        self.seconds += fact.seconds
-        self.buckets += stop - start
+        size = stop - start
+        self.effort.spend(author, size, fact.seconds, redone=size - new)
         self._remember_result(author, fact, place)
         news.result = fact
         if new and self.done.covers(*self._layout.bounds(place)):
@@ -272,7 +194,7 @@ class Facts:
             news.frames_done.append(fact.unit.frame)
             authors = {self.results[index][0] for index in self._by_frame.of(place)}
             if len(authors) == 1:
-                share.frames += 1
+                self.effort.share(author).frames += 1
 
     def _remember_result(self, author: NodeId, fact: ResultFact, place: int) -> None:
         self._by_frame.add(place, len(self.results))
@@ -281,19 +203,23 @@ class Facts:
 
     def _count_again(self) -> None:
         """What is done, now that other results count than before."""
-        self.done.clear()
-        self.failed.clear()
-        self.missing.add(0, self._layout.total)
-        for index, (_, fact) in enumerate(self.results):
+        for place in self._by_frame:
+            self._count(place)
+
+    def _count(self, place: int) -> None:
+        """What is done of one frame."""
+        start, stop = self._layout.bounds(place)
+        was_done = self.done.covers(start, stop)
+        self.done.remove(start, stop)
+        self.failed.remove(start, stop)
+        self.missing.add(start, stop)
+        for index in self._by_frame.of(place):
             if self.counts(index):
-                span = self._layout.span(fact.unit)
+                span = self._layout.span(self.results[index][1].unit)
                 self.done.add(*span)
                 self.missing.remove(*span)
-        self.frames_done = sum(
-            self.done.covers(*self._layout.bounds(place)) for place in range(self._layout.frame_count)
-        )
-        for place in self._tries:
-            self._weigh(place)
+        self._give_up(place)
+        self.frames_done += self.done.covers(start, stop) - was_done
 
     def _learn_failure(self, author: NodeId, fact: FailureFact, news: News) -> None:
         try:
@@ -301,35 +227,20 @@ class Facts:
         except KeyError:
             return
         news.failure = fact
-        self.failures.append((author, fact))
-        self._blame(author, fact)
-        self.shares.setdefault(author, Share()).failures += 1
         place = start // self._layout.buckets
-        self._tries.setdefault(place, []).append((author, fact))
-        if self._weigh(place):
+        self.failures.learn(author, fact, place)
+        self.effort.share(author).failures += 1
+        if self._give_up(place):
             news.frames_failed.append(fact.unit.frame)
 
-    def _blame(self, author: NodeId, fact: FailureFact) -> None:
-        if fact.epoch >= self.epoch:
-            self.failed_by[author] = self.failed_by.get(author, 0) + 1
-
-    def _weigh(self, place: int) -> bool:
-        """Marks as failed what of one frame was tried often enough; says whether that was news."""
-        tries = [(fact, self._layout.span(fact.unit)) for _, fact in self._tries[place]]
-        tries = [(fact, span) for fact, span in tries if fact.epoch >= self.epoch]
-        edges = sorted({edge for _, span in tries for edge in span})
+    def _give_up(self, place: int) -> bool:
+        """Marks as failed what of one frame was tried in vain; says whether that was news."""
         found = 0
-        for start, stop in pairwise(edges):
-            over = [fact for fact, (first, last) in tries if first <= start and stop <= last]
-            if len(over) >= self._attempts or any(not fact.retryable for fact in over):
-                for hole in self.done.outside(start, stop):
-                    found += self.failed.add(*hole)
-                    self.missing.remove(*hole)
+        for start, stop in self.failures.in_vain(place):
+            for hole in self.done.outside(start, stop):
+                found += self.failed.add(*hole)
+                self.missing.remove(*hole)
         return found > 0
-
-    def _overlaps(self, fact: FailureFact, start: int, stop: int) -> bool:
-        first, last = self._layout.span(fact.unit)
-        return first < stop and start < last
 
     def _learn_relief(self, fact: ReliefFact) -> None:
         try:
@@ -342,7 +253,7 @@ class Facts:
     def _learn_holder(self, author: NodeId, boot: Boot, fact: HolderFact, news: News) -> None:
         if not fact.held:
             news.lost = fact.pixels
-        self._recount((fact.pixels,), lambda: self._holders.say(author, boot, fact), news)
+        self._recount((fact.pixels,), lambda: self.holders.say(author, boot, fact), news)
 
     def _recount(self, pixels: Iterable[Digest], learn: Callable[[], None], news: News) -> None:
         """What is done, now that `learn` told something of who holds these pixels."""
@@ -356,16 +267,4 @@ class Facts:
         size = self._layout.buckets
         starts = (self._layout.span(self.results[index][1].unit)[0] for index in changed)
         for place in dict.fromkeys(start // size for start in starts):
-            start, stop = self._layout.bounds(place)
-            was_done = self.done.covers(start, stop)
-            self.done.remove(start, stop)
-            self.failed.remove(start, stop)
-            self.missing.add(start, stop)
-            for index in self._by_frame.of(place):
-                if self.counts(index):
-                    span = self._layout.span(self.results[index][1].unit)
-                    self.done.add(*span)
-                    self.missing.remove(*span)
-            if place in self._tries:
-                self._weigh(place)
-            self.frames_done += self.done.covers(start, stop) - was_done
+            self._count(place)

@@ -8,6 +8,7 @@ they have heard of that and say otherwise.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mesh.model.ids import Boot, Digest, NodeId
@@ -54,6 +55,14 @@ class Holders:
     def said_after(self, node: NodeId, pixels: Digest) -> int:
         """Of the newest absence that `node` has answered, by saying that it holds these pixels."""
         return self._said.get(pixels, {}).get(node, _UNSAID).after
+
+    def next_absence(self, pixels: Digest, nodes: Iterable[NodeId]) -> int:
+        """The number of an AwayFact that is newer than all that these nodes have said of these pixels."""
+        return 1 + max(self.said_after(node, pixels) for node in nodes)
+
+    def vouch(self, node: NodeId, pixels: Digest) -> HolderFact:
+        """What `node` says when it holds these pixels, whatever was said before."""
+        return HolderFact(pixels, held=True, after=self.missed(node, pixels))
 
     def of(self, author: NodeId, fact: ResultFact) -> tuple[NodeId, ...]:
         """Who is believed to hold the pixels that `author` published."""

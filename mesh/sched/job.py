@@ -13,7 +13,8 @@ from mesh.model.manifest import Manifest
 from mesh.model.policy import JobPolicy
 from mesh.model.status import JobState
 from mesh.sched.edits import Edits
-from mesh.sched.facts import Facts, Share
+from mesh.sched.effort import Share
+from mesh.sched.facts import Facts
 from mesh.sched.intervals import IntervalSet
 from mesh.sched.layout import Layout
 from mesh.sched.life import Holdings

@@ -259,7 +259,7 @@ class Lender:
         owned = job.startable()
         if job.helping:
             owned = owned.without(job.helping)
-        if job.facts.failures_of(thief):
+        if thief in job.facts.failures.by_node:
             owned = self._not_failed_by(job, thief, owned)
         runs = [run for run in job.runs.values() if not run.ended and run.start not in job.helping]
         run = max(runs, key=lambda run: run.stop - run.start, default=None)
@@ -307,8 +307,8 @@ class Lender:
     def _not_failed_by(self, job: Job, thief: NodeId, owned: IntervalSet) -> IntervalSet:
         """What `thief` may try: what it has not failed at, or what everybody else has failed at as well."""
         rest = owned.copy()
-        for author, fact in job.facts.failures:
-            if author == thief and fact.epoch >= job.facts.epoch:
+        for author, fact in job.facts.failures.all:
+            if author == thief and fact.epoch >= job.facts.failures.epoch:
                 rest.remove(*job.layout.span(fact.unit))
         return rest or owned
 

@@ -117,7 +117,7 @@ class Market:
     def _is_busy(self, job: Job, claim: Claim, seconds: float) -> bool:
         """Whether a node has work for so long, by its claim or because nobody knows how fast it is."""
         now = self._core.now
-        pace = 1 / claim.speed if claim.speed > 0 else job.facts.pace
+        pace = 1 / claim.speed if claim.speed > 0 else job.facts.effort.pace
         if pace <= 0:
             return bool(claim.spare or claim.activities)
         if claim.spare and self._left(job, claim.spare, now - claim.at, 1 / pace) * pace >= seconds:
@@ -161,7 +161,7 @@ class Market:
     def _left(self, job: Job, spare: int, age: float, speed: float) -> int:
         """What a node has at least left of `spare`, for it works on: all of it where nobody can tell how long
         the job's units take."""
-        sure = max(0.0, 1.0 - _CAUTION * job.facts.unevenness)
+        sure = max(0.0, 1.0 - _CAUTION * job.facts.effort.unevenness)
         return max(0, spare - int(sure * age * speed))
 
     def _draw(self, job: Job, rich: Sequence[NodeId], avoid: Container[NodeId], count: int) -> list[Hint]:

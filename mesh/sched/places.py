@@ -3,7 +3,7 @@ a node remembers every result of every job of the last week."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
@@ -18,6 +18,9 @@ class Places(Generic[Key]):
     def add(self, key: Key, place: int) -> None:
         before = self._found.get(key)
         self._found[key] = place if before is None else (*_all(before), place)
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._found)
 
     def of(self, key: Key) -> tuple[int, ...]:
         """In the order in which they were added."""

@@ -28,7 +28,7 @@ class Presence:
         for job in core.jobs.values():
             self._parts.replication.stir(job)
             core.wake(("appoint", job.id), core.now + core.config.rescue_seconds)
-            if job.facts.failed_by:
+            if job.facts.failures.by_node:
                 self._parts.books.reconsider_blocks(job)
         self._parts.reach.on_back()
         core.wake(("copies",), core.now + core.config.settle_seconds)
@@ -63,7 +63,7 @@ class Presence:
             self._parts.replication.on_peer_down(job, node)
             if node in job.keepers or node == job.submitter:
                 core.wake(("appoint", job.id), core.now + core.config.rescue_seconds)
-            if job.facts.failed_by:
+            if job.facts.failures.by_node:
                 self._parts.books.reconsider_blocks(job)
             core.wake(("away", job.id), core.now + core.config.settle_seconds)
         core.wake(("recopy", node), core.now + core.config.recopy_seconds)

@@ -78,7 +78,7 @@ class Reach:
     def _absent(self, job: Job) -> Absent:
         absent: Absent = {}
         for index in job.facts.out_of_reach(self._core.here):
-            absent.setdefault(job.facts.holders(*job.facts.results[index]), []).append(index)
+            absent.setdefault(job.facts.holders.of(*job.facts.results[index]), []).append(index)
         return absent
 
     def _absence(self, job: Job, absent: Absent, waits: bool) -> Absence:
@@ -119,7 +119,7 @@ class Reach:
             by_number: dict[int, dict[Digest, None]] = {}
             for index in found:
                 pixels = job.facts.results[index][1].pixels
-                by_number.setdefault(job.facts.next_absence(pixels, holders), {})[pixels] = None
+                by_number.setdefault(job.facts.holders.next_absence(pixels, holders), {})[pixels] = None
             for number, every in by_number.items():
                 listed = list(every)
                 for first in range(0, len(listed), MAX_AWAY):

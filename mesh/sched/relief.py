@@ -91,7 +91,7 @@ class Relief:
         core = self._core
         if not self._fits(job, thief) or core.now - self._named.get(core.me, -1e9) < _NAMED_SECONDS:
             return None
-        theirs = pace or job.facts.pace
+        theirs = pace or job.facts.effort.pace
         if self._market.anything(job, thief, theirs):
             return None
         for run, left in self._mine_under_way(job):
@@ -113,7 +113,7 @@ class Relief:
     def _slowest(self, job: Job, thief: NodeId, want: Want) -> Run | None:
         """The unit of this node's that will take longest, if that is worth while."""
         core = self._core
-        theirs = 1 / want.speed if want.speed > 0 else job.facts.pace
+        theirs = 1 / want.speed if want.speed > 0 else job.facts.effort.pace
         if core.follows(job) and self._market.anything(job, thief, theirs):
             return None
         found, longest = None, 0.0
@@ -167,7 +167,7 @@ class Relief:
 
     def _late_unit(self, job: Job, claim: Claim, thief: NodeId, pace: float) -> int:
         """Buckets of a unit that its node takes too long for, or can share the samples of; 0 where there is none."""
-        theirs = pace or job.facts.pace
+        theirs = pace or job.facts.effort.pace
         for unit, left in self._under_way(job, claim):
             again = self._worth(job, job.layout.span(unit), left, thief, theirs)
             if again or sharing_pays(self._core, job, thief, left):
@@ -178,7 +178,7 @@ class Relief:
         """Whether `thief`, who takes so many seconds a bucket, is to start it again."""
         core = self._core
         size = span[1] - span[0]
-        if pace <= 0 or thief in job.facts.tried_by(*span):
+        if pace <= 0 or thief in job.facts.failures.tried_by(*span):
             return False
         cost = core.cost(thief)
         return worth_starting_again(left, pace * size + cost, cost, core.config.grain_factor)

@@ -176,7 +176,7 @@ class Runner:
 
     def _tried_enough(self, job: Job, start: int, stop: int) -> bool:
         """Whether this node failed at it, and somebody is left who did not."""
-        tried = job.facts.tried_by(start, stop)
+        tried = job.facts.failures.tried_by(start, stop)
         if self._core.me not in tried:
             return False
         return any(node not in tried for node in self._core.other_able(job))
@@ -289,7 +289,7 @@ class Runner:
             reason.encode()[:1000].decode(errors="ignore"),
             None if event is None else event.log,
             True if event is None else event.retryable,
-            job.facts.epoch,
+            job.facts.failures.epoch,
         )
         core.story.tell(core.now, job.id, [span], f"failed here: {fact.reason[:80]}")
         core.claims_changed(job)
@@ -304,7 +304,7 @@ class Runner:
         rest = IntervalSet(job.holdings.owned.within(*span))
         if not rest:
             return
-        tried = job.facts.tried_by(*span)
+        tried = job.facts.failures.tried_by(*span)
         fresh = [node for node in core.other_able(job) if node not in tried]
         if fresh:
             job.holdings.release(rest)

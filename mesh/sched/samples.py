@@ -147,7 +147,7 @@ class Samples:
     def _fits(self, job: Job, thief: NodeId, want: Want) -> bool:
         core = self._core
         info = core.peers.get(thief)
-        theirs = 1 / want.speed if want.speed > 0 else job.facts.pace
+        theirs = 1 / want.speed if want.speed > 0 else job.facts.effort.pace
         if core.follows(job) and self._market.anything(job, thief, theirs):
             return False
         return info is not None and core.can_render(job, info)
@@ -170,7 +170,7 @@ class Samples:
         position = (edge - 1) // of_bucket
         first = max(edge - round(part * left * of_bucket), position * of_bucket)
         seconds = (edge - first) / of_bucket * pace
-        failed = thief in job.facts.tried_by(position, position + 1)
+        failed = thief in job.facts.failures.tried_by(position, position + 1)
         if failed or not worth_sharing(seconds, cost, core.config.grain_factor):
             return None
         return position, SampleRange(first - position * of_bucket, edge - position * of_bucket)

@@ -221,7 +221,7 @@ class Scheduler:
         elif isinstance(event, ev.ForgetJob):
             self._parts.ends.forget(job)
         elif isinstance(event, ev.RetryJob):
-            self._parts.spread.write(job, EditName.RETRY, number=job.facts.epoch + 1)
+            self._parts.spread.write(job, EditName.RETRY, number=job.facts.failures.epoch + 1)
             self._parts.thief.stir()
         else:
             self._parts.spread.write(job, event.name, event.subject, event.number, event.words, event.nodes)

@@ -46,8 +46,8 @@ class Scrub:
         if job is not None and root in job.copies:
             if not here:
                 self._lose(job, root)
-            elif job.facts.has_lost(self._core.me, root):
-                self._books.append(job, Entry(holder=job.facts.vouch(self._core.me, root)))
+            elif job.facts.holders.has_lost(self._core.me, root):
+                self._books.append(job, Entry(holder=job.facts.holders.vouch(self._core.me, root)))
         self._pump()
 
     def _lose(self, job: Job, pixels: Digest) -> None:

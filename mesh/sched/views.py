@@ -99,8 +99,8 @@ class Views:
             return ()
         facts = job.facts
         failed = tuple(
-            AttemptView(node, fact.unit, 0.0, fact.reason, fact.log, fact.epoch < facts.epoch)
-            for node, fact in facts.failures
+            AttemptView(node, fact.unit, 0.0, fact.reason, fact.log, fact.epoch < facts.failures.epoch)
+            for node, fact in facts.failures.all
             if frame in (None, fact.unit.frame)
         )
         if frame is None or frame not in job.manifest.frames:
@@ -111,7 +111,7 @@ class Views:
     def log_holders(self, job_id: JobId, log: Digest) -> tuple[NodeId, ...]:
         """Who should have the log of a failed try; empty where it is none of the job's."""
         job = self._core.jobs.get(job_id)
-        authors = () if job is None else (node for node, fact in job.facts.failures if fact.log == log)
+        authors = () if job is None else (node for node, fact in job.facts.failures.all if fact.log == log)
         found = dict.fromkeys(authors)
         return () if job is None or not found else tuple(dict.fromkeys((*found, job.submitter)))
 
@@ -161,12 +161,12 @@ class Views:
             durable=job.durable or 0 < min(core.config.scene_copies, len(core.peers)) <= len(holders),
             shares=tuple(
                 ShareView(node, share.frames, share.buckets, share.seconds, share.redone, share.failures)
-                for node, share in facts.shares.items()
+                for node, share in facts.effort.shares.items()
             ),
             activities=tuple(self._activities(job)),
             failures=tuple(
                 FailureView(node, fact.unit, fact.reason, fact.log)
-                for node, fact in facts.failures[-_FAILURES:]
+                for node, fact in facts.failures.all[-_FAILURES:]
             ),
             complete_view=follows,
             scene_here=job.scene.value == "here",

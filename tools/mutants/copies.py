@@ -67,7 +67,7 @@ MUTANTS = (
     Mutant(
         "result-without-holder-counts",
         "sched/facts",
-        " and self._holders.anybody(author, fact)\n\n",
+        " and self.holders.anybody(author, fact)\n\n",
         "\n\n",
         _SCRUB,
     ),
@@ -132,15 +132,15 @@ MUTANTS = (
     Mutant(
         "lost-pixels-taken-to-be-here",
         "sched/facts",
-        "here(author) and fact.pixels not in self._holders.ever_lost",
+        "here(author) and fact.pixels not in self.holders.ever_lost",
         "here(author)",
         _REACH,
     ),
     Mutant(
         "second-absence-goes-unheard",
-        "sched/facts",
-        "return 1 + max(self._holders.said_after",
-        "return max(self._holders.said_after",
+        "sched/holders",
+        "return 1 + max(self.said_after",
+        "return max(self.said_after",
         _REACH,
     ),
     Mutant(
