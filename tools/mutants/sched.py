@@ -137,7 +137,9 @@ MUTANTS = (
     Mutant("gap-accepted", "sched/logs", "run.first > height + 1", "False", _PARTS),
     Mutant("entries-twice", "sched/logs", "run.entries[height + 1 - run.first :]", "run.entries", _PARTS),
     Mutant("older-edit-wins", "sched/edits", "_age(mine) < _age(edit)", "_age(mine) != _age(edit)", _PARTS),
-    Mutant("failed-after-any-three", "sched/failures", "if first <= start and stop <= last", "if True", _PARTS),
+    Mutant(
+        "failed-after-any-three", "sched/failures", "if first <= start and stop <= last", "if True", _PARTS
+    ),
     Mutant(
         "failure-beats-result", "sched/facts", "self.done.outside(start, stop)", "[(start, stop)]", _PARTS
     ),
