@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import click
 import pytest
@@ -643,6 +644,30 @@ def test_frames_that_exist_are_refused_and_nothing_is_submitted(mesh: Mesh, node
     assert outcome.code == ExitCode.REFUSED
     assert "triangle.0002.png in renders would be overwritten" in one_sentence(outcome)
     assert len(node.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("resolution", "free", "fits"),
+    [("16384x16384", 15, False), ("16384x16384", 16, True), ("1920x1080", 0, True)],
+)
+def test_a_frame_that_has_no_room_on_the_disk_is_refused_before_it_is_rendered(
+    mesh: Mesh,
+    node: FakeService,
+    monkeypatch: pytest.MonkeyPatch,
+    resolution: str,
+    free: int,
+    fits: bool,
+) -> None:
+    monkeypatch.setattr(
+        "mesh.control.outputs.shutil.disk_usage", lambda folder: SimpleNamespace(free=free * 10**9)
+    )
+    outcome = mesh("submit", "triangle.gltf", "--resolution", resolution, "--format", "png")
+    assert len(node.requests) == fits
+    if not fits:
+        assert outcome.code == ExitCode.REFUSED
+        assert "A frame takes 15.0 GB on the disk of renders" in one_sentence(outcome)
+        assert "which has 15.0 GB left" in outcome.err
+        assert not Path("renders").exists()
 
 
 def test_skipped_frames_are_not_even_rendered(mesh: Mesh, node: FakeService) -> None:

@@ -78,7 +78,7 @@ def picture_options(command: Command) -> Command:
             type=Finite(0, 1),
             default=0.0,
             metavar="ERROR",
-            help="Stop at a pixel once its relative error is below this, such as 0.02.",
+            help="Stop at a pixel once its standard error, relative to its light, is below this, such as 0.02.",
         ),
         click.option(
             "--aov",

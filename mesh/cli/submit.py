@@ -21,7 +21,14 @@ from mesh.cli.solo import any_node
 from mesh.cli.terms import read_terms, terms_options
 from mesh.config.paths import Paths
 from mesh.control.errors import NoNode
-from mesh.control.outputs import Format, OutputPattern, frames_to_write, parse_output, work_folder
+from mesh.control.outputs import (
+    Format,
+    OutputPattern,
+    check_room,
+    frames_to_write,
+    parse_output,
+    work_folder,
+)
 from mesh.control.submission import Wish, prepare
 from mesh.errors import ExitCode, MeshError
 from mesh.model.frames import parse_frames
@@ -205,8 +212,8 @@ def submit(
     if not wanted:
         click.echo(f"Every frame is already in {pattern}.")
         return
-    with work_folder(pattern):
-        pass  # that it can be written to must be known before anything is rendered
+    with work_folder(pattern) as work:  # that it can be written to must be known before anything is rendered
+        check_room(work.parent, settings.frame_bytes)
     sys.exit(_watched(order, wanted, pattern, output, formats, look, as_json))
 
 

@@ -16,6 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from mesh.errors import ExitCode, MeshError
+from mesh.model.manifest import FRAME_IN_MEMORY
 
 DEFAULT_FOLDER = "renders"
 
@@ -41,6 +42,11 @@ class UnwritableFolder(MeshError):
 
 class OutputDiskFull(MeshError):
     """The disk of {folder} is full. Make room, then fetch what is missing with `mesh collect {job} --skip-existing`."""
+
+
+class NoRoomForFrame(MeshError):
+    """A frame takes {need:.1f} GB on the disk of {folder} while it is put together, which has {free:.1f} GB left. Make
+    room, choose another disk with -o, or ask for a smaller --resolution or fewer layers."""
 
 
 class Format(StrEnum):
@@ -140,6 +146,14 @@ def work_folder(pattern: OutputPattern) -> Iterator[Path]:
     finally:
         shutil.rmtree(work, ignore_errors=True)
         _remove_empty(missing)
+
+
+def check_room(folder: Path, frame_bytes: int) -> None:
+    """Raises NoRoomForFrame where a frame is so large that it is put together on disk, and would not fit there: to be
+    known before anything is rendered."""
+    free = shutil.disk_usage(folder).free
+    if free < frame_bytes and frame_bytes > FRAME_IN_MEMORY:
+        raise NoRoomForFrame(need=frame_bytes / 1e9, folder=folder, free=free / 1e9)
 
 
 def _remove_empty(folders: Iterable[Path]) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mesh.model.ids import Digest
-from mesh.model.layers import MATTES, Layer
+from mesh.model.layers import MATTES, Layer, channels_of
 from mesh.model.units import Grid, Unit
 
 _DIVISIBLE_PIXELS = 1 << 16
@@ -25,6 +25,11 @@ class EngineName(StrEnum):
     """Sleeps and hashes instead of rendering: what the scheduler's benchmarks and tests run."""
     ROUNDING = "rounding"
     """Renders noise that differs in its last bits from run to run: what tests of audits run."""
+
+
+FRAME_IN_MEMORY = 1 << 30
+"""Bytes of the largest frame that is put together in memory, and not on the disk where it is to be: 16384 x 16384 pixels
+are 15 GB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,11 @@ class RenderSettings:
     """Of the camera's lens, on film 24 mm high; 0 leaves it as the scene has it."""
     focus: float = 0.0
     """Distance of what is sharp where there is an f-stop; 0 takes the middle of the scene."""
+
+    @property
+    def frame_bytes(self) -> int:
+        """Of a whole frame's pixels, all channels, as it is put together."""
+        return 4 * self.width * self.height * len(channels_of(self.layers))
 
     @property
     def divisible(self) -> bool:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from mesh.errors import MeshError
 from mesh.model.layers import MATTES, Layer, channels_of
 from mesh.model.look import Depth, Look
+from mesh.model.manifest import FRAME_IN_MEMORY
 from mesh.model.units import Grid
 from mesh.render.cryptomatte import matte_metadata
 from mesh.render.denoise import denoised
@@ -40,8 +41,6 @@ _EXACT = ("depth.", "samples.", "object.", "material.", "position.", *MATTES.val
 
 _PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 """The chunk that every PNG ends with; without it the picture is there, and strict readers refuse it."""
-_IN_MEMORY = 1 << 30
-"""Bytes of the largest frame that is put together in memory; 16384 x 16384 pixels are 15 GB."""
 _NEARLY_FULL = 1 << 20
 """Bytes; with less left a file that was cut off was cut off by that."""
 
@@ -107,7 +106,7 @@ def assemble(payloads: Iterable[Payload], scratch: Path | None = None) -> Frame:
 def _room(shape: tuple[int, int, int], scratch: Path | None) -> F32:
     """Black pixels. Those in a file the system can write out when it needs the memory for something else."""
     size = 4 * math.prod(shape)
-    if scratch is None or size <= _IN_MEMORY or sys.platform != "linux":
+    if scratch is None or size <= FRAME_IN_MEMORY or sys.platform != "linux":
         return np.zeros(shape, np.float32)
     try:
         with tempfile.TemporaryFile(dir=scratch) as file:
