@@ -76,7 +76,7 @@ def busy_mesh(nodes: int = 0, jobs: int = 0, events: int = 0) -> MeshStatus:
 
 def test_the_status_on_a_small_terminal() -> None:
     assert text(render_status(busy_mesh(), 80, 24), 80) == [
-        " mesh  studio-mesh  ·  3 nodes  ·  6 threads  ·  10.6 frames/min",
+        " mesh  studio-mesh  ·  3 nodes  ·  1 dead  ·  6 threads  ·  10.6 frames/min",
         "",
         "   node         load  rendering                                          frames",
         " ● render1 here ━━━━╸ still-life · frame 12             ━━━━━━────  57 %     11",

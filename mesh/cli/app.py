@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import io
 import os
 import sys
 import traceback
@@ -110,6 +111,9 @@ def program(debug: bool) -> None:
 
 def run() -> NoReturn:
     """Run the command of `sys.argv`, say what went wrong in one sentence, and exit."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows fewer letters shows what it can
     arguments = sys.argv[1:]
     try:
         sys.exit(program.main(arguments, prog_name="mesh", standalone_mode=False) or ExitCode.DONE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -61,11 +62,19 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], right: Seq
     """Aligned columns; those in `right` are flushed right. Never cut, so that scripts can read them."""
     if not rows:
         return
-    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
+    widths = [max(map(_cells, column)) for column in zip(titles, *rows, strict=True)]
     for number, row in enumerate([titles, *rows]):
         cells = [
-            cell.rjust(width) if title in right else cell.ljust(width)
+            " " * (width - _cells(cell)) + cell if title in right else cell + " " * (width - _cells(cell))
             for cell, title, width in zip(row, titles, widths, strict=True)
         ]
         line = "  ".join(cells).rstrip()
         click.echo(click.style(line, fg="bright_black") if number == 0 else line)
+
+
+def _cells(text: str) -> int:
+    """How many columns of a terminal it takes: names may be in any script."""
+    return sum(
+        0 if unicodedata.combining(letter) else 1 + (unicodedata.east_asian_width(letter) in "WF")
+        for letter in text
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import click
@@ -37,9 +38,11 @@ def status(once: bool, as_json: bool) -> None:
             return
         from rich.console import Console
 
-        from mesh.ui.status_view import print_once, watch
+        from mesh.ui.status_view import WIDE, print_once, watch
 
         console = Console()
+        if not console.is_terminal and not os.environ.get("COLUMNS"):
+            console = Console(width=WIDE)
         if once or not console.is_terminal:
             print_once(console, client.status())
         else:

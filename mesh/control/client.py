@@ -219,4 +219,8 @@ class Client:
 
 
 def _why(error: Exception) -> str:
+    if isinstance(error, http.client.IncompleteRead | http.client.RemoteDisconnected):
+        return "it closed the connection"
+    if isinstance(error, ConnectionRefusedError):
+        return "it is not there any more"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

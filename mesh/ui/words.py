@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
+
+_BUILD = 7
+"""Letters of a build that tell it from others at a glance."""
 
 
 def percent(fraction: float) -> str:
@@ -41,3 +45,13 @@ def plural(count: int, word: str) -> str:
 def clock(unix_ms: int) -> str:
     """Local time of day."""
     return datetime.fromtimestamp(unix_ms / 1000).strftime("%H:%M:%S")
+
+
+def engine_words(engines: Iterable[str]) -> str:
+    """Each engine with its build, as short as a commit, and without its name where the build begins with that too."""
+    return ", ".join(_engine(*one.partition(" ")) for one in engines)
+
+
+def _engine(name: str, _space: str, build: str) -> str:
+    number = build.removeprefix(f"{name}-")
+    return f"{name} {number[:_BUILD]}".rstrip()
