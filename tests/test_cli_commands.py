@@ -22,6 +22,7 @@ from mesh.control.client import Client
 from mesh.control.errors import NodeGone
 from mesh.control.outputs import parse_output
 from mesh.control.service import AttemptEntry
+from mesh.control.submission import Wish
 from mesh.control.terms import JobChange, JobTerms
 from mesh.engines.protocol import Replay, Step, Story
 from mesh.errors import ExitCode
@@ -636,6 +637,18 @@ def test_failed_frames_are_said_and_make_the_exit_code_one(mesh: Mesh, node: Fak
     assert "1 failed" in outcome.out
     assert "Frame 2 failed on three nodes." in outcome.out
     assert files() == ["renders/triangle.0001.png", "renders/triangle.0003.png"]
+
+
+def test_a_command_without_enough_memory_says_so_and_what_to_do(
+    mesh: Mesh, node: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_large(wish: Wish) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("mesh.cli.submit.prepare", too_large)
+    outcome = mesh("submit", "triangle.gltf")
+    assert outcome.code == ExitCode.REFUSED
+    assert "not enough memory here for this command" in one_sentence(outcome)
 
 
 def test_frames_that_exist_are_refused_and_nothing_is_submitted(mesh: Mesh, node: FakeService) -> None:

@@ -22,10 +22,12 @@ from mesh.engines.protocol import (
     Opened,
     Refused,
     RenderUnit,
+    Replay,
     Unframer,
     WriteFailed,
     WriteFrame,
 )
+from mesh.engines.replay import answer as replay_answer
 from mesh.engines.writer import answer
 from mesh.errors import ExitCode
 from mesh.model.manifest import EngineName, RenderSettings
@@ -154,6 +156,18 @@ def test_a_container_has_the_memory_that_its_groups_allow(
 
 def test_where_no_group_can_be_seen_none_limits() -> None:
     assert group_limit(Path("/nowhere"), Path("/nowhere")) == sys.maxsize
+
+
+def test_a_sample_of_a_scene_that_does_not_fit_is_not_traced_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def too_large(request: Replay) -> None:
+        raise MemoryError
+
+    monkeypatch.setenv(KERNEL_CACHE, str(Paths.locate({}).kernels))
+    monkeypatch.setattr("mesh.engines.builtin_replay.replay", too_large)
+    said = replay_answer(Replay("/scene", "hall.glb", RenderSettings(), 1, 0, 0, 0))
+    assert said == Refused(0, str(SceneTooLarge.found("hall.glb")))
 
 
 def test_a_frame_that_does_not_fit_is_told_by_the_writer_which_goes_on(

@@ -109,6 +109,11 @@ def program(debug: bool) -> None:
         os.environ["MESH_DEBUG"] = "1"  # child processes are to show theirs too
 
 
+class OutOfMemory(MeshError):
+    """There is not enough memory here for this command. A scene file takes about twenty times the size of its JSON: for
+    millions of nodes use EXT_mesh_gpu_instancing, or submit on a machine with more memory."""
+
+
 def run() -> NoReturn:
     """Run the command of `sys.argv`, say what went wrong in one sentence, and exit."""
     for stream in (sys.stdout, sys.stderr):
@@ -126,6 +131,9 @@ def run() -> NoReturn:
     except MeshError as error:
         _tell(str(error), error)
         sys.exit(error.exit_code)
+    except MemoryError as error:
+        _tell(str(OutOfMemory()), error)
+        sys.exit(OutOfMemory.exit_code)
     except (click.Abort, KeyboardInterrupt):
         if sys.stderr.isatty():
             click.echo(err=True)  # the shell's prompt is not to stand beside the ^C

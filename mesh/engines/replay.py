@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from mesh.engines.adapter import KERNEL_CACHE
+from mesh.engines.memory import SceneTooLarge, die_first, limit_memory, machine_memory
 from mesh.engines.protocol import Refused, Replay, frame, read_message
 from mesh.errors import MeshError
 from mesh.render.cachekey import kernel_environment
@@ -25,9 +26,13 @@ def answer(request: Replay) -> Message:
         return replay(request)
     except MeshError as error:
         return Refused(0, str(error))
+    except MemoryError:
+        return Refused(0, str(SceneTooLarge.found(request.entry)))
 
 
 def main() -> None:
+    limit_memory(machine_memory())
+    die_first()
     # What a library prints must not get into the answer: it goes to standard error instead.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
