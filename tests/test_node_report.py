@@ -12,11 +12,13 @@ from mesh.gossip.events import Member
 from mesh.model.ids import Boot, JobId
 from mesh.model.status import NodeState
 from mesh.model.units import Unit
+from mesh.node.directory import Directory
 from mesh.node.journal import Journal
 from mesh.node.progress import Progress
 from mesh.node.report import mesh_status
 from mesh.node.runtime import Node
 from mesh.sched.layout import Layout
+from mesh.wire.admission import Peer
 from mesh.wire.effects import RenderEnded
 from mesh.wire.gossip import Meta
 from tests.sched_bench import ME, Bench
@@ -25,10 +27,6 @@ from tools.sim.farm import manifest
 
 class DeskNode:
     """What a snapshot asks of a node, without the node."""
-
-    node_name = Node.node_name
-    job_name = Node.job_name
-    renders = Node.renders
 
     def __init__(self, bench: Bench) -> None:
         me = Member(
@@ -44,9 +42,8 @@ class DeskNode:
             seen=0.0,
         )
         self.me = ME
-        self.config = SimpleNamespace(name="me")
         self.identity = SimpleNamespace(mesh_name="lab", fingerprint=bytes(32))
-        self.revision = 1
+        self.revision = SimpleNamespace(number=1)
         self.journal = Journal()
         self.progress = Progress()
         self.disk = SimpleNamespace(store=SimpleNamespace(usage=lambda: Usage(0, 0, 1)))
@@ -54,6 +51,7 @@ class DeskNode:
             scheduler=bench.machine,
             membership=SimpleNamespace(members=lambda: (me,), view=lambda _node: me),
         )
+        self.directory = Directory(Peer(ME, *me.address), me.name, self.core.membership, bench.machine.views)
 
 
 def looks_at_units(units: int, monkeypatch: pytest.MonkeyPatch) -> int:

@@ -73,7 +73,7 @@ class NodeService:
                 self._opening.check,
                 self._opening.open,
                 lambda kind, sentence, job: node.journal.say(kind, sentence, job=job),
-                node.touch,
+                node.revision.bump,
             ),
         )
 
@@ -87,8 +87,7 @@ class NodeService:
     async def wait_status(self, revision: int, seconds: float) -> MeshStatus:
         """The status as soon as its revision differs from `revision`, or after `seconds`."""
         with trio.move_on_after(seconds):
-            while self._node.revision == revision:
-                await self._node.changed.wait()
+            await self._node.revision.wait_change(revision)
         return self.status()
 
     def find_node(self, text: str) -> NodeId:
@@ -109,11 +108,11 @@ class NodeService:
         found = list(
             dict.fromkeys(self.pending.become(job) for job in (*jobs, *pending) if _begins(job, text))
         )
-        found = found or [job for job in jobs if self._node.job_name(job) == text]
+        found = found or [job for job in jobs if self._node.directory.job_name(job) == text]
         found = found or [job for job in pending if self.pending.name(job) == text]
         if not found:
             waiting = (self.pending.name(job) or "" for job in pending)
-            raise UnknownJob(text, (*map(self._node.job_name, jobs), *waiting))
+            raise UnknownJob(text, (*map(self._node.directory.job_name, jobs), *waiting))
         if len(found) > 1:
             raise AmbiguousJob(text=text, candidates=", ".join(map(short, found)))
         return found[0]
@@ -154,7 +153,7 @@ class NodeService:
                 result.unit.stop,
                 result.pixels,
                 result.size,
-                self._node.node_name(result.renderer),
+                self._node.directory.node_name(result.renderer),
             )
             for result in results
         )
@@ -175,7 +174,7 @@ class NodeService:
                     one.unit.start,
                     one.unit.stop,
                     manifest.grid.count,
-                    self._node.node_name(one.node),
+                    self._node.directory.node_name(one.node),
                     one.seconds,
                     one.failure,
                     one.log,
@@ -211,7 +210,7 @@ class NodeService:
         """Open a job whose files are stored here. Raises EngineMissing, BadTree, DiskFull, and what
         `Steering.policy` raises."""
         job = await self._opening.open(request, time.time_ns() // 1_000_000)
-        return SubmitReceipt(job, tuple(map(self._node.node_name, self._view(job).durable_on)))
+        return SubmitReceipt(job, tuple(map(self._node.directory.node_name, self._view(job).durable_on)))
 
     async def submit_pending(self, request: PendingRequest) -> SubmitReceipt:
         """Submit it once all files of its scene are there. Raises EngineMissing, and what `Steering.policy` raises."""
@@ -269,7 +268,7 @@ class NodeService:
         """A job that this node may steer. Raises NotYourJob."""
         view = self._view(job)
         if not self._node.rights.steers(view.submitter):
-            owner = self._node.node_name(view.submitter)
+            owner = self._node.directory.node_name(view.submitter)
             raise NotYourJob(name=view.manifest.name, owner=owner, action=action)
         return view
 

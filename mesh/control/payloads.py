@@ -22,7 +22,7 @@ class Payloads:
         """What the job renders, once its scene is on this node. Raises BlobUnavailable."""
         manifest = view.manifest
         holders = dict.fromkeys((view.submitter, *view.durable_on))
-        reason = await self._node.fetch(
+        reason = await self._node.awaited.fetch(
             manifest.scene_root, tuple(holder for holder in holders if holder != self._node.me)
         )
         if reason is not None:
@@ -46,9 +46,11 @@ class Payloads:
         holders = views.log_holders(view.job, root) if result is None else result.holders
         if not holders:
             await self._check_scene_file(root, view.manifest)
-        reason = await self._node.fetch(root, tuple(one for one in holders if one != self._node.me))
+        reason = await self._node.awaited.fetch(root, tuple(one for one in holders if one != self._node.me))
         if reason is not None and result is None:
-            raise LogUnavailable(names=" or ".join(map(self._node.node_name, holders)), reason=reason)
+            raise LogUnavailable(
+                names=" or ".join(map(self._node.directory.node_name, holders)), reason=reason
+            )
         if reason is not None and result is not None:
             raise BlobUnavailable(what=f"Frame {result.unit.frame}", reason=reason)
         async for chunk in self._node.disk.read_blob(root):

@@ -41,7 +41,7 @@ def mesh_status(node: Node) -> MeshStatus:
         mesh=short(node.identity.fingerprint),
         name=node.identity.mesh_name,
         me=node.me.hex(),
-        revision=node.revision,
+        revision=node.revision.number,
         nodes=node_statuses(node),
         jobs=tuple(job_status(node, view) for view in map(views.job, views.jobs()) if view is not None),
         events=node.journal.newest(SHOWN_EVENTS),
@@ -96,17 +96,17 @@ def verdicts(node: Node, convicted: NodeId) -> tuple[str, ...]:
 
 def _verdict(node: Node, convicted: NodeId, conviction: Conviction) -> str:
     unit, witnesses = case(conviction)
-    job, name = node.job_name(conviction.job), node.node_name(convicted)
+    job, name = node.directory.job_name(conviction.job), node.directory.node_name(convicted)
     manifest = node.core.scheduler.views.manifest(conviction.job)
     what = describe(unit, 1 if manifest is None else manifest.grid.count)
-    names = " and ".join(map(node.node_name, witnesses))
+    names = " and ".join(map(node.directory.node_name, witnesses))
     return f"{name} gets no work: {names} found its {what} of {job} false; `mesh include {job} {name}` lets it work again"
 
 
 def _activity(node: Node, view: ActivityView) -> ActivityStatus:
     return ActivityStatus(
         job=view.job.hex(),
-        job_name=node.job_name(view.job),
+        job_name=node.directory.job_name(view.job),
         frame=view.unit.frame,
         buckets=(view.unit.start, view.unit.stop),
         of_buckets=view.buckets,
@@ -118,7 +118,9 @@ def _activity(node: Node, view: ActivityView) -> ActivityStatus:
 def job_status(node: Node, view: JobView) -> JobStatus:
     manifest, settings = view.manifest, view.manifest.settings
     under_way = sum(activity.fraction * activity.unit.size for activity in view.activities)
-    waiting = waiting_for(view, node.node_name, node.core.scheduler.views.job, node.renders)
+    waiting = waiting_for(
+        view, node.directory.node_name, node.core.scheduler.views.job, node.directory.renders
+    )
     return JobStatus(
         job=view.job.hex(),
         short=short(view.job),
@@ -142,7 +144,7 @@ def job_status(node: Node, view: JobView) -> JobStatus:
         shares=tuple(
             ShareStatus(
                 share.node.hex(),
-                node.node_name(share.node),
+                node.directory.node_name(share.node),
                 share.frames,
                 share.buckets,
                 share.seconds,
@@ -157,10 +159,10 @@ def job_status(node: Node, view: JobView) -> JobStatus:
         priority=view.priority,
         category=view.category,
         tags=view.tags,
-        on=tuple(map(node.node_name, view.on)),
-        excluded=tuple(map(node.node_name, view.excluded)),
-        blocked=tuple(map(node.node_name, view.blocked)),
-        distrusted=tuple(map(node.node_name, view.distrusted)),
+        on=tuple(map(node.directory.node_name, view.on)),
+        excluded=tuple(map(node.directory.node_name, view.excluded)),
+        blocked=tuple(map(node.directory.node_name, view.blocked)),
+        distrusted=tuple(map(node.directory.node_name, view.distrusted)),
         verdicts=tuple(verdict for one in view.distrusted for verdict in verdicts(node, one)),
         checked=view.checked,
         relieved=view.relieved,
@@ -175,14 +177,18 @@ def job_status(node: Node, view: JobView) -> JobStatus:
 
 
 def _job(node: Node, job: JobId) -> str:
-    name = node.job_name(job)
+    name = node.directory.job_name(job)
     return name if name == short(job) else f"{name} ({short(job)})"
 
 
 def frame_statuses(node: Node, job: JobId) -> tuple[FrameStatus, ...]:
     return tuple(
         FrameStatus(
-            frame.frame, frame.done, frame.failed, tuple(map(node.node_name, frame.nodes)), frame.fraction
+            frame.frame,
+            frame.done,
+            frame.failed,
+            tuple(map(node.directory.node_name, frame.nodes)),
+            frame.fraction,
         )
         for frame in node.core.scheduler.views.frames(job)
     )
@@ -196,6 +202,6 @@ def failures(node: Node, view: JobView) -> tuple[str, ...]:
         part = "" if failure.unit.size >= count else describe(failure.unit, count)
         alike.setdefault((failure.node, failure.reason, part), []).append(failure.unit.frame)
     return tuple(
-        f"{part or frames_in_words(frames)} on {node.node_name(where)}: {reason}"
+        f"{part or frames_in_words(frames)} on {node.directory.node_name(where)}: {reason}"
         for (where, reason, part), frames in alike.items()
     )

@@ -37,13 +37,14 @@ from mesh.gossip.keyring import (
 from mesh.gossip.membership import Membership
 from mesh.identity.identity import Identity
 from mesh.identity.invites import InviteBook
-from mesh.model.ids import Boot, Digest, JobId, NodeId, short
+from mesh.model.ids import Boot
 from mesh.model.status import Stage
 from mesh.net.beacons import FINGERPRINT_SIZE, Beacon, Beacons, Heard
 from mesh.net.door import Door
 from mesh.net.endpoint import Endpoint
 from mesh.node.awaited import Awaited
 from mesh.node.core import NodeCore
+from mesh.node.directory import Directory
 from mesh.node.disk import NodeDisk
 from mesh.node.home import remember_peers
 from mesh.node.installed import installed_engines
@@ -52,6 +53,7 @@ from mesh.node.narrator import Narrator
 from mesh.node.presence import Presence, restored
 from mesh.node.progress import Progress
 from mesh.node.rendering import Rendering
+from mesh.node.revision import Revision
 from mesh.node.rights import NodeRights
 from mesh.node.scheduling import sched_config
 from mesh.node.seals import Seals, news_of
@@ -113,31 +115,13 @@ class Node:
         self.paths = paths
         self.identity = identity
         self.me = identity.node_id
-        self.advertised = advertised
         self.stopping = trio.Event()
-        self.changed = trio.Event()
-        self.revision = 0
+        self.revision = Revision()
+        self.awaited = Awaited(self.feed)
         self._endpoint = endpoint
-        self._awaited = Awaited(self.feed)
 
-        self.disk = NodeDisk(
-            resources.enter_context(BlockStore(paths.blocks(config.cache), config.cache.limit)),
-            resources.enter_context(RecordStore(paths.home / "records.sqlite")),
-            self.feed,
-            lambda sentence: self.journal.say("disk", sentence),
-        )
         self.engines = installed_engines()
         self.presence = Presence(config, self.engines)
-        self.rendering = Rendering(
-            self.disk,
-            paths.spool,
-            config.render_threads,
-            {KERNEL_CACHE: str(paths.kernels)},
-            self.feed,
-            self._warn,
-            self.presence.rendered,
-            self._cancelled,
-        )
         self.seals = Seals(identity)
         self.rights = NodeRights(lambda: self.seals.identity)
         membership = Membership(
@@ -163,56 +147,40 @@ class Node:
                 rng,
             ),
         )
+        me = Peer(self.me, *advertised)
+        self.directory = Directory(me, config.name, membership, self.core.scheduler.views)
         self.journal = Journal()
         self.progress = Progress()
-        self.narrator = Narrator(self.journal, self.node_name, self.job_name, self._buckets_of)
+        self.narrator = Narrator(
+            self.journal, self.directory.node_name, self.directory.job_name, self.directory.buckets
+        )
+        self.disk = NodeDisk(
+            resources.enter_context(BlockStore(paths.blocks(config.cache), config.cache.limit)),
+            resources.enter_context(RecordStore(paths.home / "records.sqlite")),
+            self.feed,
+            lambda sentence: self.journal.say("disk", sentence),
+        )
+        self.rendering = Rendering(
+            self.disk,
+            paths.spool,
+            config.render_threads,
+            {KERNEL_CACHE: str(paths.kernels)},
+            self.feed,
+            self.narrator.warn,
+            self.presence.rendered,
+            self.core.scheduler.views.cancelled,
+        )
         self.book = InviteBook(identity) if identity.can_issue else None
         self._traffic = Traffic(
             identity,
             endpoint,
             self.seals,
-            Door(lambda: self.seals.identity, self.book, self._peers_for_joiner),
+            Door(lambda: self.seals.identity, self.book, self.directory.peers_for_joiner),
             self.disk,
-            self._resolve,
+            self.directory.address,
             self.feed,
         )
         self._timers = Timers(lambda token: self.feed(TimerFired(token)))
-
-    # --- names ----------------------------------------------------------------------------------------
-
-    def node_name(self, node: NodeId) -> str:
-        if node == self.me:
-            return self.config.name
-        member = self.core.membership.view(node)
-        return short(node) if member is None else member.name
-
-    def renders(self, node: NodeId) -> bool:
-        """Whether it renders at all, as far as is known: `mesh join --no-render` does not."""
-        member = self.core.membership.view(node)
-        return member is None or bool(member.meta.slots)
-
-    def job_name(self, job: JobId) -> str:
-        manifest = self.core.scheduler.views.manifest(job)
-        return short(job) if manifest is None else manifest.name
-
-    def _warn(self, job: JobId, sentence: str) -> None:
-        self.narrator.warn(job, sentence)
-
-    def _cancelled(self, job: JobId) -> bool:
-        return self.core.scheduler.views.cancelled(job)
-
-    def _buckets_of(self, job: JobId) -> int:
-        manifest = self.core.scheduler.views.manifest(job)
-        return 1 if manifest is None else manifest.grid.count
-
-    def _resolve(self, node: NodeId) -> Address | None:
-        member = self.core.membership.view(node)
-        return None if member is None else member.address
-
-    def _peers_for_joiner(self) -> tuple[Peer, ...]:
-        members = (self.core.membership.view(node) for node in self.core.membership.alive())
-        others = [Peer(m.node, m.address[0], m.address[1]) for m in members if m and m.node != self.me]
-        return (Peer(self.me, *self.advertised), *others[:15])
 
     # --- life -----------------------------------------------------------------------------------------
 
@@ -287,11 +255,8 @@ class Node:
 
     def feed(self, event: object) -> None:
         """Hand an event to the machines and carry out what they want. Never waits."""
-        revision = self.revision
         for effect in self.core.handle(event, trio.current_time()):
             self._carry_out(effect)
-        if self.revision != revision:
-            self._wake_watchers()
 
     def _carry_out(self, effect: object) -> None:
         match effect:
@@ -340,7 +305,7 @@ class Node:
     def _notice(self, news: object) -> None:
         match news:
             case BlobReady() | BlobFailed():
-                self._awaited.settle(news)
+                self.awaited.settle(news)
                 return
             case gossip.LeftMesh():
                 self.stopping.set()
@@ -352,21 +317,7 @@ class Node:
                 self.progress.forget(job)
                 self._forget_scenes()
         self.narrator.tell(news)
-        self.revision += 1
-
-    def touch(self) -> None:
-        """Something changed that people may be watching."""
-        self.revision += 1
-        self._wake_watchers()
-
-    def _wake_watchers(self) -> None:
-        if self.changed.statistics().tasks_waiting:
-            self.changed.set()
-            self.changed = trio.Event()
-
-    async def fetch(self, root: Digest, holders: Sequence[NodeId]) -> str | None:
-        """Have the whole blob on this disk. Returns None, or the reason why it cannot be had."""
-        return await self._awaited.fetch(root, holders)
+        self.revision.bump()
 
     # --- housekeeping ---------------------------------------------------------------------------------
 
@@ -389,7 +340,7 @@ class Node:
             stage = Stage.FETCHING
         if self.presence.refresh(mine, stage):
             self.feed(gossip.UpdateMeta(self.presence.meta()))
-            self.touch()
+            self.revision.bump()
 
     async def _keep_peers(self) -> None:
         while True:
