@@ -19,6 +19,7 @@ from mesh.engines.protocol import (
 )
 from mesh.errors import ExitCode, MeshError
 from mesh.model.look import Look
+from mesh.model.unfinished import unfinished
 
 
 class WriterRefused(MeshError):
@@ -34,17 +35,21 @@ class WriterDied(MeshError):
     was left; run the command again with --skip-existing, and with --debug to see its messages."""
 
 
+def _start() -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "mesh.engines.writer"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        # Ctrl-C in the terminal is for the command, which decides what becomes of the frame.
+        start_new_session=True,
+    )
+
+
 class WriterClient:
     """Writes frames one after another. Blocking; use as a context manager, or `close` it."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "mesh.engines.writer"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            # Ctrl-C in the terminal is for the command, which decides what becomes of the frame.
-            start_new_session=True,
-        )
+        self._process = _start()
 
     def __enter__(self) -> WriterClient:
         return self
@@ -53,6 +58,11 @@ class WriterClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def pid(self) -> int:
+        """Of the process that writes at present."""
+        return self._process.pid
 
     def write(self, request: WriteFrame) -> Written:
         """Raises WriterRefused with the sentence to show, WriterDied if the process is gone."""
@@ -66,6 +76,9 @@ class WriterClient:
         return self._ask(request, Path(request.target).name)
 
     def _ask(self, request: WriteFrame | MakePreview | CheckLook, what: str) -> Written:
+        if self._process.poll() is not None:
+            self.close()
+            self._process = _start()
         assert self._process.stdin and self._process.stdout
         try:
             self._process.stdin.write(frame(request))
@@ -73,12 +86,30 @@ class WriterClient:
             answer = read_message(self._process.stdout)
         except BrokenPipeError:
             answer = None
+        except BaseException:
+            # Ctrl-C. A large frame takes minutes, and its answer would be taken for that to what is asked next.
+            self._give_up(request)
+            raise
         if isinstance(answer, WriteFailed):
             raise WriterRefused(reason=answer.reason, code=answer.exit_code)
         if not isinstance(answer, Written):
             self._process.kill()
             raise WriterDied(what=what, how=f"status {self._process.wait()}")
         return answer
+
+    def _give_up(self, request: WriteFrame | MakePreview | CheckLook) -> None:
+        """End the process, and remove what it was writing; the next request starts another."""
+        self._process.kill()
+        self._process.wait()
+        match request:
+            case WriteFrame(files=targets):
+                pass
+            case MakePreview(target=target):
+                targets = (target,)
+            case CheckLook():
+                targets = ()
+        for target in targets:
+            unfinished(Path(target), self._process.pid).unlink(missing_ok=True)
 
     def close(self) -> None:
         assert self._process.stdin and self._process.stdout

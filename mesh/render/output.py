@@ -26,6 +26,7 @@ from mesh.errors import MeshError
 from mesh.model.layers import MATTES, Layer, channels_of
 from mesh.model.look import Depth, Look
 from mesh.model.manifest import FRAME_IN_MEMORY
+from mesh.model.unfinished import unfinished
 from mesh.model.units import Grid
 from mesh.render.cryptomatte import matte_metadata
 from mesh.render.denoise import denoised
@@ -182,8 +183,7 @@ def _exr_spec(frame: Frame, metadata: Sequence[tuple[str, str]], depth: Depth) -
 
 def _write(path: Path, spec: OpenImageIO.ImageSpec, pixels: NDArray[np.float32] | NDArray[np.uint8]) -> None:
     """Write the image to a neighbour of `path`, sync it and rename it."""
-    # The ending names the format to OpenImageIO, so it stays.
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    temporary = unfinished(path, os.getpid())
     try:
         _write_image(temporary, path, spec, pixels)
         _check_whole(temporary, path)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from mesh.model.unfinished import unfinished
 from mesh.render.output import FrameNotWritten, make_durable
 
 _LARGEST_SIDE = 640
@@ -16,7 +17,7 @@ _LARGEST_SIDE = 640
 
 def write_preview(frames: Sequence[Path], path: Path, fps: float) -> None:
     """Write `path` from `frames` in order, at most 640 pixels on a side. Raises FrameNotWritten."""
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    temporary = unfinished(path, os.getpid())
     try:
         pictures = []
         for frame in frames:
