@@ -83,9 +83,9 @@ def _admit(paths: Paths, config: NodeConfig, wanted: Wanted) -> Admitted:
             code = parse_code(_ask_for_code(heard[0], wanted))
     if code is None:
         identity = found_mesh(paths.identity, f"{config.name}-mesh", config.name)
-        nobody = "" if wanted.found else f"No mesh was heard ({describe_search(config.discovery)}). "
+        nobody = "" if wanted.found else f" No other was heard ({describe_search(config.discovery)})."
         news = f"Founded the mesh {identity.mesh_name}; to let another machine in, run `mesh invite` here."
-        return Admitted(identity, nobody + news)
+        return Admitted(identity, news + nobody)
     joined = trio.run(join_mesh, paths.identity, code, config.name, wanted.at, config.discovery)
     peers = tuple((peer.host, peer.port) for peer in joined.peers)
     return Admitted(joined.identity, f"Joined the mesh {joined.identity.mesh_name}.", peers)

@@ -45,7 +45,29 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("mesh.cli.demo", "demo", "See a mesh of three nodes render and survive a kill."),
 }
 
+_SECTIONS = {
+    "Nodes": ("join", "invite", "leave", "nodes", "rotate-key"),
+    "Rendering": ("submit", "collect", "status", "demo"),
+    "Jobs": (
+        "jobs",
+        "show",
+        "logs",
+        "pause",
+        "resume",
+        "cancel",
+        "retry",
+        "edit",
+        "exclude",
+        "include",
+        "replay",
+    ),
+}
+"""How `mesh --help` lists them; a test holds it against the table above."""
+
 _EPILOG = """\b
+`mesh COMMAND --help` tells more, with examples.
+
+\b
 Exit codes:
   0  done                      3  no mesh node runs here
   1  some frames failed        4  refused
@@ -85,8 +107,9 @@ class LazyGroup(click.Group):
             return ExitCode.DONE
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, about) for name, (_, _, about) in COMMANDS.items()])
+        for title, names in _SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, COMMANDS[name][2]) for name in names])
 
 
 @click.group(

@@ -38,7 +38,9 @@ def output_options(command: Command) -> Command:
         click.option("--skip-existing", is_flag=True, help="Leave out frames that are there already."),
         click.option("--overwrite", is_flag=True, help="Replace frames that are there already."),
         look_options,
-        click.option("--format", "formats", type=FormatList(), default=(), help="Default: both."),
+        click.option(
+            "--format", "formats", type=FormatList(), metavar="exr,png", default=(), help="Default: both."
+        ),
         click.option(
             "-o",
             "--output",

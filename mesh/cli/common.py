@@ -6,7 +6,7 @@ import json
 import os
 import unicodedata
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import click
 
@@ -70,6 +70,24 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], right: Seq
         ]
         line = "  ".join(cells).rstrip()
         click.echo(click.style(line, fg="bright_black") if number == 0 else line)
+
+
+class Sectioned(click.Command):
+    """A command whose many options are listed under headings: `sections` names the option that each begins with."""
+
+    sections: ClassVar[dict[str, str]] = {}
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows: dict[str, list[tuple[str, str]]] = {}
+        heading = "Options"
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
+            heading = self.sections.get(parameter.name or "", heading)
+            if record is not None:
+                rows.setdefault(heading, []).append(record)
+        for title, records in rows.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
 
 
 def _cells(text: str) -> int:

@@ -19,19 +19,24 @@ from mesh.cli.reports import Closing, Report
 from mesh.control.client import Client
 from mesh.control.collection import Collector, Looked
 from mesh.control.errors import NodeGone
-from mesh.control.outputs import Format, OutputPattern, work_folder
+from mesh.control.outputs import Format, OutputDiskFull, OutputPattern, work_folder
 from mesh.control.service import JobAction, SubmitReceipt
 from mesh.engines.writer_client import WriterClient
 from mesh.errors import ExitCode, MeshError
 from mesh.model.ids import short
 from mesh.model.look import Look
 from mesh.model.status import JobState, JobStatus
+from mesh.ui.words import plural
 
 
 class LeftBehind(MeshError):
     """{reason} Other nodes go on with the job; then, or from any of them, fetch its frames with: {command}"""
 
     exit_code = ExitCode.NO_MESH
+
+
+class NoRoomForFrames(MeshError):
+    """The disk of {folder} is full. Make room{first}, then fetch what is missing with `{command}`."""
 
 
 class Choice(Enum):
@@ -73,6 +78,10 @@ def follow(following: Following) -> ExitCode:
             raise
         command = _command(following, short(bytes.fromhex(following.job)))
         raise LeftBehind(reason=error, command=command) from error
+    except OutputDiskFull as error:
+        first = " and start a node with `mesh join`" if following.own_node else ""
+        command = _command(following, short(bytes.fromhex(following.job)))
+        raise NoRoomForFrames(folder=error.details["folder"], first=first, command=command) from error
     except BrokenPipeError:
         drop_output()
         name = short(bytes.fromhex(following.job))
@@ -105,7 +114,7 @@ def _follow(following: Following) -> ExitCode:
                 continue
             if choice is Choice.CANCEL:
                 following.client.act(collector.job, JobAction.CANCEL)
-                report.note(f"{name} is cancelled; {collector.written} frames are in {pattern}")
+                report.note(f"{name} is cancelled; {plural(collector.written, 'frame')} written to {pattern}")
             else:
                 report.note(_how_to_collect(following, name))
             return ExitCode.INTERRUPTED

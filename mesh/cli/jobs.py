@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import click
@@ -11,7 +11,7 @@ from mesh.cli.common import connect, json_option, print_json, print_table
 from mesh.cli.edit import treatment
 from mesh.control.service import JobAction, JobDetail
 from mesh.model.frames import format_frames
-from mesh.model.status import JobState, JobStatus
+from mesh.model.status import ActivityStatus, FrameStatus, JobState, JobStatus, NodeStatus
 from mesh.ui.words import duration, percent, plural
 
 
@@ -54,8 +54,11 @@ def jobs(as_json: bool) -> None:
 
 @click.command()
 @click.argument("job")
+@click.option(
+    "--frames", "each", is_flag=True, help="List every frame: how far it is, and who renders or rendered it."
+)
 @json_option
-def show(job: str, as_json: bool) -> None:
+def show(job: str, each: bool, as_json: bool) -> None:
     """Show one job: progress, who did what, failures.
 
     JOB is an id, the beginning of one, or a name.
@@ -63,14 +66,42 @@ def show(job: str, as_json: bool) -> None:
     \b
     Examples:
       mesh show 7f3a-91c2
+      mesh show still-life --frames
       mesh show still-life --json
     """
     with connect() as client:
         detail = client.job(job)
+        nodes = client.nodes() if each else ()
     if as_json:
         print_json(detail)
+    elif each:
+        print_table(("frame", "state", "done", "by"), frame_rows(detail, nodes), right=("frame", "done"))
     else:
         _print_job(detail)
+
+
+def frame_rows(detail: JobDetail, nodes: Sequence[NodeStatus]) -> list[tuple[str, ...]]:
+    """A line for each frame, with what is being rendered now."""
+    doing: dict[int, list[tuple[str, ActivityStatus]]] = {}
+    for node in nodes:
+        for one in node.activities:
+            if one.job == detail.status.job:
+                doing.setdefault(one.frame, []).append((node.name, one))
+    return [_frame_row(frame, doing.get(frame.frame, [])) for frame in detail.frames]
+
+
+def _frame_row(frame: FrameStatus, doing: list[tuple[str, ActivityStatus]]) -> tuple[str, ...]:
+    number = str(frame.frame)
+    if frame.done:
+        return number, "done", percent(1.0), " and ".join(frame.nodes)
+    if frame.failed:
+        return number, "failed", percent(frame.fraction), " and ".join(frame.nodes)
+    under_way = sum(
+        one.fraction * (one.buckets[1] - one.buckets[0]) / max(1, one.of_buckets) for _, one in doing
+    )
+    names = dict.fromkeys((*frame.nodes, *(name for name, _ in doing)))
+    state = "rendering" if doing else "begun" if frame.nodes else "waiting"
+    return number, state, percent(min(0.99, frame.fraction + under_way)), " and ".join(names)
 
 
 def _print_job(detail: JobDetail) -> None:

@@ -155,10 +155,12 @@ def _serve(
     config: NodeConfig, paths: Paths, admitted: Admitted, peers: tuple[tuple[str, int], ...], life: Life
 ) -> None:
     def say_ready(ready: Ready) -> None:
-        news = f"{admitted.news} " if admitted.news else ""
+        if admitted.news:
+            _say(config, admitted.news)
         where = write_endpoint(ready.address)
-        hint = "Watch the mesh with `mesh status`; stop with Ctrl-C."
-        _say(config, f"{news}This node is {config.name} at {where}. {hint}")
+        _say(config, f"This node is {config.name} at {where}.")
+        if not config.headless:
+            _say(config, "Watch the mesh with `mesh status`; stop with Ctrl-C.")
 
     run_node(config, paths, admitted.identity, peers, life, say_ready)
     _say(config, f"{config.name} has stopped; `mesh join` brings it back.")

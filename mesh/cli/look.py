@@ -49,6 +49,7 @@ def look_options(command: Command) -> Command:
         click.option(
             "--exposure",
             type=Stops(),
+            metavar="STOPS|auto",
             default=0.0,
             help="Brighten or darken the PNGs; `auto` looks at each frame's own light.",
         ),

@@ -6,12 +6,12 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import click
 
 from mesh.cli.collect import existing_policy, output_options
-from mesh.cli.common import connect, print_json
+from mesh.cli.common import Sectioned, connect, print_json
 from mesh.cli.look import read_look
 from mesh.cli.numbers import Finite, Whole
 from mesh.cli.orders import LateOrder, Order, ReadyOrder
@@ -61,9 +61,22 @@ class Resolution(click.ParamType[tuple[int, int]]):
         return int(match[1]), int(match[2])
 
 
-@click.command()
+class _Submit(Sectioned):
+    sections: ClassVar[dict[str, str]] = {
+        "frames": "What is rendered",
+        "name": "The job",
+        "layers": "Layers, noise, lens and motion",
+        "priority": "Who renders it, and when",
+        "output": "How files are written",
+        "overwrite": "Files that are there, and scripts",
+    }
+
+
+@click.command(cls=_Submit)
 @click.argument("scene", type=click.Path(path_type=Path))
-@click.option("--frames", default="1", show_default=True, help="Frames: 1-240, 1-240x2 or 1,5,10-20.")
+@click.option(
+    "--frames", default="1", show_default=True, metavar="SET", help="Frames: 1-240, 1-240x2 or 1,5,10-20."
+)
 @click.option(
     "--engine",
     type=click.Choice([EngineName.BUILTIN.value]),
@@ -125,7 +138,9 @@ class Resolution(click.ParamType[tuple[int, int]]):
     type=Whole(1, 1024),
     help="Longest path in bounces.",
 )
-@click.option("--name", default="", help="What to call the job. Default: the scene file's name.")
+@click.option(
+    "--name", default="", metavar="NAME", help="What to call the job. Default: the scene file's name."
+)
 @click.option(
     "--wait-for-files",
     is_flag=True,
