@@ -15,11 +15,14 @@ from mesh.identity import certificates
 from mesh.identity.certificates import Role
 from mesh.identity.folder import complete_join, found_mesh, joining_key
 from mesh.identity.identity import Identity
-from mesh.model.ids import NodeId
+from mesh.model.ids import Digest, NodeId
+from mesh.net.connection import Kind
 from mesh.net.endpoint import Endpoint, open_endpoint
 from mesh.net.links import Door, Links
+from mesh.net.tls import connected
+from mesh.net.websocket import WebSocket, dialled
 from mesh.wire.base import Message
-from mesh.wire.blocks import BlockData, BlockRequest
+from mesh.wire.blocks import BLOCK_DATA_MAX, BlockData, BlockForm, BlockMissing, BlockRequest
 from mesh.wire.effects import Address
 
 BULK = (BlockData, BlockRequest)
@@ -108,3 +111,22 @@ async def network() -> AsyncIterator[Network]:
     async with AsyncExitStack() as stack, trio.open_nursery() as nursery:
         yield Network(nursery, stack)
         nursery.cancel_scope.cancel()
+
+
+def control(number: int) -> BlockMissing:
+    """A small message that is not in the test nodes' bulk set."""
+    return BlockMissing((Digest(number.to_bytes(32, "big")),))
+
+
+def block(size: int = BLOCK_DATA_MAX) -> BlockData:
+    return BlockData(Digest(b"d" * 32), BlockForm.PLAIN, b"\x5a" * size)
+
+
+@asynccontextmanager
+async def raw_connection(node: Node, identity: Identity) -> AsyncIterator[WebSocket]:
+    """A control connection whose frames the test writes itself."""
+    async with (
+        connected(node.address, identity.client_context()) as (stream, _),
+        dialled(stream, Kind.CONTROL.path) as websocket,
+    ):
+        yield websocket

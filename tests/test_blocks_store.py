@@ -1,120 +1,29 @@
-"""The disk store: what was stored is read back or honestly missed, through caps, crashes, full and rotten disks."""
+"""The block store: what was stored is read back or honestly missed, under a cap, after rot, and from many threads."""
 
 from __future__ import annotations
 
-import errno
-import random
-import shutil
 import sqlite3
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from mesh.blocks.disk import Disk
 from mesh.blocks.errors import (
     BadRecipe,
     BadTree,
     BlockAbsent,
     BlockCorrupt,
-    DiskFull,
     StoreTooNew,
     WrongBytes,
 )
-from mesh.blocks.form import to_form
-from mesh.blocks.index import Row
 from mesh.blocks.recipe import Part, digest_of
 from mesh.blocks.store import BlockStore
 from mesh.blocks.tree import TreeEntry
 from mesh.model.ids import Digest
 from mesh.wire.blocks import BlockData, BlockForm
-from tests.counting_disk import CountingDisk
-
-ROOMY = 1 << 40
-
-
-def noise(count: int, seed: int = 0) -> bytes:
-    return random.Random(seed).randbytes(count)
-
-
-class Crash(BaseException):
-    """The process dies here."""
-
-
-class FaultyDisk(Disk):
-    """Dies before its `fatal`-th operation, and stays dead; is full beyond `budget` bytes; and a power cut takes what was
-    not synced."""
-
-    def __init__(self, fatal: int = -1, budget: int = ROOMY) -> None:
-        self.steps = 0
-        self.fatal = fatal
-        self.budget = budget
-        self.sizes: dict[Path, int] = {}
-        self.unsynced: set[Path] = set()
-
-    def _step(self) -> None:
-        self.steps += 1
-        if 0 < self.fatal <= self.steps:
-            raise Crash
-
-    def write(self, path: Path, data: bytes) -> None:
-        self._step()
-        room = self.budget - sum(self.sizes.values())
-        super().write(path, data[: max(0, room)])
-        self.sizes[path] = min(len(data), max(0, room))
-        self.unsynced.add(path)
-        if len(data) > room:
-            raise OSError(errno.ENOSPC, "full")
-
-    def rename(self, source: Path, target: Path) -> None:
-        self._step()
-        super().rename(source, target)
-        self.sizes[target] = self.sizes.pop(source)
-        self.unsynced.discard(source)
-        self.unsynced.add(target)
-
-    def remove(self, path: Path) -> None:
-        self._step()
-        super().remove(path)
-        self.sizes.pop(path, None)
-
-    def sync(self, path: Path) -> None:
-        self._step()
-        self.unsynced.discard(path)
-
-    def cut_power(self, rng: random.Random) -> None:
-        for path in sorted(self.unsynced):
-            if path.exists():
-                data = path.read_bytes()
-                torn = (b"", data[: len(data) // 2], bytes(len(data)), data)
-                path.write_bytes(rng.choice(torn))
-
-
-class HastyDisk(Disk):
-    """Does not wait for the platter, for tests in which no power is cut."""
-
-    def sync(self, path: Path) -> None:
-        pass
-
-
-def kill(store: BlockStore) -> None:
-    """What is left when the process is gone: the folder as it is."""
-    store._index.close(torn=True)
-
-
-def blocks_of(store: BlockStore, root: Digest) -> list[Digest]:
-    rows = [digest for digest, _, _ in store._index.by_use()]
-    return [digest for digest in rows if digest != root]
-
-
-def files_under(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("index"))
+from tests.store_lab import ROOMY, HastyDisk, files_under, noise
 
 
 @pytest.fixture
@@ -220,7 +129,7 @@ def test_a_blob_longer_than_the_cap_is_stored_whole(tmp_path: Path) -> None:
         assert store.missing(root) == ()
 
 
-# --- trouble ------------------------------------------------------------------------------------------
+# --- rot ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("damage", [b"", b"rotten", noise(70_000)])
@@ -249,104 +158,6 @@ def test_a_block_whose_file_was_deleted_is_absent(store: BlockStore) -> None:
     with pytest.raises(BlockAbsent):
         store.get(digest)
     assert store.absent([digest]) == {digest}
-
-
-def test_a_full_disk_evicts_first(tmp_path: Path) -> None:
-    with BlockStore(tmp_path, ROOMY, FaultyDisk(budget=1_000_000)) as store:
-        for seed in range(10):
-            root, _ = store.put_blob([noise(400_000, seed)])
-            assert store.missing(root) == ()
-
-
-def test_a_full_disk_that_holds_only_pinned_blocks_is_a_sentence_and_leaves_nothing(tmp_path: Path) -> None:
-    with BlockStore(tmp_path, ROOMY, FaultyDisk(budget=1_000_000)) as store:
-        root, _ = store.put_blob([noise(800_000)])
-        store.pin(b"job", root)
-        before = files_under(tmp_path)
-        with pytest.raises(DiskFull, match="Free 1 MiB there"):
-            store.put_blob([noise(400_000, 1)])
-        assert files_under(tmp_path) == before
-        assert b"".join(store.read_blob(root)) == noise(800_000)
-
-
-def test_a_full_disk_under_the_index_leaves_no_files_either(store: BlockStore) -> None:
-    pages = store._index._database.execute("PRAGMA page_count").fetchone()[0]
-    store._index._database.execute(f"PRAGMA max_page_count={pages}")
-    with pytest.raises(DiskFull):
-        store.put_blob([noise(12_000_000, 1)])
-    known = {digest.hex() for digest, _, _ in store._index.by_use()}
-    assert {path.name for path in files_under(store.folder)} <= known
-    assert not list((store.folder / "partial").iterdir())
-    store._index._database.execute("PRAGMA max_page_count=1000000")
-
-
-def test_dying_at_any_step_loses_nothing_that_was_stored(tmp_path: Path) -> None:
-    safe, later = noise(100_000), noise(300_000, 1)
-    for fatal in range(1, 200):
-        folder = tmp_path / str(fatal)
-        disk = FaultyDisk()
-        store = BlockStore(folder, ROOMY, disk)
-        root, _ = store.put_blob([safe])
-        disk.steps, disk.fatal = 0, fatal
-        died = False
-        try:
-            other, _ = store.put_blob([later])
-        except Crash:
-            died = True
-        kill(store)
-        disk.cut_power(random.Random(fatal))
-        with BlockStore(folder, ROOMY) as reopened:
-            assert b"".join(reopened.read_blob(root)) == safe
-            assert not list((folder / "partial").iterdir())
-            known = {digest.hex() for digest, _, _ in reopened._index.by_use()}
-            assert {path.name for path in files_under(folder)} <= known
-            again, _ = reopened.put_blob([later])
-            with suppress(BlockCorrupt):
-                list(reopened.read_blob(again))
-            reopened.put_blob([later])
-            if not died:
-                assert again == other
-                assert b"".join(reopened.read_blob(other)) == later
-        shutil.rmtree(folder)
-        if not died:
-            assert fatal > 10
-            return
-    pytest.fail("storing never came to an end")
-
-
-def test_after_an_unclean_end_rows_and_files_that_do_not_match_are_dropped(tmp_path: Path) -> None:
-    store = BlockStore(tmp_path, ROOMY)
-    root, _ = store.put_blob([noise(400_000)])
-    kill(store)
-    gone, cut_short, *whole = files_under(tmp_path)
-    gone.unlink()
-    cut_short.write_bytes(cut_short.read_bytes()[:-1])
-    stray = whole[0].with_name("f" * 64)
-    stray.write_bytes(b"stray")
-    with BlockStore(tmp_path, ROOMY) as reopened:
-        assert {part.digest.hex() for part in reopened.missing(root)} == {gone.name, cut_short.name}
-        assert files_under(tmp_path) == whole
-
-
-def test_a_block_that_arrives_twice_at_once_in_two_forms_is_stored_in_one(tmp_path: Path) -> None:
-    data = noise(20_000) + bytes(20_000)
-    part = Part(digest_of(data), 0, len(data))
-    form, packed = to_form(data)
-    assert form is BlockForm.ZSTD
-    assert len(packed) > 8192
-
-    class Interrupted(Disk):
-        def write(self, path: Path, data: bytes) -> None:
-            super().write(path, data)
-            if not nested:
-                nested.append(path)
-                store._add([Row(part.digest, BlockForm.PLAIN, len(plain), plain)])
-
-    nested: list[Path] = []
-    plain = data
-    with BlockStore(tmp_path, ROOMY, Interrupted()) as store:
-        store.save(part, BlockData(part.digest, form, packed))
-        assert store.get(part.digest) == data
 
 
 def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
@@ -419,127 +230,3 @@ def test_threads_may_store_read_and_evict_at_once(tmp_path: Path) -> None:
         rows = list(store._index.by_use())
         assert on_disk == sum(size for _, size, has_file in rows if has_file)
         assert store.usage().bytes == sum(size for _, size, _ in rows)
-
-
-# --- against a model ----------------------------------------------------------------------------------
-
-
-class StoreModel(RuleBasedStateMachine):
-    """Any mix of uses, with a cap small enough to evict, against a dict of what was ever stored."""
-
-    CAPACITY = 300_000
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.folder = Path(tempfile.mkdtemp())
-        self.store = BlockStore(self.folder, self.CAPACITY, HastyDisk())
-        self.blobs: dict[Digest, bytes] = {}
-        self.pins: dict[bytes, set[Digest]] = {}
-        self.rotten = False
-
-    def teardown(self) -> None:
-        self.store.close()
-        shutil.rmtree(self.folder)
-
-    @rule(size=st.sampled_from([0, 10, 5_000, 9_000, 30_000, 90_000]), seed=st.integers(0, 5))
-    def put(self, size: int, seed: int) -> None:
-        root, _ = self.store.put_blob([noise(size, seed)])
-        self.blobs[root] = noise(size, seed)
-        assert self.store.missing(root) == ()
-
-    @precondition(lambda self: self.blobs)
-    @rule(data=st.data())
-    def read(self, data: st.DataObject) -> None:
-        root = data.draw(st.sampled_from(sorted(self.blobs)))
-        try:
-            assert b"".join(self.store.read_blob(root)) == self.blobs[root]
-        except BlockAbsent:
-            assert self.rotten or not any(root in roots for roots in self.pins.values())
-        except BlockCorrupt:
-            assert self.rotten
-
-    @precondition(lambda self: self.blobs)
-    @rule(data=st.data(), owner=st.sampled_from([b"a", b"b"]))
-    def pin_what_is_whole(self, data: st.DataObject, owner: bytes) -> None:
-        root = data.draw(st.sampled_from(sorted(self.blobs)))
-        self.store.pin(owner, root)
-        if not self.store.missing(root):
-            self.pins.setdefault(owner, set()).add(root)
-
-    @rule(owner=st.sampled_from([b"a", b"b"]))
-    def unpin(self, owner: bytes) -> None:
-        self.store.unpin(owner)
-        self.pins.pop(owner, None)
-
-    @rule(clean=st.booleans())
-    def reopen(self, clean: bool) -> None:
-        if clean:
-            self.store.close()
-        else:
-            kill(self.store)
-        self.store = BlockStore(self.folder, self.CAPACITY, HastyDisk())
-
-    @rule(seed=st.integers(0, 100))
-    def rot(self, seed: int) -> None:
-        files = files_under(self.folder)
-        if files:
-            files[seed % len(files)].write_bytes(b"rotten")
-            self.rotten = True
-
-    @invariant()
-    def counts_agree(self) -> None:
-        rows = list(self.store._index.by_use())
-        assert self.store.usage().bytes == sum(size for _, size, _ in rows)
-        assert self.store.usage().blocks == len(rows)
-
-    @invariant()
-    def pinned_blobs_are_whole(self) -> None:
-        if not self.rotten:
-            for roots in self.pins.values():
-                for root in sorted(roots):
-                    assert self.store.missing(root) == ()
-
-    @invariant()
-    def the_cap_holds_where_nothing_is_pinned(self) -> None:
-        if not self.store.owners():
-            assert self.store.usage().bytes <= self.CAPACITY + 95_000
-
-
-TestStoreModel = StoreModel.TestCase
-TestStoreModel.settings = settings(max_examples=30, stateful_step_count=25)
-
-
-def test_what_is_durable_already_is_not_synced_again(tmp_path: Path) -> None:
-    disk = CountingDisk()
-    with BlockStore(tmp_path, ROOMY, disk) as store:
-        root, _ = store.put_blob([b"few bytes"])
-        assert disk.syncs == 1
-        store.flush()
-        assert store.missing(root) == ()
-        assert disk.syncs == 1
-        store.put_pinned({digest_of(b"x"): b"x"}, [(b"owner", digest_of(b"x"))])
-        assert disk.syncs == 2
-
-
-def test_a_store_that_was_not_closed_syncs_what_it_finds_before_it_calls_that_durable(tmp_path: Path) -> None:
-    with BlockStore(tmp_path, ROOMY) as store:
-        root, _ = store.put_blob([b"few bytes"])
-    disk = CountingDisk()
-    with BlockStore(tmp_path, ROOMY, disk) as store:
-        assert store.missing(root) == ()
-        assert disk.syncs == 1
-
-
-def test_a_sync_that_failed_is_made_up_for(tmp_path: Path) -> None:
-    class FailingOnce(CountingDisk):
-        def sync(self, path: Path) -> None:
-            super().sync(path)
-            if self.syncs == 1:
-                raise OSError(errno.ENOSPC, "full")
-
-    disk = FailingOnce()
-    with BlockStore(tmp_path, ROOMY, disk) as store:
-        with pytest.raises(DiskFull):
-            store.put_blob([b"few bytes"])
-        store.flush()
-        assert disk.syncs == 2
