@@ -4,9 +4,8 @@ It depends on four numbers: the cosine of the view, where it stands between tang
 roughnesses. A table over them is filled only for scenes that have such a material. The view's turn is told by the
 root of the roughness along it (Heitz, "Understanding the Masking-Shadowing Function", JCGT 2014, section 5.3), which
 changes evenly where the angle would not: strongly brushed metal is smooth to a few degrees about the bitangent only.
-Entries stand closer where albedos bend: at little roughness and little anisotropy, next to the bitangent, and at
-grazing views. How grazing a view is, is measured by the roughness along it, since an albedo falls off where the
-cosine comes down to that.
+Beside what tabling.py says of cosines and roughnesses, entries stand closer at little anisotropy and next to the
+bitangent. How grazing a view is, is measured by the roughness along it.
 """
 
 from __future__ import annotations
@@ -21,20 +20,18 @@ from numpy.typing import NDArray
 from mesh.render.fresnel import schlick_weight
 from mesh.render.ggx import SMALLEST_ALPHA, sample_visible, stretched
 from mesh.render.kernel import kernel, step
-from mesh.render.math import HALF, ONE, TWO, ZERO, floor, sqrt
+from mesh.render.math import ONE, TWO, ZERO, sqrt
+from mesh.render.tabling import cosine_of, cosine_place, roughness_of, roughness_place, spiral
 
 f32 = np.float32
 i32 = np.int32
 F32 = NDArray[np.float32]
 
-ROUGHNESSES, ALONG, COSINES, TURNS = 24, 16, 32, 12
+ROUGHNESSES, ALONG, COSINES, TURNS = 20, 22, 44, 16
 """How many entries: across the tangent, along it, ..."""
-_SMALLEST_ROOT = f32(0.1778)
+LEAST_ROOT = f32(0.1778)
 """The root of the least perceptual roughness there is."""
-_GRAZING = f32(4.0)
-"""Views of a cosine below so many roots of the roughness along them get most of the entries."""
-_HEIGHTS, _ANGLES = 32, 24
-_GOLDEN = f32(0.618034)
+_POINTS = 384
 _SAME = f32(1e-4)
 """Where roughnesses are nearer than this, it makes no difference where between them one stands."""
 
@@ -48,38 +45,30 @@ def along_tangent(alpha, anisotropy):
 @step
 def whole_and_slope(cosine, c, s, ax, ay):
     """The mean of G2 / G1 over visible normals, and its part weighted by Schlick's (1 - cos)^5, for a view at this
-    cosine whose azimuth has cosine c and sine s.
-
-    Rings about the cap of visible normals, each turned against the last; dense at pole and rim, where it bends."""
+    cosine whose azimuth has cosine c and sine s."""
     sine = sqrt(max(ZERO, ONE - cosine * cosine))
     ox, oy = sine * c, sine * s
     length = stretched(ox, oy, cosine, ax, ay)
     whole = 0.0
     slope = 0.0
-    for i in range(_HEIGHTS):
-        x = (f32(i) + HALF) / f32(_HEIGHTS)
-        v = x * x * (f32(3.0) - TWO * x)
-        ring = f32(6.0) * x * (ONE - x)
-        offset = f32(i) * _GOLDEN
-        offset = offset - floor(offset)
-        for j in range(_ANGLES):
-            u = (f32(j) + offset) / f32(_ANGLES)
-            hx, hy, hz = sample_visible(ox, oy, cosine, ax, ay, u, v)
-            oh = ox * hx + oy * hy + cosine * hz
-            ix, iy, iz = TWO * oh * hx - ox, TWO * oh * hy - oy, TWO * oh * hz - cosine
-            if iz > ZERO:
-                other = stretched(ix, iy, iz, ax, ay)
-                weight = ring * iz * (cosine + length) / (iz * length + cosine * other)
-                whole += weight
-                slope += weight * schlick_weight(oh)
-    return f32(whole / (_HEIGHTS * _ANGLES)), f32(slope / (_HEIGHTS * _ANGLES))
+    for i in range(_POINTS):
+        u, v, share = spiral(i, _POINTS)
+        hx, hy, hz = sample_visible(ox, oy, cosine, ax, ay, u, v)
+        oh = ox * hx + oy * hy + cosine * hz
+        ix, iy, iz = TWO * oh * hx - ox, TWO * oh * hy - oy, TWO * oh * hz - cosine
+        if iz > ZERO:
+            other = stretched(ix, iy, iz, ax, ay)
+            weight = share * iz * (cosine + length) / (iz * length + cosine * other)
+            whole += weight
+            slope += weight * schlick_weight(oh)
+    return f32(whole / _POINTS), f32(slope / _POINTS)
 
 
 @kernel
 def _fill(table, row):
     """The entries of one roughness across the tangent."""
-    root = _SMALLEST_ROOT + f32(row) / f32(ROUGHNESSES - 1) * (ONE - _SMALLEST_ROOT)
-    ay = max(root * root * root * root, SMALLEST_ALPHA)
+    least = roughness_of(f32(row) / f32(ROUGHNESSES - 1), LEAST_ROOT)
+    ay = max(least * least, SMALLEST_ALPHA)
     least = sqrt(ay)
     for j in range(ALONG):
         along = f32(j) / f32(ALONG - 1)
@@ -91,14 +80,11 @@ def _fill(table, row):
             rough = least + turn * turn * (most - least)
             alpha = rough * rough
             c2 = min(max((alpha * alpha - ay * ay) / wide, ZERO), ONE)
-            bend = _GRAZING * rough
             for k in range(COSINES):
-                view = f32(k) / f32(COSINES - 1)
-                view = view * view
-                cosine = min(max(bend * view / (bend + ONE - view), f32(1e-4)), ONE)
+                cosine = cosine_of(f32(k) / f32(COSINES - 1), rough)
                 whole, slope = whole_and_slope(cosine, sqrt(c2), sqrt(ONE - c2), ax, ay)
-                table[row, j, k, m, 0] = whole
-                table[row, j, k, m, 1] = slope
+                table[row, j, k, m, 0] = sqrt(whole)
+                table[row, j, k, m, 1] = sqrt(slope)
 
 
 @step
@@ -110,11 +96,9 @@ def brushed_albedo(table, ox, oy, oz, roughness, anisotropy):
     root = sqrt(sqrt((ox * ox * ax * ax + oy * oy * ay * ay) / flat))
     most = sqrt(ax)
     turn = (root - roughness) / max(most - roughness, _SAME)
-    bend = _GRAZING * root
-    cosine = min(max(oz, ZERO), ONE)
-    x = max(sqrt(min(roughness, ONE)) - _SMALLEST_ROOT, ZERO) / (ONE - _SMALLEST_ROOT) * f32(ROUGHNESSES - 1)
+    x = roughness_place(roughness, LEAST_ROOT) * f32(ROUGHNESSES - 1)
     y = sqrt(min(max((most - roughness) / max(ONE - roughness, _SAME), ZERO), ONE)) * f32(ALONG - 1)
-    z = sqrt(cosine * (ONE + bend) / (cosine + bend)) * f32(COSINES - 1)
+    z = cosine_place(oz, root) * f32(COSINES - 1)
     w = sqrt(min(max(turn, ZERO), ONE)) * f32(TURNS - 1)
     i, j = min(i32(x), i32(ROUGHNESSES - 2)), min(i32(y), i32(ALONG - 2))
     k, m = min(i32(z), i32(COSINES - 2)), min(i32(w), i32(TURNS - 2))
@@ -126,7 +110,7 @@ def brushed_albedo(table, ox, oy, oz, roughness, anisotropy):
         share = (x if a else ONE - x) * (y if b else ONE - y) * (z if c else ONE - z) * (w if d else ONE - w)
         whole += share * table[i + a, j + b, k + c, m + d, 0]
         slope += share * table[i + a, j + b, k + c, m + d, 1]
-    return whole, slope
+    return whole * whole, slope * slope
 
 
 @cache

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mesh.render.albedo import ALL, CLOTH, SLOPE, directional_albedo
+from mesh.render.albedo import cloth_albedo, glass_albedo, metal_albedo
 from mesh.render.brushed import along_tangent, brushed_albedo
 from mesh.render.frames import basis, cosine_hemisphere
 from mesh.render.fresnel import dielectric, f0_of, schlick_weight, thin_film
@@ -146,15 +146,14 @@ def make_lobes(table, s, ox, oy, oz, gx, gy, gz, cx, cy, cz):
         oc = ox * cx + oy * cy + oz * cz
         if oc > ZERO:
             coat = s.coat
-            whole = directional_albedo(table, ALL, oc, s.coat_roughness)
-            slope = directional_albedo(table, SLOPE, oc, s.coat_roughness)
+            whole, slope = metal_albedo(table, oc, s.coat_roughness)
             below = ONE - coat * (COAT_F0 * (whole - slope) + slope)
     weight_coat = ONE - below
     cloth = max(s.sheen_r, s.sheen_g, s.sheen_b)
     weight_cloth = ZERO
     above = below
     if cloth > ZERO:
-        whole = directional_albedo(table, CLOTH, oz, s.sheen_roughness)
+        whole = cloth_albedo(table, oz, s.sheen_roughness)
         # At grazing angles Ashikhmin's visibility gives more light than there is.
         above = below / max(whole, ONE)
         weight_cloth = cloth * above * whole
@@ -184,8 +183,7 @@ def make_lobes(table, s, ox, oy, oz, gx, gy, gz, cx, cy, cz):
     if s.anisotropy > ZERO:
         whole, slope = brushed_albedo(table.brushed, ox, oy, oz, rough, s.anisotropy)
     else:
-        whole = directional_albedo(table, ALL, oz, rough)
-        slope = directional_albedo(table, SLOPE, oz, rough)
+        whole, slope = metal_albedo(table, oz, rough)
     flat = whole - slope
     lost = ONE / whole - ONE
     spec = share * below
@@ -210,7 +208,7 @@ def make_lobes(table, s, ox, oy, oz, gx, gy, gz, cx, cy, cz):
         # The isotropic lobe whose slopes vary as much stands in for brushed glass.
         mean_rough = sqrt(sqrt(HALF * (ax * ax + ay * ay)))
         row = np.int32(s.volume) + np.int32(0 if s.entering > ZERO else 1)
-        glass = glass / directional_albedo(table, row, oz, mean_rough)
+        glass = glass / glass_albedo(table, row, oz, mean_rough)
     total = weight_spec + weight_diff + weight_thin + weight_glass + weight_coat + weight_cloth
     scale = ONE / max(total, f32(1e-9))
     thin = thin / whole

@@ -13,11 +13,15 @@ from mesh.render.math import HALF, INV_TWO_PI, ONE, TWO, ZERO, normalize, power,
 
 f32 = np.float32
 
+LEAST_ROUGHNESS = f32(0.05)
+"""Cloth is at least this rough, perceptually."""
+
 
 @step
 def sheen(ox, oy, oz, ix, iy, iz, roughness):
     """The lobe times i.z for white sheen; `roughness` is perceptual."""
-    alpha = max(roughness * roughness, f32(0.0025))
+    roughness = max(roughness, LEAST_ROUGHNESS)
+    alpha = roughness * roughness
     _, _, hz = normalize(ox + ix, oy + iy, oz + iz)
     sine = sqrt(max(ZERO, ONE - hz * hz))
     inverse = ONE / alpha
