@@ -21,9 +21,15 @@ from mesh.ui.words import clock, duration, percent, plural, size
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.live import Live
 
 _EVERY = 10.0
 """Seconds after which a line of progress comes though no frame was written."""
+
+
+_CTRL_C = 2
+"""Columns that a picture leaves free, where the terminal writes `^C`: else that would begin a line below it."""
+_LEAST = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,11 +222,9 @@ class LiveReport:
     """A picture redrawn in place; notes scroll by above it."""
 
     def __init__(self, console: Console, output: str) -> None:
-        from rich.live import Live
-
         self._console = console
         self._output = output
-        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._live = _picture(console)
         self._filter = EventFilter()
         self._recent: deque[EventStatus] = deque(maxlen=5)
         self._look: Looked | None = None
@@ -238,6 +242,8 @@ class LiveReport:
         self._live.stop()
 
     def resume(self) -> None:
+        # The one that was stopped would begin with erasing as many lines as it had, which are others' now.
+        self._live = _picture(self._console)
         self._live.start()
         self._draw()
 
@@ -256,18 +262,27 @@ class LiveReport:
         self._draw()
 
     def _draw(self) -> None:
+        from rich.constrain import Constrain
+
         from mesh.ui.progress_view import render_progress
 
         if self._look is not None:
             look = self._look
+            width = max(_LEAST, self._console.width - _CTRL_C)
             view = render_progress(
-                look.job, look.mesh, tuple(self._recent), look.written, self._output, self._console.width
+                look.job, look.mesh, tuple(self._recent), look.written, self._output, width
             )
-            self._live.update(view, refresh=True)
+            self._live.update(Constrain(view, width), refresh=True)
 
     def close(self, closing: Closing) -> None:
         self._live.stop()
         print_closing(self._console, closing)
+
+
+def _picture(console: Console) -> Live:
+    from rich.live import Live
+
+    return Live(console=console, auto_refresh=False, transient=True)
 
 
 def _safe(durable_on: tuple[str, ...]) -> str:
