@@ -76,7 +76,7 @@ class Alarms:
             case ("audit", _, int(attempt)):
                 self._parts.audits.on_stall(job, Attempt(attempt))
             case ("samples", _):
-                self._parts.samples.on_stall(job)
+                self._parts.helper.on_stall(job)
             case ("away", _):
                 self._parts.reach.look(job)
             case ("keep", _):

@@ -7,6 +7,7 @@ from mesh.sched.constraints import obstacle
 from mesh.sched.copies import Copies
 from mesh.sched.core import Core
 from mesh.sched.events import JobChanged, JobDropped, JobFinished
+from mesh.sched.helping import Helper
 from mesh.sched.job import Job
 from mesh.sched.life import UnitState
 from mesh.sched.reach import Reach
@@ -28,11 +29,13 @@ class Ends:
         replication: Replication,
         audits: Audits,
         samples: Samples,
+        helper: Helper,
         reach: Reach,
     ) -> None:
         self._core = core
         self._reach = reach
         self._samples = samples
+        self._helper = helper
         self._runner = runner
         self._copies = copies
         self._replication = replication
@@ -92,6 +95,7 @@ class Ends:
         self._copies.drop_job(job)
         self._audits.drop(job)
         self._samples.drop(job)
+        self._helper.drop(job)
         del core.jobs[job.id]
         core.touched.pop(job.id, None)
         core.dropped[job.id] = None

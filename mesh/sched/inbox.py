@@ -93,7 +93,7 @@ class Inbox:
             case JobSummary():
                 elsewhere = self._parts.replication.on_summary(job, sender, message)
                 self._parts.runner.withdraw(job, elsewhere)
-                self._parts.samples.withdraw(job, elsewhere)
+                self._parts.helper.withdraw(job, elsewhere)
                 self._parts.market.hear(sender, message.hints)
                 job.hinted_at = core.now
             case GrantTaken():

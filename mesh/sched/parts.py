@@ -9,6 +9,7 @@ from mesh.sched.convictions import ConvictionBook
 from mesh.sched.copies import Copies
 from mesh.sched.core import Core
 from mesh.sched.ends import Ends
+from mesh.sched.helping import Helper
 from mesh.sched.inviting import Inviting
 from mesh.sched.lender import Lender
 from mesh.sched.market import Market
@@ -47,12 +48,20 @@ class Parts:
         self.runner = Runner(core, self.books, self.sharing, self.copies.on_stored)
         self.relief = Relief(core, self.books, self.market)
         self.inviting = Inviting(core, self.market, self.relief)
-        self.samples = Samples(core, self.market, self.runner.idle, rights)
+        self.samples = Samples(core, self.market, rights)
+        self.helper = Helper(core, self.runner.idle, rights)
         self.copies.parts_of = self.samples.parts_of
         self.lender = Lender(core, self.sharing, self.market, self.relief, self.runner, self.samples)
-        self.thief = Thief(core, self.runner, self.lender, self.market, self.samples)
+        self.thief = Thief(core, self.runner, self.lender, self.market, self.helper)
         self.rescue = Rescue(core, self.lender)
         self.ends = Ends(
-            core, self.runner, self.copies, self.replication, self.audits, self.samples, self.reach
+            core,
+            self.runner,
+            self.copies,
+            self.replication,
+            self.audits,
+            self.samples,
+            self.helper,
+            self.reach,
         )
         self.restoring = Restoring(core, self.books, self.copies, self.convictions)

@@ -56,6 +56,7 @@ class Presence:
         core.gone[node] = core.vanished.pop(node, core.now)
         self._parts.rescue.on_peer_down(node)
         self._parts.samples.on_peer_down(node)
+        self._parts.helper.on_peer_down(node)
         self._parts.lender.on_peer_down(node)
         self._parts.thief.on_peer_down(node)
         self._parts.copies.on_peer_down(node)
@@ -76,6 +77,7 @@ class Presence:
         core.vanished[node] = core.now
         self._parts.rescue.on_peer_vanished(node)
         self._parts.samples.on_peer_down(node)
+        self._parts.helper.on_peer_down(node)
         self._parts.lender.on_peer_down(node)
         self._parts.thief.on_peer_down(node)
         self._parts.copies.on_peer_down(node)

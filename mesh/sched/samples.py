@@ -6,7 +6,7 @@ Nothing is given away for good either. The holder goes on, into what it shared o
 of the helper, where they come before that is done, spare it the rest. So a helper may die, refuse or be late,
 and nobody has to wait for it or notice.
 
-A helper could send false sums: the holder's engine looks at some pixels of them before it takes them
+A helper (`helping.py`) could send false sums: the holder's engine looks at some pixels of them before it takes them
 (`mesh/engines/builtin_frame.py`), and the result says who signed for which, so that what passes that look is the
 helper's to answer for (`blame.py`).
 """
@@ -19,12 +19,11 @@ from dataclasses import dataclass
 from mesh.model.ids import Boot, Digest, JobId, NodeId
 from mesh.model.manifest import EngineName
 from mesh.model.units import SampleRange
-from mesh.sched.constraints import obstacle
 from mesh.sched.core import Core
 from mesh.sched.estimates import pace_of, rendered_of
 from mesh.sched.events import SamplesShared
 from mesh.sched.intervals import IntervalSet
-from mesh.sched.job import Job, Run, SceneState
+from mesh.sched.job import Job, Run
 from mesh.sched.market import Market
 from mesh.sched.rights import Rights
 from mesh.sched.rules import helpers_part, worth_sharing
@@ -32,16 +31,11 @@ from mesh.wire.effects import (
     Attempt,
     Fetch,
     MergeSamples,
-    Render,
     RenderDone,
-    RenderEnded,
-    RenderFailed,
-    RenderProgress,
     SplitSamples,
-    StopRender,
 )
 from mesh.wire.ledger import MAX_PARTS, Helped
-from mesh.wire.stealing import SamplesRendered, StealGrant, StealRequest, Want, WorkReturned
+from mesh.wire.stealing import SamplesRendered, StealGrant, StealRequest, Want
 
 DIVIDING = frozenset({EngineName.BUILTIN})
 """Engines that can render a range of a bucket's samples, and merge the sums of several to the bit."""
@@ -74,18 +68,6 @@ class ShareKey:
     samples: SampleRange
 
 
-@dataclass(slots=True)
-class Help:
-    """Samples that are rendered here for another node."""
-
-    job: JobId
-    holder: NodeId
-    request: int
-    position: int
-    samples: SampleRange
-    moved: float
-
-
 def divisible(job: Job) -> bool:
     return job.manifest.engine in DIVIDING and job.manifest.settings.divisible
 
@@ -103,20 +85,17 @@ def _cost(core: Core, job: Job, thief: NodeId) -> float:
 
 
 class Samples:
-    def __init__(self, core: Core, market: Market, idle: Callable[[], bool], rights: Rights) -> None:
-        """`idle` says whether a slot is free here."""
+    """Of the buckets that this node holds."""
+
+    def __init__(self, core: Core, market: Market, rights: Rights) -> None:
         self._core = core
         self._market = market
-        self._idle = idle
         self._rights = rights
         self._shares: dict[ShareKey, Share] = {}
-        self._helping: dict[Attempt, Help] = {}
 
     @property
     def busy(self) -> bool:
-        return bool(self._shares or self._helping)
-
-    # --- the node that holds the bucket -------------------------------------------------------------
+        return bool(self._shares)
 
     def offer(self, thief: NodeId, request: StealRequest, waiting: int) -> bool:
         """Grants samples to a thief who waits, to whom no bucket can be granted, as do `waiting` others. False
@@ -254,97 +233,18 @@ class Samples:
         """Others may be asked for these samples. What is merged is not to be rendered again."""
         self._shares = {key: share for key, share in self._shares.items() if share.merged or not which(key)}
 
-    # --- the node that helps ------------------------------------------------------------------------
-
-    def help(self, job: Job, holder: NodeId, grant: StealGrant) -> bool:
-        """Starts on the samples that were granted. False where this node cannot, or they make no sense."""
-        core, samples = self._core, grant.samples
-        if samples is None or len(grant.spans) != 2 or not divisible(job):
-            return False
-        if job.scene is not SceneState.HERE or not self._idle():
-            return False
-        position, stop = grant.spans
-        sound = 0 <= samples.start < samples.stop <= job.manifest.settings.samples
-        if not sound or stop != position + 1 or not job.facts.missing.covers(position, stop):
-            return False
-        attempt = core.next_attempt()
-        self._helping[attempt] = Help(job.id, holder, grant.request, position, samples, core.now)
-        core.aside += 1
-        core.out.append(Render(job.id, job.manifest, job.layout.unit(position, stop), attempt, samples))
-        core.wake(("samples", job.id), core.now + core.config.progress_seconds)
-        return True
-
-    def on_render(self, event: RenderProgress | RenderEnded | RenderDone | RenderFailed) -> bool:
-        """What the engine says of samples for others; False where the attempt is none of those."""
-        helped = self._helping.get(event.attempt)
-        if helped is None:
-            return False
-        core = self._core
-        helped.moved = core.now
-        span = (helped.position, helped.position + 1)
-        if isinstance(event, RenderDone):
-            self._end(event.attempt)
-            of = (helped.request, core.boot, helped.position, helped.samples)
-            part = Helped(core.me, event.unit, helped.samples, event.pixels)
-            proof = self._rights.sign_part(helped.job, part).proof
-            core.send(helped.holder, SamplesRendered(helped.job, *of, event.pixels, proof))
-        elif isinstance(event, RenderFailed):
-            self._end(event.attempt)
-            core.send(helped.holder, WorkReturned(helped.job, span))
-        return True
-
-    def on_stall(self, job: Job) -> None:
-        """No progress for too long; otherwise look again later."""
-        for attempt, helped in list(self._helping.items()):
-            due = helped.moved + self._core.config.progress_seconds
-            if helped.job != job.id:
-                continue
-            if due > self._core.now:
-                self._core.wake(("samples", job.id), due)
-            else:
-                self._stop(job, attempt, helped)
-
-    def _end(self, attempt: Attempt) -> None:
-        del self._helping[attempt]
-        self._core.aside -= 1
-
-    def _stop(self, job: Job, attempt: Attempt, helped: Help) -> None:
-        self._end(attempt)
-        unit = job.layout.unit(helped.position, helped.position + 1)
-        self._core.out.append(StopRender(job.id, unit, attempt))
-
-    # --- both ---------------------------------------------------------------------------------------
+    def on_peer_down(self, node: NodeId) -> None:
+        self._forget(lambda key: key.helper == node)
 
     def prune(self, job: Job) -> None:
-        """Forgets what was shared of units that are done or given up, and stops what nobody wants any more."""
-        if not self.busy:
-            return
+        """Forgets what was shared of units that are done or given up."""
         self._shares = {
             key: share
             for key, share in self._shares.items()
             if key.job != job.id
             or (share.attempt in job.runs and key.position < job.runs[share.attempt].stop)
         }
-        barred = job.ended or obstacle(job, self._core.myself()) is not None
-        self._withdraw(job, lambda at: barred or not job.facts.missing.covers(at, at + 1))
-
-    def withdraw(self, job: Job, done: IntervalSet) -> None:
-        """Stops what others have done, as a keeper says."""
-        self._withdraw(job, lambda at: done.covers(at, at + 1))
 
     def drop(self, job: Job) -> None:
         """The job is forgotten."""
         self._shares = {key: share for key, share in self._shares.items() if key.job != job.id}
-        self._withdraw(job, lambda _at: True)
-
-    def _withdraw(self, job: Job, unwanted: Callable[[int], bool]) -> None:
-        for attempt, helped in list(self._helping.items()):
-            if helped.job == job.id and unwanted(helped.position):
-                self._stop(job, attempt, helped)
-
-    def on_peer_down(self, node: NodeId) -> None:
-        self._forget(lambda key: key.helper == node)
-        for attempt, helped in list(self._helping.items()):
-            job = self._core.jobs.get(helped.job)
-            if helped.holder == node and job is not None:
-                self._stop(job, attempt, helped)

@@ -138,6 +138,7 @@ class Scheduler:
             assert known == len(job.claims), "a node that is gone still has a claim"
         assert not self._parts.copies.busy, "copies are still being made"
         assert not self._parts.samples.busy, "samples are still shared"
+        assert not self._parts.helper.busy, "samples are still rendered for others"
         most = _QUIET_ALARMS * (1 + len(self._core.jobs))
         assert self._core.alarms_set() <= most, "alarms pile up"
 
@@ -256,7 +257,7 @@ class Scheduler:
         job = self._core.jobs.get(event.job)
         if job is not None and isinstance(event, RenderFailed) and event.scene_gone:
             self._parts.scenes.gone(job)
-        if self._parts.audits.on_render(event) or self._parts.samples.on_render(event) or job is None:
+        if self._parts.audits.on_render(event) or self._parts.helper.on_render(event) or job is None:
             return
         if isinstance(event, RenderProgress):
             self._parts.runner.on_progress(job, event)
@@ -305,6 +306,7 @@ class Scheduler:
         core = self._core
         self._parts.ends.look(job)
         self._parts.samples.prune(job)
+        self._parts.helper.prune(job)
         self._parts.replication.look(job)
         self._parts.replication.plan_pulse(job)
         self._parts.audits.look(job)

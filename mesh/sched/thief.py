@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from mesh.model.ids import NodeId
 from mesh.sched.core import Core
 from mesh.sched.estimates import speed_of
+from mesh.sched.helping import Helper
 from mesh.sched.intervals import from_numbers
 from mesh.sched.job import Job
 from mesh.sched.lender import Lender
 from mesh.sched.market import Market
 from mesh.sched.rules import Victim, choose_victim
 from mesh.sched.runner import Runner
-from mesh.sched.samples import Samples
 from mesh.wire.ledger import Hint
 from mesh.wire.stealing import INVITATION, GrantTaken, StealDeny, StealGrant, StealRequest, Want, WorkReturned
 
@@ -57,9 +57,9 @@ class Asking:
 
 
 class Thief:
-    def __init__(self, core: Core, runner: Runner, lender: Lender, market: Market, samples: Samples) -> None:
+    def __init__(self, core: Core, runner: Runner, lender: Lender, market: Market, helper: Helper) -> None:
         self._core = core
-        self._samples = samples
+        self._helper = helper
         self._runner = runner
         self._lender = lender
         self._market = market
@@ -149,7 +149,7 @@ class Thief:
         job.heard_pace = grant.pace or job.heard_pace
         self.stir()
         if grant.samples is not None:
-            if not (core.i_can_render(job) and self._samples.help(job, sender, grant)):
+            if not (core.i_can_render(job) and self._helper.begin(job, sender, grant)):
                 core.send(sender, WorkReturned(job.id, grant.spans))
             return
         spans = job.facts.missing.common(from_numbers(grant.spans, job.layout.total))

@@ -168,7 +168,7 @@ MUTANTS = (
         _SAMPLES,
     ),
     Mutant(
-        "helper-never-stops", "sched/samples", "barred or not job.facts", "barred and job.facts", _SAMPLES
+        "helper-never-stops", "sched/helping", "barred or not job.facts", "barred and job.facts", _SAMPLES
     ),
-    Mutant("helper-keeps-its-slot", "sched/samples", "self._core.aside -= 1", "pass", _SAMPLES),
+    Mutant("helper-keeps-its-slot", "sched/helping", "self._core.aside -= 1", "pass", _SAMPLES),
 )
