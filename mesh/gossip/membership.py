@@ -32,15 +32,15 @@ from mesh.gossip.myself import Myself, opened
 from mesh.gossip.outbox import Outbox, SizeOf
 from mesh.gossip.probing import Prober
 from mesh.gossip.publishing import Publisher
+from mesh.gossip.receiving import Receiver
 from mesh.gossip.registrar import Registrar
-from mesh.gossip.seeking import HELLO, Seeker
+from mesh.gossip.seeking import Seeker
 from mesh.gossip.story import Story
 from mesh.gossip.syncing import Syncer
 from mesh.gossip.table import Table
 from mesh.gossip.timers import Firing, Timers
 from mesh.gossip.tribunal import Tribunal
 from mesh.model.ids import Boot, NodeId
-from mesh.model.status import NodeState
 from mesh.wire.base import Message
 from mesh.wire.codec import encode
 from mesh.wire.effects import (
@@ -52,29 +52,11 @@ from mesh.wire.effects import (
     SendFailed,
     TimerFired,
 )
-from mesh.wire.gossip import (
-    Accusation,
-    Ack,
-    Handle,
-    Meta,
-    Nack,
-    Ping,
-    PingRequest,
-    Record,
-    Sync,
-    SyncRecords,
-    SyncWanted,
-    handle_of,
-)
+from mesh.wire.gossip import Handle, Meta, Record, Sync, handle_of
 
 GossipEvent = Event | Start | Heard | UpdateMeta | Leave | Woke
 
 _REAP_INTERVAL = 10.0
-_MOST_CORRECTIONS = 2
-"""Records in the answer to a datagram with outdated accusations."""
-
-_MOST_KNOCKS = 16
-"""Doors of the allegedly dead that one push-pull makes us knock at."""
 
 
 def _encoded_size(message: Message) -> int:
@@ -142,6 +124,19 @@ class Membership:
         self._knocker = Knocker(
             config, self._myself, self._table, self._outbox, self._tribunal, self._seeker, rng
         )
+        self._receiver = Receiver(
+            config,
+            self._myself,
+            self._table,
+            self._outbox,
+            self._tribunal,
+            self._prober,
+            self._syncer,
+            self._seeker,
+            self._registrar,
+            self._detector,
+            self._knocker,
+        )
         self._started = self._gone = False
         self._now = 0.0
         self._on_timer: dict[Clock, Callable[[GossipTimer, Firing, float], None]] = {
@@ -173,9 +168,9 @@ class Membership:
                 if firing is not Firing.STALE:
                     self._on_timer[token.clock](token, firing, now)
             case DatagramReceived():
-                self._datagram(event, now)
+                self._receiver.datagram(event, now)
             case MessageReceived():
-                self._message(event, now)
+                self._receiver.message(event, now)
             case SendFailed(_, Sync()):
                 self._syncer.soon(now)
             case Heard():
@@ -268,96 +263,6 @@ class Membership:
         self._detector.woke(now)
         if self._started and not self._myself.leaving:
             self._myself.publish(now)
-            self._syncer.soon(now)
-
-    # --- what comes in --------------------------------------------------------------------------------
-
-    def _datagram(self, event: DatagramReceived, now: float) -> None:
-        self._prober.heard(now)
-        accused = False
-        for message in event.messages:
-            if isinstance(message, Record):
-                self._registrar.learn(message, now)
-        outdated: dict[Handle, Message] = {}
-        for message in event.messages:
-            if isinstance(message, Accusation):
-                accused |= message.target == self._table.me
-                self._detector.accused(message, now)
-                if (target := self._tribunal.outdated(message)) is not None:
-                    outdated[target.handle] = target.record
-        for message in event.messages:
-            match message:
-                case Ping():
-                    self._ping(message, event.source, accused, now)
-                case Ack():
-                    self._ack(message, now)
-                case PingRequest():
-                    self._registrar.sign_of_life(message.sender, now)
-                    self._prober.help(message, event.source, self._detector.buddy(message.target), now)
-                case Nack():
-                    self._registrar.sign_of_life(message.sender, now)
-                    self._prober.nacked(message)
-                case _:
-                    pass
-        if outdated and self._config.appeal:
-            self._outbox.datagram(event.source, list(outdated.values())[:_MOST_CORRECTIONS], now)
-
-    def _message(self, event: MessageReceived, now: float) -> None:
-        match event.message:
-            case Sync() as sync:
-                self._registrar.learn(sync.record, now)
-                self._syncer.answer(event.sender, sync)
-            case SyncRecords() as batch:
-                self._batch(batch, now)
-            case SyncWanted() as wanted:
-                self._syncer.fetch(event.sender, wanted)
-            case Ping() as ping if ping.target == self._table.me:
-                me = self._myself.known
-                self._outbox.send(event.sender, Ack(ping.probe, me.handle, me.claim.boot))
-            case Ack() as ack:
-                self._ack(ack, now)
-            case _:
-                return
-        self._registrar.sign_of_life(handle_of(event.sender), now)
-
-    def _ping(self, ping: Ping, source: Address, accused: bool, now: float) -> None:
-        me = self._myself.known
-        if ping.target not in (me.handle, b""):
-            return
-        self._registrar.sign_of_life(ping.sender, now)
-        answer: list[Message] = [Ack(ping.probe, me.handle, me.claim.boot)]
-        if accused or ping.boot != me.claim.boot:
-            answer.append(me.record)
-        answer += self._detector.buddy(ping.sender)
-        self._outbox.datagram(source, answer, now)
-        if self._table.get(ping.sender) is None:
-            self._seeker.ask(source, now)
-
-    def _ack(self, ack: Ack, now: float) -> None:
-        if ack.probe == HELLO:
-            known = self._table.get(ack.sender)
-            if known is not None and ack.sender != self._table.me and self._seeker.answered():
-                self._syncer.open_with(known.node)
-            return
-        alive = self._prober.acked(ack, now)
-        if alive is not None:
-            self._registrar.sign_of_life(alive, now)
-
-    def _batch(self, batch: SyncRecords, now: float) -> None:
-        """The other side of a push-pull. Strangers make us come back soon, for there may be more."""
-        strangers, disputed = 0, []
-        for record in batch.records:
-            handle = handle_of(claims.node_of(record.public_key))
-            state = self._table.state(handle)
-            self._registrar.learn(record, now, rumour=state is NodeState.ALIVE)
-            strangers += state is None
-            if state is NodeState.DEAD and self._table.state(handle) is NodeState.DEAD:
-                disputed.append(handle)
-        for accusation in batch.accusations:
-            self._detector.accused(accusation, now)
-        for handle in disputed[:_MOST_KNOCKS]:
-            self._knocker.knock(handle, now)
-        if strangers or disputed:
             self._syncer.soon(now)
 
     def _reap_tick(self, _token: GossipTimer, _firing: Firing, now: float) -> None:

@@ -27,13 +27,7 @@ from mesh.sched.job import Job, Run
 from mesh.sched.market import Market
 from mesh.sched.rights import Rights
 from mesh.sched.rules import helpers_part, worth_sharing
-from mesh.wire.effects import (
-    Attempt,
-    Fetch,
-    MergeSamples,
-    RenderDone,
-    SplitSamples,
-)
+from mesh.wire.effects import Attempt, Fetch, MergeSamples, RenderDone, SplitSamples
 from mesh.wire.ledger import MAX_PARTS, Helped
 from mesh.wire.stealing import SamplesRendered, StealGrant, StealRequest, Want
 

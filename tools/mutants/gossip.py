@@ -122,7 +122,7 @@ MUTANTS = (
     ),
     Mutant(
         "outdated-accusations-go-unanswered",
-        "gossip/membership",
+        "gossip/receiving",
         "if outdated and self._config.appeal:",
         "if False:",
         _TRUST,
