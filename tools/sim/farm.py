@@ -16,7 +16,6 @@ from mesh.model.manifest import EngineName, Manifest, RenderSettings
 from mesh.model.policy import JobPolicy
 from mesh.model.status import JobState
 from mesh.sched.config import SchedConfig
-from mesh.sched.dealing import node_of
 from mesh.sched.events import (
     JobFinished,
     JobResult,
@@ -39,6 +38,7 @@ from tools.sim.connections import REFUSED
 from tools.sim.farm_world import Disk, FarmWorld
 from tools.sim.host import Birth, Host, Place, place
 from tools.sim.log import Log
+from tools.sim.shared_peers import SharedPeers
 from tools.sim.simulation import Simulation
 
 ENGINE = EngineBuild("sleep", "1")
@@ -86,40 +86,10 @@ def check_pixels(
     layout = Layout(of, (policy or JobPolicy()).order)
     covered = IntervalSet()
     for result in results:
-        assert world.is_true(job, of, result.unit, result.pixels), "pixels that no engine made"
+        assert world.pictures.is_true(job, of, result.unit, result.pixels), "pixels that no engine made"
         if any(node in disks and result.pixels in disks[node].blobs for node in result.holders):
             covered.add(*layout.span(result.unit))
     assert covered.size == layout.total, f"{name} says done, but pixels are nowhere"
-
-
-class SharedPeers(Peers):
-    """One table of everybody for thousands of nodes, without the node that looks at it."""
-
-    def __init__(self, me: NodeId, everybody: Peers) -> None:
-        super().__init__()
-        self._me = me
-        self._everybody = everybody
-
-    def __contains__(self, node: NodeId) -> bool:
-        return node != self._me and node in self._everybody
-
-    def __len__(self) -> int:
-        return len(self._everybody) - 1
-
-    def get(self, node: NodeId) -> PeerInfo | None:
-        return None if node == self._me else self._everybody.get(node)
-
-    def nodes(self) -> list[NodeId]:
-        return [node for node in self._everybody.nodes() if node != self._me]
-
-    def row(self, low: bytes, high: bytes) -> list[bytes]:
-        return [key for key in self._everybody.row(low, high) if node_of(key) != self._me]
-
-    def infos(self) -> Iterable[PeerInfo]:
-        return (info for info in self._everybody.infos() if info.node != self._me)
-
-    def sample(self, rng: random.Random, count: int) -> list[NodeId]:
-        return [node for node in self._everybody.sample(rng, count + 1) if node != self._me][:count]
 
 
 @dataclass

@@ -1,24 +1,19 @@
 """Disks and engines of simulated render nodes: what Fetch, Render, Persist and their kin do.
 
-Pixels are a hash of what was rendered, so that a result can be held against the frame rendered alone. A
-disk outlives its node's lives; a kill may tear off the last records written. Engines render one unit after
+A disk outlives its node's lives; a kill may tear off the last records written. Engines render one unit after
 the other, its buckets in ascending order, and say how far they are. Those that can do so sample by sample, and
 take what others rendered of a bucket as the real one does.
 """
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from mesh.model.ids import Digest, JobId
-from mesh.model.manifest import Manifest
-from mesh.model.units import SampleRange, Unit
+from mesh.model.units import Unit
 from mesh.sched.events import Record
-from mesh.sched.samples import DIVIDING
 from mesh.wire.effects import (
     Attempt,
     BlobFailed,
@@ -42,6 +37,8 @@ from mesh.wire.effects import (
     Unpin,
 )
 from tools.sim.host import Host
+from tools.sim.pixels import HashedPictures, Pictures, is_small, samples_of
+from tools.sim.rendering import Rendering
 from tools.sim.simulation import Simulation
 
 PIXEL_BYTES = 100_000
@@ -51,22 +48,6 @@ STORE_SECONDS = 0.005
 """From the end of rendering until the pixels are durable."""
 
 
-def pixels_of(job: JobId, unit: Unit) -> Digest:
-    """What rendering `unit` gives, on whatever node."""
-    text = f"{job.hex()} {unit.frame} {unit.start} {unit.stop}"
-    return Digest(hashlib.blake2b(text.encode(), digest_size=32).digest())
-
-
-def samples_of(job: JobId, unit: Unit, samples: SampleRange) -> Digest:
-    """What rendering some samples of a bucket gives, on whatever node."""
-    text = f"{job.hex()} {unit.frame} {unit.start} {samples.start} {samples.stop}"
-    return Digest(hashlib.blake2b(text.encode(), digest_size=32).digest())
-
-
-def is_small(pixels: Digest) -> bool:
-    return pixels[0] % 2 == 0
-
-
 @dataclass(slots=True)
 class Disk:
     """What survives a kill."""
@@ -74,73 +55,6 @@ class Disk:
     records: dict[tuple[JobId, tuple[str, ...]], object] = field(default_factory=dict)
     blobs: dict[Digest, None] = field(default_factory=dict)
     full: bool = False
-
-
-@dataclass(slots=True)
-class Rendering:
-    """What is rendered is counted in ticks: samples, where the engine goes sample by sample, or buckets."""
-
-    effect: Render
-    stop: int
-    """Bucket."""
-    began: float
-    """When it came to be rendered, or will."""
-    ticks: int
-    """Of a bucket."""
-    total: int
-    done: int = 0
-    begun: int = 0
-    """What is being rendered beyond that."""
-    cuts: list[int] = field(default_factory=list)
-    """Where samples begin that others render as well."""
-    given: list[tuple[int, int]] = field(default_factory=list)
-    """From where to where others' samples are here."""
-    spoilt: bool = False
-    """Some of those are false."""
-
-    @classmethod
-    def of(cls, effect: Render, now: float) -> Rendering:
-        manifest, unit, samples = effect.manifest, effect.unit, effect.samples
-        divides = manifest.engine in DIVIDING and manifest.settings.divisible
-        ticks = manifest.settings.samples if divides else 1
-        total = unit.size * ticks if samples is None else samples.stop - samples.start
-        return cls(effect, unit.stop, now, ticks, total)
-
-    @property
-    def left(self) -> int:
-        """Ticks until its end, or until it must stop."""
-        return min(self.total, (self.stop - self.effect.unit.start) * self.ticks) - self.done
-
-    def until_cut(self) -> int:
-        return min((cut - self.done for cut in self.cuts if cut > self.done), default=self.left)
-
-    def advance(self, count: int) -> None:
-        """So much is rendered, and what others have rendered after that is taken."""
-        self.done += count
-        while ends := [stop for start, stop in self.given if start <= self.done < stop]:
-            self.done = max(ends)
-
-    def split(self, tick: int) -> None:
-        """Only what is surely not begun is cut."""
-        if self.ticks > 1 and tick >= self.done + self.begun:
-            self.cuts.append(tick)
-
-    def merge(self, start: int, stop: int) -> bool:
-        edges = [*self.cuts, *range(0, self.total + 1, self.ticks)]
-        fits = start in edges and stop in edges and stop > self.done
-        if fits:
-            self.given.append((start, stop))
-        return fits
-
-
-class Pictures(Protocol):
-    """What engines make whose pixels differ from run to run."""
-
-    def render(self, of: Manifest, unit: Unit, *, false: bool) -> Digest: ...
-
-    def alike(self, compare: Compare) -> bool: ...
-
-    def is_true(self, of: Manifest, unit: Unit, pixels: Digest) -> bool: ...
 
 
 @dataclass(slots=True)
@@ -164,8 +78,7 @@ class FarmWorld:
     """Whether a host makes false sums of samples for others."""
     blind: bool = False
     """What is false of others' samples passes the engines' look at some of their pixels."""
-    pictures: Pictures | None = None
-    """Real ones, where the engines are not exact."""
+    pictures: Pictures = field(default_factory=HashedPictures)
     merged: int = 0
     """Ranges of samples that engines took from others."""
     started: list[tuple[float, int, Unit]] = field(default_factory=list)
@@ -221,34 +134,13 @@ class FarmWorld:
             case Persist():
                 self._persist(host, effect)
             case Compare():
-                equal = self._alike(effect)
+                equal = self.pictures.alike(effect)
                 found = Compared(effect.job, effect.renderer, effect.pixels, effect.piece, equal)
                 simulation.deliver(host, found)
             case Pin() | Unpin():
                 pass
             case _:
                 raise TypeError(f"{effect} is not of this world")
-
-    # --- pixels -------------------------------------------------------------------------------------
-
-    def _made(self, effect: Render, unit: Unit, *, false: bool) -> Digest:
-        if self.pictures is not None:
-            return self.pictures.render(effect.manifest, unit, false=false)
-        samples = effect.samples
-        pixels = pixels_of(effect.job, unit) if samples is None else samples_of(effect.job, unit, samples)
-        return Digest(bytes(reversed(pixels))) if false else pixels
-
-    def _alike(self, effect: Compare) -> bool:
-        if self.pictures is not None:
-            return self.pictures.alike(effect)
-        whole_is_true = effect.pixels == pixels_of(effect.job, effect.unit)
-        return whole_is_true and effect.again == pixels_of(effect.job, effect.piece)
-
-    def is_true(self, job: JobId, of: Manifest, unit: Unit, pixels: Digest) -> bool:
-        """Whether an honest engine may have made them."""
-        if self.pictures is not None:
-            return self.pictures.is_true(of, unit, pixels)
-        return pixels == pixels_of(job, unit)
 
     # --- disks --------------------------------------------------------------------------------------
 
@@ -367,7 +259,7 @@ class FarmWorld:
             return
         index = host.place.index
         lies = self.lies(index, unit) or (effect.samples is not None and self.lies_in_samples(index))
-        pixels = self._made(effect, unit, false=lies or rendering.spoilt)
+        pixels = self.pictures.render(effect, unit, false=lies or rendering.spoilt)
         size, block = (SMALL_BYTES, b"root") if is_small(pixels) else (PIXEL_BYTES, b"")
         simulation.deliver(host, RenderEnded(effect.job, unit, effect.attempt, size))
         self.disk(host).blobs[pixels] = None
