@@ -24,6 +24,7 @@ from mesh.sched.samples import Samples
 from mesh.sched.scenes import Scenes
 from mesh.sched.scrub import Scrub
 from mesh.sched.sharing import Sharing
+from mesh.sched.slots import Slots
 from mesh.sched.spread import Spread
 from mesh.sched.thief import Thief
 
@@ -45,14 +46,15 @@ class Parts:
         self.books.on_audit = self.audits.judged
         self.convictions.on_change = self.audits.spread_distrust
         self.sharing = Sharing(core)
-        self.runner = Runner(core, self.books, self.sharing, self.copies.on_stored)
+        self.slots = Slots(core)
+        self.runner = Runner(core, self.slots, self.books, self.sharing, self.copies.on_stored)
         self.relief = Relief(core, self.books, self.market)
         self.inviting = Inviting(core, self.market, self.relief)
         self.samples = Samples(core, self.market, rights)
-        self.helper = Helper(core, self.runner.idle, rights)
+        self.helper = Helper(core, self.slots.idle, rights)
         self.copies.parts_of = self.samples.parts_of
         self.lender = Lender(core, self.sharing, self.market, self.relief, self.runner, self.samples)
-        self.thief = Thief(core, self.runner, self.lender, self.market, self.helper)
+        self.thief = Thief(core, self.slots, self.runner, self.lender, self.market, self.helper)
         self.rescue = Rescue(core, self.lender)
         self.ends = Ends(
             core,

@@ -1,10 +1,8 @@
-"""The rendering slots of this node: which unit goes next, and what becomes of it."""
+"""What this node renders: which unit goes next, and what becomes of it."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from itertools import islice
 
 from mesh.sched.books import Books
 from mesh.sched.core import Core
@@ -14,6 +12,7 @@ from mesh.sched.intervals import Interval, IntervalSet
 from mesh.sched.job import Job, Run, SceneState
 from mesh.sched.life import UnitState
 from mesh.sched.sharing import Sharing
+from mesh.sched.slots import Slots
 from mesh.wire.effects import (
     Attempt,
     Effect,
@@ -32,31 +31,25 @@ from mesh.wire.stealing import WorkReturned
 _SAY_PROGRESS = 1.0
 """Seconds between two statements of progress to the keepers."""
 
-_MOST_STORING = 16
-_MOST_STORING_BYTES = 16 << 20
-"""Units whose pixels are on their way to the disk at one time, and their bytes: more of them only where they
-are small."""
-
 _SLACK = 0.001
 """Seconds by which a look ahead may come early, as it does where times are rounded."""
-
-_MOST_AHEAD = 128
-"""Units that the engine has and has not begun."""
 
 
 class Runner:
     def __init__(
-        self, core: Core, books: Books, sharing: Sharing, stored: Callable[[Job, RenderDone], None]
+        self,
+        core: Core,
+        slots: Slots,
+        books: Books,
+        sharing: Sharing,
+        stored: Callable[[Job, RenderDone], None],
     ) -> None:
         """`stored` is called for every unit whose pixels are on this disk."""
         self._core = core
+        self._slots = slots
         self._books = books
         self._sharing = sharing
         self._stored = stored
-        self._engine: dict[Attempt, Run] = {}
-        """What the engine has, in the order in which it renders it."""
-        self._storing: dict[Attempt, int] = {}
-        """Bytes of pixels that are on their way to the disk."""
 
     # --- questions ----------------------------------------------------------------------------------
 
@@ -72,21 +65,6 @@ class Runner:
             and core.i_can_render(job)
         )
 
-    def idle(self) -> bool:
-        """Whether a slot is free, and the disk keeps up with what was rendered."""
-        busy = len(self._engine) + self._core.aside
-        return busy < self._core.capacity.units and self._disk_keeps_up()
-
-    def room_for_one(self) -> bool:
-        """Whether something else may be given to the engine, to be rendered when a slot is free."""
-        if self.idle():
-            return True
-        ahead = self._core.config.engine_ahead_seconds
-        return not self._core.aside and self._disk_keeps_up() and self._busy_for() <= ahead
-
-    def _disk_keeps_up(self) -> bool:
-        return len(self._storing) < _MOST_STORING or sum(self._storing.values()) < _MOST_STORING_BYTES
-
     def wanted(self) -> tuple[list[Job], bool]:
         """The jobs whose work would be welcome here, best first, and whether there is other work to do."""
         jobs: list[Job] = []
@@ -97,37 +75,20 @@ class Runner:
                 jobs.append(job)
         return jobs, False
 
-    def slot_within(self, seconds: float) -> bool:
-        """Whether a slot is free, or will be soon."""
-        if self._core.capacity.units <= 0:
-            return False
-        return self.idle() or self._busy_for() <= seconds
-
-    def _busy_for(self) -> float:
-        """Seconds until the engine has nothing to do in one of its slots; infinite while nobody knows."""
-        core = self._core
-        begun, queued = [math.inf], 0.0
-        for run in self._engine.values():
-            left = seconds_left(core.jobs[run.job], run, core.me, core.now)
-            if run.queued:
-                queued += left / core.capacity.units
-            else:
-                begun.append(left)
-        return min(begun) + queued
-
     # --- starting -----------------------------------------------------------------------------------
 
     def fill(self) -> None:
         """Starts units while slots are free and there is work here, and gives the engine so much more that
         it does not wait for this node when it has rendered a unit."""
-        while self.idle():
+        slots = self._slots
+        while slots.idle():
             if self._start_best() is None:
                 return
-        if not self._engine or self._core.aside or not self._disk_keeps_up():
+        if not slots.may_look_ahead():
             return
         ahead = self._core.config.engine_ahead_seconds
-        left = self._busy_for()
-        while left < ahead + _SLACK and len(self._engine) < self._core.capacity.units + _MOST_AHEAD:
+        left = slots.busy_for()
+        while left < ahead + _SLACK and not slots.full:
             run = self._start_best()
             if run is None:
                 break
@@ -186,9 +147,9 @@ class Runner:
         attempt = core.next_attempt()
         job.holdings.move([span], UnitState.OWNED, UnitState.RUNNING)
         job.interrupted.remove(*span)
-        queued = len(self._engine) >= core.capacity.units
-        run = Run(job.id, attempt, span[0], span[1], span[1], core.now, core.now, queued=queued)
-        job.runs[attempt] = self._engine[attempt] = run
+        run = Run(job.id, attempt, span[0], span[1], span[1], core.now, core.now)
+        job.runs[attempt] = run
+        self._slots.take(run)
         job.worked_at = core.now
         unit = job.layout.unit(*span)
         core.out.append(Render(job.id, job.manifest, unit, attempt))
@@ -198,20 +159,10 @@ class Runner:
         core.claims_changed(job)
         return run
 
-    def _leave_engine(self, attempt: Attempt) -> None:
-        """The engine is done with a unit, in whatever way, and begins the next that it has."""
-        core = self._core
-        if self._engine.pop(attempt, None) is None:
-            return
-        for run in islice(self._engine.values(), core.capacity.units):
-            if run.queued:
-                run.queued = False
-                run.began = run.moved = core.now
-
     def _drop(self, job: Job, attempt: Attempt) -> Run | None:
         """Forgets a unit; the caller sees to its positions."""
-        self._leave_engine(attempt)
-        self._storing.pop(attempt, None)
+        self._slots.leave(attempt)
+        self._slots.stored(attempt)
         return job.runs.pop(attempt, None)
 
     # --- what the engine says -----------------------------------------------------------------------
@@ -236,8 +187,8 @@ class Runner:
             if event.seconds > 0:
                 job.rendered.buckets += event.unit.size
                 job.rendered.seconds += event.seconds
-            self._leave_engine(event.attempt)
-            self._storing[event.attempt] = event.size
+            self._slots.leave(event.attempt)
+            self._slots.storing(event.attempt, event.size)
             self._core.touch(job)
 
     def on_done(self, job: Job, event: RenderDone) -> None:

@@ -287,7 +287,7 @@ class Scheduler:
                     stirred[job_id] = None
         if not core.jobs:
             return
-        self._parts.audits.start(self._parts.runner.room_for_one)
+        self._parts.audits.start(self._parts.slots.room_for_one)
         self._parts.runner.fill()
         if stirred and self._parts.lender.has_parked:
             self._parts.lender.serve_parked()

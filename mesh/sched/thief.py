@@ -23,6 +23,7 @@ from mesh.sched.lender import Lender
 from mesh.sched.market import Market
 from mesh.sched.rules import Victim, choose_victim
 from mesh.sched.runner import Runner
+from mesh.sched.slots import Slots
 from mesh.wire.ledger import Hint
 from mesh.wire.stealing import INVITATION, GrantTaken, StealDeny, StealGrant, StealRequest, Want, WorkReturned
 
@@ -57,9 +58,12 @@ class Asking:
 
 
 class Thief:
-    def __init__(self, core: Core, runner: Runner, lender: Lender, market: Market, helper: Helper) -> None:
+    def __init__(
+        self, core: Core, slots: Slots, runner: Runner, lender: Lender, market: Market, helper: Helper
+    ) -> None:
         self._core = core
         self._helper = helper
+        self._slots = slots
         self._runner = runner
         self._lender = lender
         self._market = market
@@ -96,11 +100,11 @@ class Thief:
         """Asks somebody for work where this node is idle or about to be, or could do more deserving work
         than what it has."""
         core = self._core
-        if self._waits and not self._runner.idle():
+        if self._waits and not self._slots.idle():
             self._wait_no_more()
         if self._asking is not None or core.leaving or self._ask_patron():
             return
-        if not self._runner.slot_within(core.ahead()):
+        if not self._slots.within(core.ahead()):
             return
         jobs, busy_anyway = self._runner.wanted()
         if busy_anyway:
@@ -113,12 +117,12 @@ class Thief:
         wants = self._wants(jobs)
         victim = choose_victim(self._victims(jobs), core.rng) if self._refusals < _REFUSALS else None
         if victim is not None:
-            self._ask(victim.node, wants, self._runner.idle())
+            self._ask(victim.node, wants, self._slots.idle())
         elif busy_anyway:
             jobs[0].refused_until = core.now + core.config.park_seconds
             self._refusals = 0
             self._refused_by.clear()
-        elif self._runner.idle():
+        elif self._slots.idle():
             self._park(wants)
 
     def _peek(self, jobs: list[Job]) -> None:
@@ -129,7 +133,7 @@ class Thief:
             self._peek_at = core.now + _PEEK_SECONDS
             victim = choose_victim(self._victims(known), core.rng)
             if victim is not None:
-                self._ask(victim.node, self._wants(known), self._runner.idle())
+                self._ask(victim.node, self._wants(known), self._slots.idle())
 
     def on_grant(self, job: Job | None, sender: NodeId, grant: StealGrant) -> None:
         core = self._core
@@ -180,7 +184,7 @@ class Thief:
     def _offer_relief(self, hints: Iterable[Hint]) -> None:
         """A keeper where this node waits knows who takes too long: wait there, to be given a part in it."""
         core = self._core
-        if not self._lifelines or not self._runner.idle():
+        if not self._lifelines or not self._slots.idle():
             return
         for hint in hints:
             job = core.jobs.get(hint.job) if hint.late else None
@@ -210,8 +214,8 @@ class Thief:
         """Asks whoever told of a new job for this node's part of it, and for those that it told of it."""
         for job in self._core.jobs.values():
             if job.patron is not None and self._runner.ready(job):
-                if job.patron in self._core.peers and (self._runner.idle() or job.holdings):
-                    self._ask(job.patron, self._wants([job]), self._runner.idle(), dealt=job)
+                if job.patron in self._core.peers and (self._slots.idle() or job.holdings):
+                    self._ask(job.patron, self._wants([job]), self._slots.idle(), dealt=job)
                     return True
                 job.patron = None
         return False
