@@ -114,8 +114,14 @@ class NodeService:
             waiting = (self.pending.name(job) or "" for job in pending)
             raise UnknownJob(text, (*map(self._node.directory.job_name, jobs), *waiting))
         if len(found) > 1:
-            raise AmbiguousJob(text=text, candidates=", ".join(map(short, found)))
+            raise AmbiguousJob(text=text, candidates=", ".join(map(self._candidate, found)))
         return found[0]
+
+    def _candidate(self, job: JobId) -> str:
+        """`7f3a-91c2 (running)`: of two jobs of one name people mean the one in that state."""
+        view = self._node.core.scheduler.views.job(job)
+        state = JobState.WAITING if view is None else view.state
+        return f"{short(job)} ({state.value})"
 
     def _find_begun(self, text: str) -> JobId:
         """As `find_job`, for a job to come after. Raises NothingToFollow for one that waits for its files, which other

@@ -19,6 +19,9 @@ from mesh.scenes.description import U8, Image
 from mesh.scenes.gltf.buffers import Buffers
 from mesh.scenes.gltf.cursor import Value
 
+_NAMED = 80
+"""Letters of a name that an error repeats."""
+
 MAX_SIDE = 32768
 MAX_PIXELS = 1 << 28
 """In all images of a scene together: one gibibyte once decoded."""
@@ -66,7 +69,7 @@ class Images:
             picture = Pillow.open(io.BytesIO(data), formats=_FORMATS)
         except _DAMAGE as error:
             value.fail(
-                f"is no PNG, JPEG or WebP image, or a damaged one ({type(error).__name__})",
+                f"{_called(value)}is no PNG, JPEG or WebP image, or a damaged one ({type(error).__name__})",
                 "Save it again as PNG.",
             )
         if not (0 < picture.width <= MAX_SIDE and 0 < picture.height <= MAX_SIDE):
@@ -82,11 +85,18 @@ class Images:
         return self._buffers.file_bytes(value, value.text("uri"))
 
 
+def _called(value: Value) -> str:
+    """`(wood.png) `, as people know it; nothing where it is within the file and has no name."""
+    uri = value.text("uri")
+    name = value.text("name") if uri.startswith("data:") else uri or value.text("name")
+    return f"({name[:_NAMED]}) " if name else ""
+
+
 def _decode(value: Value, picture: Pillow.Image, gloss: float | None) -> Image:
     try:
         pixels = _to_rgba8(picture)
     except _DAMAGE as error:
-        value.fail(f"is a damaged image ({str(error)[:80]})", "Save it again as PNG.")
+        value.fail(f"{_called(value)}is a damaged image ({str(error)[:80]})", "Save it again as PNG.")
     if gloss is not None:
         pixels = pixels.copy()
         pixels[:, :, 1] = np.rint(255.0 - gloss * pixels[:, :, 3].astype(np.float64)).astype(np.uint8)
