@@ -125,7 +125,7 @@ class Inbox:
             case StealGrant() if job is not None:
                 self._parts.lender.on_grant_failed(job, to, message.request)
             case WorkReturned() if job is not None:
-                self._parts.lender.adopt(job, from_numbers(message.spans, job.layout.total))
+                self._parts.adoption.adopt(job, from_numbers(message.spans, job.layout.total))
             case JobOffer() if job is not None:
                 self._parts.spread.on_offer_failed(job, to, message)
             case LedgerDelta() | LedgerVector() if job is not None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mesh.model.ids import NodeId
+from mesh.sched.adoption import Adoption
 from mesh.sched.core import Core
 from mesh.sched.estimates import pace_of, rendered_of, spare_of, speed_of, untouched_from
-from mesh.sched.events import WorkReassigned
 from mesh.sched.intervals import Interval, IntervalSet, from_numbers
 from mesh.sched.job import Job, Loan
 from mesh.sched.life import UnitState
@@ -24,7 +24,7 @@ from mesh.sched.sharing import Sharing
 from mesh.wire.effects import Shorten
 from mesh.wire.fields import MAX_SPAN_NUMBERS
 from mesh.wire.ledger import Hint
-from mesh.wire.stealing import StealDeny, StealGrant, StealRequest, Want, WorkReturned, WorkTaken
+from mesh.wire.stealing import StealDeny, StealGrant, StealRequest, Want, WorkReturned
 
 _MAX_PARKED = 1024
 _HINTS = 4
@@ -44,6 +44,7 @@ class Lender:
     def __init__(
         self,
         core: Core,
+        adoption: Adoption,
         sharing: Sharing,
         market: Market,
         relief: Relief,
@@ -51,6 +52,7 @@ class Lender:
         samples: Samples,
     ) -> None:
         self._core = core
+        self._adoption = adoption
         self._samples = samples
         self._sharing = sharing
         self._market = market
@@ -158,7 +160,7 @@ class Lender:
         claim = job.claims.get(sender)
         if claim is not None:
             claim.spans.remove_all(spans)
-        self.adopt(job, spans)
+        self._adoption.adopt(job, spans)
 
     def on_grant_failed(self, job: Job, thief: NodeId, request: int) -> None:
         loan = self._loan(job, thief, request)
@@ -176,31 +178,7 @@ class Lender:
                 self._take_back(job, loan)
             lent = job.lent_to.pop(thief, None)
             if lent is not None:
-                self.adopt_from(job, thief, lent)
-
-    def adopt_from(self, job: Job, gone: NodeId | None, spans: IntervalSet) -> None:
-        """Takes over what a dead or silent node leaves behind, and says so."""
-        taken = self.adopt(job, spans)
-        if taken:
-            core, frames = self._core, job.frames_in(taken)
-            core.notify(WorkReassigned(job.id, gone, taken.size, frames))
-            for node in dict.fromkeys((job.submitter, *job.watchers)):
-                if node in core.peers:
-                    core.send(node, WorkTaken(job.id, gone, taken.size, frames))
-
-    def adopt(self, job: Job, spans: IntervalSet) -> IntervalSet:
-        """Owns what of `spans` is missing and claimed by no live node; returns that."""
-        core = self._core
-        if job.ended:
-            return IntervalSet()
-        free = job.facts.missing.common(spans)
-        for claim in job.claims.values():
-            free.remove_all(claim.spans)
-        taken = job.holdings.take(free)
-        if taken:
-            core.story.tell(core.now, job.id, list(taken), "adopted")
-            core.claims_changed(job)
-        return taken
+                self._adoption.adopt_from(job, thief, lent)
 
     def take_granted(self, job: Job, spans: IntervalSet) -> IntervalSet:
         """Owns what was granted to this node. It may be on loan from here: then it went round in a circle

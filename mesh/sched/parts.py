@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mesh.sched.adoption import Adoption
 from mesh.sched.audits import Audits
 from mesh.sched.books import Books
 from mesh.sched.claims import Claims
@@ -53,9 +54,12 @@ class Parts:
         self.samples = Samples(core, self.market, rights)
         self.helper = Helper(core, self.slots.idle, rights)
         self.copies.parts_of = self.samples.parts_of
-        self.lender = Lender(core, self.sharing, self.market, self.relief, self.runner, self.samples)
+        self.adoption = Adoption(core)
+        self.lender = Lender(
+            core, self.adoption, self.sharing, self.market, self.relief, self.runner, self.samples
+        )
         self.thief = Thief(core, self.slots, self.runner, self.lender, self.market, self.helper)
-        self.rescue = Rescue(core, self.lender)
+        self.rescue = Rescue(core, self.adoption)
         self.ends = Ends(
             core,
             self.runner,

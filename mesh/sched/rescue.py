@@ -9,17 +9,17 @@ found unclaimed for a while, whatever the reason, goes the same way.
 from __future__ import annotations
 
 from mesh.model.ids import NodeId
+from mesh.sched.adoption import Adoption
 from mesh.sched.core import Core
 from mesh.sched.intervals import IntervalSet
 from mesh.sched.job import Claim, Job, Steady
-from mesh.sched.lender import Lender
 from mesh.sched.peers import mixed, rendezvous
 
 
 class Rescue:
-    def __init__(self, core: Core, lender: Lender) -> None:
+    def __init__(self, core: Core, adoption: Adoption) -> None:
         self._core = core
-        self._lender = lender
+        self._adoption = adoption
         self._left: dict[tuple[bytes, NodeId], IntervalSet] = {}
         """What dead nodes vouched for, until it is this keeper's turn."""
 
@@ -58,7 +58,7 @@ class Rescue:
         """Nobody before this keeper has taken over all that `node` left."""
         left = self._left.pop((job.id, node), None)
         if left is not None:
-            self._lender.adopt_from(job, node, left)
+            self._adoption.adopt_from(job, node, left)
 
     def patrol(self, job: Job) -> None:
         """Looks for missing work that nobody vouches for, and for work that two nodes vouch for."""
@@ -72,7 +72,7 @@ class Rescue:
         wait = config.settle_seconds + config.rescue_seconds * self._rank(job, core.me)
         ripe = job.orphans.ripe(core.now, wait)
         if ripe:
-            self._lender.adopt_from(job, None, ripe)
+            self._adoption.adopt_from(job, None, ripe)
         self._yield_clashes(job)
 
     def reset(self, job: Job) -> None:

@@ -248,7 +248,7 @@ class Scheduler:
         self._parts.books.write_down(job)
         core.out.append(Pin(job.id, job.manifest.scene_root))
         self._parts.scenes.have(job)
-        self._parts.lender.adopt(job, job.facts.missing)
+        self._parts.adoption.adopt(job, job.facts.missing)
         self._parts.spread.appoint(job)
         self._parts.spread.announce(job)
         self._parts.scenes.make_durable(job)

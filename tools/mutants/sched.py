@@ -96,7 +96,7 @@ MUTANTS = (
     ),
     Mutant(
         "submitter-not-told",
-        "sched/lender",
+        "sched/adoption",
         "core.send(node, WorkTaken",
         "(lambda *_: None)(node, WorkTaken",
         _TELLING,
@@ -157,7 +157,7 @@ MUTANTS = (
     Mutant(
         "orphans-not-adopted",
         "sched/rescue",
-        "self._lender.adopt_from(job, None, ripe)",
+        "self._adoption.adopt_from(job, None, ripe)",
         "pass",
         _story("blackout"),
     ),

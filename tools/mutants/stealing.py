@@ -38,7 +38,11 @@ MUTANTS = (
         "slow-keeper-unrelieved", "sched/inviting", " or self._relief.mine(job, thief, pace)", "", _INVITING
     ),
     Mutant(
-        "dead-thief-keeps-its-loot", "sched/lender", "self.adopt_from(job, thief, lent)", "pass", _LENDING
+        "dead-thief-keeps-its-loot",
+        "sched/lender",
+        "self._adoption.adopt_from(job, thief, lent)",
+        "pass",
+        _LENDING,
     ),
     Mutant(
         "circle-loses-work",
