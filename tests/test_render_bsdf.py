@@ -65,7 +65,7 @@ def test_directions_are_drawn_with_the_stated_density(name: str, cosine: float) 
     counts, expected = np.zeros((RINGS, SECTORS), np.int64), np.zeros((RINGS, SECTORS))
 
     _measure(
-        albedo_tables(GLASSES, anisotropic=True),
+        albedo_tables(GLASSES, anisotropic=True, brushed=True),
         LOBES[name],
         f32(np.sqrt(1 - cosine * cosine)),
         f32(cosine),
@@ -137,7 +137,7 @@ def evenly(n: int) -> np.ndarray:
 def test_a_white_surface_gives_back_all_light_in_each_colour(name: str) -> None:
     """The white furnace lobe by lobe, within 0.5 %, from straight above to half a degree above the surface, turned
     about the normal, at roughnesses between the entries of the tables and at the ends."""
-    tables = albedo_tables(GLASSES, anisotropic=True)
+    tables = albedo_tables(GLASSES, anisotropic=True, brushed=True)
     # More where light goes through, since what is chosen by chance bends more than what is drawn.
     points = evenly(1 << (16 if "transmission" in FURNACES[name] else 14))
     for roughness in (0.0, 0.047, 0.06, 0.08, 0.105, 0.14, 0.3, 0.5, 0.75, 0.956, 1.0):
@@ -150,6 +150,30 @@ def test_a_white_surface_gives_back_all_light_in_each_colour(name: str) -> None:
                 view = (f32(sine * np.cos(turn)), f32(sine * np.sin(turn)), f32(cosine))
                 _reflected_light(tables, white, *view, points, out)
                 assert out == pytest.approx(np.ones(3), abs=0.005), (roughness, cosine, turn)
+
+
+@pytest.mark.parametrize(("entering", "within"), [(1.0, 0.015), (-1.0, 0.08)])
+@pytest.mark.parametrize("anisotropy", [0.1, 0.3, 0.65])
+def test_brushed_glass_keeps_most_of_its_light(anisotropy: float, entering: float, within: float) -> None:
+    """Its table is coarser than the others', for there is one to each index of refraction, and bends where from inside
+    all light begins to turn back."""
+    tables, points = albedo_tables(GLASSES, anisotropic=True, brushed=True), evenly(1 << 14)
+    brushed = {
+        "transmission": 1.0,
+        "volume": GLASS + 2,
+        "ior": 1.33,
+        "anisotropy": anisotropy,
+        "entering": entering,
+    }
+    for roughness in (0.15, 0.47, 0.7, 1.0):
+        glass = surface(**(WHITE | brushed), roughness=roughness)
+        for cosine in (1.0, 0.6, 0.2, 0.05, 0.02):
+            sine = np.sqrt(1.0 - cosine * cosine)
+            for turn in (0.0, 0.9, 1.4, np.pi / 2.0):
+                out = np.zeros(3)
+                view = (f32(sine * np.cos(turn)), f32(sine * np.sin(turn)), f32(cosine))
+                _reflected_light(tables, glass, *view, points, out)
+                assert out == pytest.approx(np.ones(3), abs=within), (roughness, cosine, turn)
 
 
 @kernel

@@ -15,13 +15,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mesh.render.brushed import LEAST_ROOT, brushed_table, whole_and_slope
-from mesh.render.fresnel import dielectric
-from mesh.render.ggx import SMALLEST_ALPHA, sample_visible, stretched
+from mesh.render.brushed import LEAST_ROOT, brushed_glass, brushed_metal
+from mesh.render.ggx import SMALLEST_ALPHA
 from mesh.render.kernel import kernel, step
 from mesh.render.math import HALF, ONE, PI, TWO, ZERO, sincos_turns, sqrt
 from mesh.render.sheen import LEAST_ROUGHNESS, sheen
-from mesh.render.tabling import cosine_of, cosine_place, roughness_of, roughness_place, spiral
+from mesh.render.tabling import (
+    cosine_of,
+    cosine_place,
+    roughness_of,
+    roughness_place,
+    spiral,
+    through_and_back,
+    whole_and_slope,
+)
 
 f32 = np.float32
 i32 = np.int32
@@ -36,10 +43,11 @@ index of refraction, seen from outside and from inside."""
 
 
 class Albedos(NamedTuple):
-    """rows float32 (GLASS + 2 n, COSINES, ROUGHNESSES) for n indices of refraction; brushed: that of brushed.py."""
+    """rows float32 (GLASS + 2 n, COSINES, ROUGHNESSES) for n indices of refraction; brushed: those of brushed.py."""
 
     rows: NDArray[np.float32]
     brushed: NDArray[np.float32]
+    brushed_glass: NDArray[np.float32]
 
 
 @kernel
@@ -64,30 +72,11 @@ def _fill_glass(table, row, eta):
             roughness = roughness_of(f32(column) / f32(ROUGHNESSES - 1), LEAST_ROOT)
             alpha = max(roughness * roughness, SMALLEST_ALPHA)
             cosine = cosine_of(place, roughness)
-            table[row, line, column] = sqrt(_glass_entry(cosine, alpha, eta))
-            table[row + 1, line, column] = sqrt(_glass_entry(cosine, alpha, ONE / eta))
-
-
-@step
-def _glass_entry(cosine, alpha, eta):
-    """The mean over visible normals of what masking leaves of light reflected and refracted."""
-    sine = sqrt(max(ZERO, ONE - cosine * cosine))
-    length = stretched(sine, ZERO, cosine, alpha, alpha)
-    total = 0.0
-    for i in range(_GLASS_POINTS):
-        u, v, share = spiral(i, _GLASS_POINTS)
-        hx, hy, hz = sample_visible(sine, ZERO, cosine, alpha, alpha, u, v)
-        oh = sine * hx + cosine * hz
-        fresnel, beyond = dielectric(oh, eta)
-        ix, iy, iz = TWO * oh * hx - sine, TWO * oh * hy, TWO * oh * hz - cosine
-        if iz > ZERO:
-            other = stretched(ix, iy, iz, alpha, alpha)
-            total += share * fresnel * iz * (cosine + length) / (iz * length + cosine * other)
-        k = oh / eta - beyond
-        ix, iy, iz = k * hx - sine / eta, k * hy, k * hz - cosine / eta
-        if iz < ZERO:
-            total += share * (ONE - fresnel) * TWO * (-iz) / (stretched(ix, iy, iz, alpha, alpha) - iz)
-    return f32(total / _GLASS_POINTS)
+            table[row, line, column] = sqrt(
+                through_and_back(cosine, ONE, ZERO, alpha, alpha, eta, _GLASS_POINTS)
+            )
+            inside = through_and_back(cosine, ONE, ZERO, alpha, alpha, ONE / eta, _GLASS_POINTS)
+            table[row + 1, line, column] = sqrt(inside)
 
 
 @step
@@ -143,10 +132,10 @@ def cloth_albedo(albedos, cosine, roughness):
 
 
 @cache
-def albedo_tables(glass: tuple[float, ...] = (), anisotropic: bool = False) -> Albedos:
-    """The tables for these indices of refraction, and where a material is `anisotropic`, for those too."""
+def albedo_tables(glass: tuple[float, ...] = (), anisotropic: bool = False, brushed: bool = False) -> Albedos:
+    """The tables for these indices of refraction, for materials that are `anisotropic`, and for `brushed` glass."""
     rows = np.zeros((GLASS + 2 * len(glass), COSINES, ROUGHNESSES), np.float32)
     _fill(rows)
     for place, ior in enumerate(glass):
         _fill_glass(rows, GLASS + 2 * place, f32(ior))
-    return Albedos(rows, brushed_table(anisotropic))
+    return Albedos(rows, brushed_metal(anisotropic), brushed_glass(glass if brushed else ()))

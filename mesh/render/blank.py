@@ -25,6 +25,7 @@ def blank_world() -> World:
         -1, np.zeros(0, f32), np.zeros(0, f32), np.zeros(0, f32), np.zeros(0, np.int64), np.zeros(0, f32)
     )
     row = np.zeros(0, f32)
+    brushed = np.zeros((0, 0, 0, 0, 0), f32)
     tree = LightTree(np.zeros((0, NODE), f32), np.zeros((0, 3), i32), np.zeros(0, i32))
     return World(
         everything=accel,
@@ -70,7 +71,7 @@ def blank_world() -> World:
             0,
         ),
         sequence=Sequence(np.zeros((0, 3), np.uint32), 0, 0),
-        tables=Tables(row, row, Albedos(np.zeros((0, 0, 0), f32), np.zeros((0, 0, 0, 0, 0), f32)), row, row),
+        tables=Tables(row, row, Albedos(np.zeros((0, 0, 0), f32), brushed, brushed), row, row),
         limits=Limits(0, f32(0.0), 0, f32(0.0)),
     )
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mesh.render.albedo import cloth_albedo, glass_albedo, metal_albedo
+from mesh.render.albedo import GLASS, cloth_albedo, glass_albedo, metal_albedo
 from mesh.render.brushed import along_tangent, brushed_albedo
 from mesh.render.frames import basis, cosine_hemisphere
 from mesh.render.fresnel import dielectric, f0_of, schlick_weight, thin_film
@@ -181,7 +181,7 @@ def make_lobes(table, s, ox, oy, oz, gx, gy, gz, cx, cy, cz):
     f90 = s.specular + metal * (ONE - s.specular)
 
     if s.anisotropy > ZERO:
-        whole, slope = brushed_albedo(table.brushed, ox, oy, oz, rough, s.anisotropy)
+        whole, slope = brushed_albedo(table.brushed, 0, ox, oy, oz, rough, s.anisotropy)
     else:
         whole, slope = metal_albedo(table, oz, rough)
     flat = whole - slope
@@ -205,10 +205,15 @@ def make_lobes(table, s, ox, oy, oz, gx, gy, gz, cx, cy, cz):
     weight_glass = glass * below
     glass = weight_glass
     if glass > ZERO:
-        # The isotropic lobe whose slopes vary as much stands in for brushed glass.
-        mean_rough = sqrt(sqrt(HALF * (ax * ax + ay * ay)))
-        row = np.int32(s.volume) + np.int32(0 if s.entering > ZERO else 1)
-        glass = glass / glass_albedo(table, row, oz, mean_rough)
+        row = np.int32(s.volume)
+        inside = np.int32(0 if s.entering > ZERO else 1)
+        if s.anisotropy > ZERO:
+            left, right = brushed_albedo(
+                table.brushed_glass, row - np.int32(GLASS), ox, oy, oz, rough, s.anisotropy
+            )
+            glass = glass / (right if inside else left)
+        else:
+            glass = glass / glass_albedo(table, row + inside, oz, rough)
     total = weight_spec + weight_diff + weight_thin + weight_glass + weight_coat + weight_cloth
     scale = ONE / max(total, f32(1e-9))
     thin = thin / whole

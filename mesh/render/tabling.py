@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from mesh.render.fresnel import dielectric, schlick_weight
+from mesh.render.ggx import sample_visible, stretched
 from mesh.render.kernel import step
 from mesh.render.math import ONE, TWO, ZERO, floor, sqrt
 
@@ -18,6 +20,8 @@ LEAST_COSINE = f32(1e-4)
 _GRAZING = f32(5.0)
 """Views of a cosine below so many times the perceptual roughness get most of the entries."""
 _GOLDEN = f32(0.618034)
+_POINTS = 384
+"""Of metal. Glass, of which total reflection makes corners, takes as many as it is told."""
 
 
 @step
@@ -56,3 +60,48 @@ def spiral(i, n):
     x = (f32(i) + f32(0.5)) / f32(n)
     u = f32(i) * _GOLDEN
     return u - floor(u), x * x * (f32(3.0) - TWO * x), f32(6.0) * x * (ONE - x)
+
+
+@step
+def whole_and_slope(cosine, c, s, ax, ay):
+    """The mean of G2 / G1 over visible normals, and its part weighted by Schlick's (1 - cos)^5, for a view at this
+    cosine whose azimuth has cosine c and sine s."""
+    sine = sqrt(max(ZERO, ONE - cosine * cosine))
+    ox, oy = sine * c, sine * s
+    length = stretched(ox, oy, cosine, ax, ay)
+    whole = 0.0
+    slope = 0.0
+    for i in range(_POINTS):
+        u, v, share = spiral(i, _POINTS)
+        hx, hy, hz = sample_visible(ox, oy, cosine, ax, ay, u, v)
+        oh = ox * hx + oy * hy + cosine * hz
+        ix, iy, iz = TWO * oh * hx - ox, TWO * oh * hy - oy, TWO * oh * hz - cosine
+        if iz > ZERO:
+            other = stretched(ix, iy, iz, ax, ay)
+            weight = share * iz * (cosine + length) / (iz * length + cosine * other)
+            whole += weight
+            slope += weight * schlick_weight(oh)
+    return f32(whole / _POINTS), f32(slope / _POINTS)
+
+
+@step
+def through_and_back(cosine, c, s, ax, ay, eta, points):
+    """The mean over visible normals of what masking leaves of light reflected and refracted by glass, for such a view."""
+    sine = sqrt(max(ZERO, ONE - cosine * cosine))
+    ox, oy = sine * c, sine * s
+    length = stretched(ox, oy, cosine, ax, ay)
+    total = 0.0
+    for i in range(points):
+        u, v, share = spiral(i, points)
+        hx, hy, hz = sample_visible(ox, oy, cosine, ax, ay, u, v)
+        oh = ox * hx + oy * hy + cosine * hz
+        fresnel, beyond = dielectric(oh, eta)
+        ix, iy, iz = TWO * oh * hx - ox, TWO * oh * hy - oy, TWO * oh * hz - cosine
+        if iz > ZERO:
+            other = stretched(ix, iy, iz, ax, ay)
+            total += share * fresnel * iz * (cosine + length) / (iz * length + cosine * other)
+        k = oh / eta - beyond
+        ix, iy, iz = k * hx - ox / eta, k * hy - oy / eta, k * hz - cosine / eta
+        if iz < ZERO:
+            total += share * (ONE - fresnel) * TWO * (-iz) / (stretched(ix, iy, iz, ax, ay) - iz)
+    return f32(total / points)
