@@ -120,10 +120,11 @@ def test_where_its_keeper_vanishes_it_leaves_word_with_others() -> None:
         (0.995, 7.96, 0.25, False),  # done before anything of it could come here
         (0.5, 4.0, 0.0, True),  # nobody knows how fast
         (0.995, 97.0, 0.25, True),  # standing still
+        (None, 0.0, 100.0, True),  # not begun: however short it is, A may not be the one to render it
     ],
 )
 def test_who_follows_the_ledger_leaves_word_only_while_somebody_will_be_at_work_for_long(
-    rendered: float, age: float, speed: float, leaves_word: bool
+    rendered: float | None, age: float, speed: float, leaves_word: bool
 ) -> None:
     """Given a job's last frame, of two buckets, claimed by A, and nothing left to do here."""
     bench = Bench(units=0)
@@ -131,8 +132,9 @@ def test_who_follows_the_ledger_leaves_word_only_while_somebody_will_be_at_work_
     bench.peer(A)
     (grant,) = sent(bench.hear(A, request(job)), StealGrant)
     bench.hear(A, GrantTaken(job, grant.request))
-    at_it = Activity(Unit(1, 0, 2), rendered, age)
-    bench.hear(A, LedgerDelta(job, (), (ClaimSet(A, Boot(1), 1, 0.0, (0, 2), 0, speed, (at_it,)),)))
+    at_it = () if rendered is None else (Activity(Unit(1, 0, 2), rendered, age),)
+    spare = 0 if at_it else 2
+    bench.hear(A, LedgerDelta(job, (), (ClaimSet(A, Boot(1), 1, 0.0, (0, 2), spare, speed, at_it),)))
     bench.effects.clear()
     bench.tell(SetCapacity(1, (ENGINE,)))
     parked = [one for one in sent(bench.effects, StealRequest) if one.parked]

@@ -112,17 +112,16 @@ class Market:
         if not working or not core.follows(job):
             return True
         worth = core.config.grain_factor
-        return any(self._is_busy(job, claim, worth * core.cost(node)) for node, claim in working.items())
+        return not all(self._ends(job, claim, worth * core.cost(node)) for node, claim in working.items())
 
-    def _is_busy(self, job: Job, claim: Claim, seconds: float) -> bool:
-        """Whether a node has work for so long, by its claim or because nobody knows how fast it is."""
+    def _ends(self, job: Job, claim: Claim, seconds: float) -> bool:
+        """Whether a node is at its work, by its claim, and will be done with all of it before so many seconds."""
         now = self._core.now
         pace = 1 / claim.speed if claim.speed > 0 else job.facts.effort.pace
-        if pace <= 0:
-            return bool(claim.spare or claim.activities)
-        if claim.spare and self._left(job, claim.spare, now - claim.at, 1 / pace) * pace >= seconds:
-            return True
-        return any(left >= seconds for _, left in under_way(job, claim, now))
+        if pace <= 0 or not claim.activities:
+            return False
+        spare = self._left(job, claim.spare, now - claim.at, 1 / pace)
+        return spare * pace < seconds and all(left < seconds for _, left in under_way(job, claim, now))
 
     def _pays(self, hint: Hint, speed: float, cost: float) -> bool:
         return worth_asking(hint.spare, hint.speed, speed, cost, self._core.config.grain_factor)
