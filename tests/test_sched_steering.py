@@ -50,3 +50,10 @@ def test_all_nodes_are_free_of_a_cancelled_job_within_a_second_though_packets_ar
     for seed in range(1, 10):
         play("farm-cancelled-in-rain", seed, check_every=50)
     play("farm-cancelled-in-rain", 2, nodes=40, check_every=0)
+
+
+@pytest.mark.parametrize("seed", range(1, 11))
+def test_what_nodes_hold_of_a_job_that_they_are_excluded_from_is_rendered_by_the_one_that_is_left(
+    seed: int,
+) -> None:
+    play("farm-turned-away", seed, check_every=10)

@@ -40,6 +40,8 @@ STORIES = (
     "farm-storm",
     "farm-stalled",
     "farm-long-buckets",
+    "farm-storm",
+    "farm-turned-away",
 )
 """In the order in which seeds play them."""
 _AT_ONCE = 8

@@ -109,6 +109,13 @@ MUTANTS = (
         _INVITING,
     ),
     Mutant(
+        "turned-away-forgotten",
+        "sched/market",
+        "if pace <= 0 or not claim.activities:",
+        "if pace <= 0:",
+        "tests/test_sched_inviting.py tests/test_sched_steering.py",
+    ),
+    Mutant(
         "no-word-left",
         "sched/market",
         "        if not working or not core.follows(job)",
