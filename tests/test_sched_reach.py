@@ -189,6 +189,11 @@ def test_what_was_held_by_those_long_dead_is_given_up_as_soon_as_it_is_heard_of(
     effects = bench.hear(C, LedgerDelta(job_id(OF), (LogRun(A, Boot(1), 1, (entry,)),), ())) + bench.wait(3.0)
     assert len(given_up(effects)) == 1
     assert told(effects, ResultsGivenUp) == [ResultsGivenUp(job_id(OF), 1, (A, B))]
+    # and nobody is told in between that the job is done
+    assert not told(effects, JobFinished)
+    again = ResultFact(Unit(1, 0, 4), OTHERS, 100, 1.0, (C,))
+    effects = bench.hear(C, LedgerDelta(job_id(OF), (LogRun(C, Boot(1), 1, (Entry(result=again),)),), ()))
+    assert told(effects, JobFinished)
 
 
 def test_the_grace_counts_from_the_last_of_the_holders_to_go() -> None:

@@ -46,13 +46,13 @@ class Ends:
         core = self._core
         if job.cancelled:
             self._let_go(job)
-        elif not job.finished:
+        elif job.finished and self._is_out_of_reach(job):
+            return
+        elif not job.finished:  # or no more, since what is out of reach is to be rendered again
             self._step_aside(job)
             if job.reopened:
                 job.reopened = False
                 self._tell_workers(job)
-            return
-        elif self._is_out_of_reach(job):
             return
         if not job.told_finished:
             job.told_finished = True
