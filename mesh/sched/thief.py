@@ -268,7 +268,7 @@ class Thief:
 
     def _park(self, wants: tuple[Want, ...]) -> None:
         """Sees to it that this node is told of work, and sleeps: by the keepers that hear it, else by a few nodes
-        where it leaves word, more of them each time that nothing came of it."""
+        where it leaves word, more of them each time that nothing came of it; nowhere while all are about to be done."""
         core = self._core
         self._requests += 1
         if self._parks == 0:
