@@ -135,9 +135,10 @@ def _visit(nodes, node, ray, tmin, tmax, stack, sp, keys):
     lane = lowest_bit(mask)
     other = load_key(keys, lane)
     mask &= mask - 1
-    child = either(nearest <= other, child, _child(nodes, node, lane))
-    store_key(stack, sp, either(nearest <= other, other, nearest))
-    nearest = either(nearest <= other, nearest, other)
+    first = nearest <= other
+    child = either(first, child, _child(nodes, node, lane))
+    store_key(stack, sp, either(first, other, nearest))
+    nearest = either(first, nearest, other)
     base = sp
     sp += 1
     if mask == 0:

@@ -1,7 +1,6 @@
 """EXT_mesh_gpu_instancing: many copies of a node's mesh, each with its own pose relative to the node.
 
-There may be millions, so they are arrays; element by element, in the order of `mesh/scenes/matrices.py`, so that both
-give the same bits on every processor.
+There may be millions, so they are arrays, put together by the functions that place single nodes.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import numpy as np
 from mesh.scenes.geometry import F64
 from mesh.scenes.gltf.accessors import Accessors
 from mesh.scenes.gltf.cursor import Value
-from mesh.scenes.matrices import Matrix
+from mesh.scenes.matrices import Matrix, determinant3, multiply, upper_rows
 
 _KINDS = {"TRANSLATION": "VEC3", "ROTATION": "VEC4", "SCALE": "VEC3"}
 
@@ -39,38 +38,26 @@ def read_copies(node: Value, accessors: Accessors) -> F64 | None:
 
 def placed(world: Matrix, copies: F64) -> F64:
     """The transforms of copies whose node stands at `world`, but for those that have no extent."""
-    found = np.empty_like(copies)
-    for row in range(4):
-        a, b, c, d = world[4 * row : 4 * row + 4]
-        for column in range(4):
-            x, y, z, w = (copies[:, k, column] for k in range(4))
-            found[:, row, column] = ((a * x + b * y) + c * z) + d * w
-    (a, b, c), (d, e, f), (g, h, i) = found[:, :3, :3].transpose(1, 2, 0)
-    determinants = (a * (e * i - f * h) - b * (d * i - f * g)) + c * (d * h - e * g)
-    extended = determinants != 0.0
+    entries = multiply(world, tuple(copies.reshape(-1, 16).T))
+    extended = determinant3(entries) != 0.0
+    found = np.stack(entries, axis=1).reshape(-1, 4, 4)
     return found if bool(extended.all()) else found[extended]
 
 
 def _composed(count: int, rows: dict[str, F64]) -> F64:
     """Scale, then rotation by quaternions (x, y, z, w), made of unit length, then translation."""
-    found = np.zeros((count, 4, 4))
-    found[:, 3, 3] = 1.0
-    turn = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+    nought, one = np.zeros(()), np.ones(())
+    turn = (nought, nought, nought, one)
     if "ROTATION" in rows:
         x, y, z, w = rows["ROTATION"].T
         length = np.sqrt(((x * x + y * y) + z * z) + w * w)
         still = length == 0.0
         length[still] = 1.0
-        x, y, z, w = x / length, y / length, z / length, np.where(still, 1.0, w / length)
-        turn = (
-            (1.0 - 2.0 * (y * y + z * z), 2.0 * (x * y - z * w), 2.0 * (x * z + y * w)),
-            (2.0 * (x * y + z * w), 1.0 - 2.0 * (x * x + z * z), 2.0 * (y * z - x * w)),
-            (2.0 * (x * z - y * w), 2.0 * (y * z + x * w), 1.0 - 2.0 * (x * x + y * y)),
-        )
-    for column in range(3):
-        scale = rows["SCALE"][:, column] if "SCALE" in rows else 1.0
-        for row in range(3):
-            found[:, row, column] = turn[row][column] * scale
-    if "TRANSLATION" in rows:
-        found[:, :3, 3] = rows["TRANSLATION"]
+        turn = (x / length, y / length, z / length, np.where(still, 1.0, w / length))
+    scale = tuple(rows["SCALE"].T) if "SCALE" in rows else (one, one, one)
+    move = tuple(rows["TRANSLATION"].T) if "TRANSLATION" in rows else (nought, nought, nought)
+    found = np.zeros((count, 4, 4))
+    found[:, 3, 3] = 1.0
+    for place, entry in enumerate(upper_rows(move, turn, scale)):
+        found[:, place // 4, place % 4] = entry
     return found
