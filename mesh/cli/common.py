@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeVar
 
@@ -62,10 +61,12 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], right: Seq
     """Aligned columns; those in `right` are flushed right. Never cut, so that scripts can read them."""
     if not rows:
         return
-    widths = [max(map(_cells, column)) for column in zip(titles, *rows, strict=True)]
+    from rich.cells import cell_len  # names may be in any script
+
+    widths = [max(map(cell_len, column)) for column in zip(titles, *rows, strict=True)]
     for number, row in enumerate([titles, *rows]):
         cells = [
-            " " * (width - _cells(cell)) + cell if title in right else cell + " " * (width - _cells(cell))
+            " " * (width - cell_len(cell)) + cell if title in right else cell + " " * (width - cell_len(cell))
             for cell, title, width in zip(row, titles, widths, strict=True)
         ]
         line = "  ".join(cells).rstrip()
@@ -88,11 +89,3 @@ class Sectioned(click.Command):
         for title, records in rows.items():
             with formatter.section(title):
                 formatter.write_dl(records)
-
-
-def _cells(text: str) -> int:
-    """How many columns of a terminal it takes: names may be in any script."""
-    return sum(
-        0 if unicodedata.combining(letter) else 1 + (unicodedata.east_asian_width(letter) in "WF")
-        for letter in text
-    )

@@ -8,14 +8,22 @@ from typing import Any
 import click
 
 
-class Whole(click.IntRange):
-    """A whole number in a range."""
+class _InWords(click.ParamType[Any]):
+    """Of both kinds: how a range is shown in help and in errors."""
+
+    min: Any
+    max: Any
+    min_open: bool
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
         return "N" if isinstance(param, click.Option) else super().get_metavar(param, ctx)
 
     def _describe_range(self) -> str:
-        return in_words(self.min, self.max)
+        return in_words(self.min, self.max, self.min_open)
+
+
+class Whole(_InWords, click.IntRange):
+    """A whole number in a range."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         try:
@@ -24,14 +32,8 @@ class Whole(click.IntRange):
             self.fail(f"{value} cannot be used; give a whole number, {self._describe_range()}", param, ctx)
 
 
-class Finite(click.FloatRange):
+class Finite(_InWords, click.FloatRange):
     """A number in a range, and neither infinite nor none."""
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
-        return "N" if isinstance(param, click.Option) else super().get_metavar(param, ctx)
-
-    def _describe_range(self) -> str:
-        return in_words(self.min, self.max, self.min_open)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         try:
