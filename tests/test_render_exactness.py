@@ -32,7 +32,7 @@ def still_life() -> Still:
     image = Image("checks", np.repeat(checks[:, :, None], 4, axis=2).astype(np.uint8))
     materials = (
         Material(base_color_texture=Texture(0, rotation=0.3, scale=(3.0, 3.0)), metallic=0.0, roughness=0.6, sheen_color=(0.3, 0.2, 0.1), sheen_roughness=0.4),
-        Material(metallic=0.0, roughness=0.1, transmission=0.6, thickness=1.0, attenuation_distance=1.0, attenuation_color=(0.3, 0.8, 0.5), clearcoat=0.5, iridescence=0.8),
+        Material(metallic=0.0, roughness=0.1, transmission=0.6, thickness=1.0, anisotropy=0.3, attenuation_distance=1.0, attenuation_color=(0.3, 0.8, 0.5), clearcoat=0.5, iridescence=0.8),
         Material(emissive=(3.0, 2.0, 1.0), double_sided=True),
     )  # fmt: skip
     lamp = np.eye(4)

@@ -19,7 +19,7 @@ _NEAR_ONE = 1.001
 
 def pack_materials(materials: Sequence[Material], images: Sequence[Image]) -> Materials:
     """The tables of all materials. Image lists are packed once for each way they are read (sRGB or linear)."""
-    packer, (glass, *_) = _Packer(images), albedos_wanted(materials)
+    packer, (glass, _) = _Packer(images), albedos_wanted(materials)
     rows = max(len(materials), 1)
     factors = np.zeros((rows, table.FACTORS), np.float32)
     flags = np.full((rows, table.FLAGS), -1, np.int32)
@@ -40,12 +40,11 @@ def pack_materials(materials: Sequence[Material], images: Sequence[Image]) -> Ma
     return Materials(factors, flags, pack_images(packer.images, packer.uses))
 
 
-def albedos_wanted(materials: Sequence[Material]) -> tuple[tuple[float, ...], bool, bool]:
-    """What `albedo_tables` is asked for: the indices of refraction of all solid glass, in the order of its rows,
-    whether a material is anisotropic, and whether such a one is of solid glass."""
+def albedos_wanted(materials: Sequence[Material]) -> tuple[tuple[float, ...], bool]:
+    """What `albedo_tables` is asked for: the indices of refraction of all solid glass, in the order of its rows, and
+    whether a material is anisotropic."""
     glass = tuple(dict.fromkeys(_ior(m) for m in materials if _is_glass(m)))
-    brushed = [m for m in materials if m.anisotropy > 0.0]
-    return glass, bool(brushed), any(_is_glass(m) for m in brushed)
+    return glass, any(m.anisotropy > 0.0 for m in materials)
 
 
 def _is_glass(material: Material) -> bool:

@@ -3,7 +3,7 @@
 A lobe that loses light to missing multiple scattering is scaled up by its own albedo (Turquin, "Practical
 Multiple Scattering Compensation for Microfacet Models", 2019); the layer under a lobe gets what the lobe
 leaves. Glass is one lobe of reflection and refraction, with tables for either side of each index of refraction
-in the scene. Tables are (COSINES, ROUGHNESSES), with entries as tabling.py places them, and computed by the kernels they
+in the scene, as far as a table can tell: see glass.py. Tables are (COSINES, ROUGHNESSES), with entries as tabling.py places them, and computed by the kernels they
 serve, so they are the same bits on every machine.
 """
 
@@ -15,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mesh.render.brushed import LEAST_ROOT, brushed_glass, brushed_metal
-from mesh.render.ggx import SMALLEST_ALPHA
+from mesh.render.brushed import LEAST_ROOT, brushed_metal
+from mesh.render.ggx import SMALLEST_ALPHA, stretched
+from mesh.render.glass import got_away
 from mesh.render.kernel import kernel, step
 from mesh.render.math import HALF, ONE, PI, TWO, ZERO, sincos_turns, sqrt
 from mesh.render.sheen import LEAST_ROUGHNESS, sheen
@@ -26,7 +27,6 @@ from mesh.render.tabling import (
     roughness_of,
     roughness_place,
     spiral,
-    through_and_back,
     whole_and_slope,
 )
 
@@ -47,7 +47,6 @@ class Albedos(NamedTuple):
 
     rows: NDArray[np.float32]
     brushed: NDArray[np.float32]
-    brushed_glass: NDArray[np.float32]
 
 
 @kernel
@@ -72,11 +71,19 @@ def _fill_glass(table, row, eta):
             roughness = roughness_of(f32(column) / f32(ROUGHNESSES - 1), LEAST_ROOT)
             alpha = max(roughness * roughness, SMALLEST_ALPHA)
             cosine = cosine_of(place, roughness)
-            table[row, line, column] = sqrt(
-                through_and_back(cosine, ONE, ZERO, alpha, alpha, eta, _GLASS_POINTS)
-            )
-            inside = through_and_back(cosine, ONE, ZERO, alpha, alpha, ONE / eta, _GLASS_POINTS)
-            table[row + 1, line, column] = sqrt(inside)
+            table[row, line, column] = sqrt(_glass_entry(cosine, alpha, eta))
+            table[row + 1, line, column] = sqrt(_glass_entry(cosine, alpha, ONE / eta))
+
+
+@step
+def _glass_entry(cosine, alpha, eta):
+    sine = sqrt(max(ZERO, ONE - cosine * cosine))
+    length = stretched(sine, ZERO, cosine, alpha, alpha)
+    total = 0.0
+    for i in range(_GLASS_POINTS):
+        u, v, share = spiral(i, _GLASS_POINTS)
+        total += share * got_away(sine, ZERO, cosine, length, alpha, alpha, eta, u, v)
+    return f32(total / _GLASS_POINTS)
 
 
 @step
@@ -132,10 +139,10 @@ def cloth_albedo(albedos, cosine, roughness):
 
 
 @cache
-def albedo_tables(glass: tuple[float, ...] = (), anisotropic: bool = False, brushed: bool = False) -> Albedos:
-    """The tables for these indices of refraction, for materials that are `anisotropic`, and for `brushed` glass."""
+def albedo_tables(glass: tuple[float, ...] = (), anisotropic: bool = False) -> Albedos:
+    """The tables for these indices of refraction, and for materials that are `anisotropic`."""
     rows = np.zeros((GLASS + 2 * len(glass), COSINES, ROUGHNESSES), np.float32)
     _fill(rows)
     for place, ior in enumerate(glass):
         _fill_glass(rows, GLASS + 2 * place, f32(ior))
-    return Albedos(rows, brushed_metal(anisotropic), brushed_glass(glass if brushed else ()))
+    return Albedos(rows, brushed_metal(anisotropic))

@@ -71,7 +71,7 @@ def blank_world() -> World:
             0,
         ),
         sequence=Sequence(np.zeros((0, 3), np.uint32), 0, 0),
-        tables=Tables(row, row, Albedos(np.zeros((0, 0, 0), f32), brushed, brushed), row, row),
+        tables=Tables(row, row, Albedos(np.zeros((0, 0, 0), f32), brushed), row, row),
         limits=Limits(0, f32(0.0), 0, f32(0.0)),
     )
 

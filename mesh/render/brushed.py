@@ -1,4 +1,4 @@
-"""The directional albedo of metal and of glass whose roughness differs along the tangent and across it.
+"""The directional albedo of metal whose roughness differs along the tangent and across it.
 
 It depends on four numbers: the cosine of the view, where it stands between tangent and bitangent, and both
 roughnesses. Tables over them are filled only for scenes that have such materials. The view's turn is told by the
@@ -11,7 +11,6 @@ bitangent. How grazing a view is, is measured by the roughness along it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 
@@ -26,7 +25,6 @@ from mesh.render.tabling import (
     cosine_place,
     roughness_of,
     roughness_place,
-    through_and_back,
     whole_and_slope,
 )
 
@@ -34,10 +32,8 @@ f32 = np.float32
 i32 = np.int32
 F32 = NDArray[np.float32]
 
-_METAL = 20, 22, 44, 16
-_GLASS = 10, 16, 22, 10
-"""How many entries: across the tangent, along it, cosines, turns. Glass is dear, and brushed glass is rare."""
-_GLASS_POINTS = 384
+_SHAPE = 20, 22, 44, 16
+"""How many entries: across the tangent, along it, cosines, turns."""
 LEAST_ROOT = f32(0.1778)
 """The root of the least perceptual roughness there is."""
 _NOBODYS = np.zeros((1, 1, 1, 1, 2), np.float32)
@@ -68,7 +64,7 @@ def _view(table, row, j, k, m):
 
 
 @kernel
-def _fill_metal(table, row):
+def _fill(table, row):
     """The entries of one roughness across the tangent."""
     for j in range(table.shape[1]):
         for k in range(table.shape[2]):
@@ -79,23 +75,10 @@ def _fill_metal(table, row):
                 table[row, j, k, m, 1] = sqrt(slope)
 
 
-@kernel
-def _fill_glass(table, column, eta, row):
-    """The same of one index of refraction."""
-    for j in range(table.shape[1]):
-        for k in range(table.shape[2]):
-            for m in range(table.shape[3]):
-                cosine, c, s, ax, ay = _view(table, row, j, k, m)
-                outside = through_and_back(cosine, c, s, ax, ay, eta, _GLASS_POINTS)
-                inside = through_and_back(cosine, c, s, ax, ay, ONE / eta, _GLASS_POINTS)
-                table[row, j, k, m, column] = sqrt(outside)
-                table[row, j, k, m, column + 1] = sqrt(inside)
-
-
 @step
-def brushed_albedo(table, column, ox, oy, oz, roughness, anisotropy):
-    """What column and the next one have, seen from the unit direction o, whose x is along the tangent: of metal (whole,
-    slope), of glass (from outside, from inside). Linear in all four ways."""
+def brushed_albedo(table, ox, oy, oz, roughness, anisotropy):
+    """(whole, slope) as in albedo.py, seen from the unit direction o, whose x is along the tangent. Linear in all four
+    ways."""
     ay = roughness * roughness
     ax = along_tangent(ay, anisotropy)
     flat = max(ox * ox + oy * oy, f32(1e-12))
@@ -109,14 +92,14 @@ def brushed_albedo(table, column, ox, oy, oz, roughness, anisotropy):
     i, j = min(i32(x), i32(table.shape[0] - 2)), min(i32(y), i32(table.shape[1] - 2))
     k, m = min(i32(z), i32(table.shape[2] - 2)), min(i32(w), i32(table.shape[3] - 2))
     x, y, z, w = x - f32(i), y - f32(j), z - f32(k), w - f32(m)
-    one = ZERO
-    other = ZERO
+    whole = ZERO
+    slope = ZERO
     for corner in range(16):
         a, b, c, d = corner & 1, corner >> 1 & 1, corner >> 2 & 1, corner >> 3
         share = (x if a else ONE - x) * (y if b else ONE - y) * (z if c else ONE - z) * (w if d else ONE - w)
-        one += share * table[i + a, j + b, k + c, m + d, column]
-        other += share * table[i + a, j + b, k + c, m + d, column + 1]
-    return one * one, other * other
+        whole += share * table[i + a, j + b, k + c, m + d, 0]
+        slope += share * table[i + a, j + b, k + c, m + d, 1]
+    return whole * whole, slope * slope
 
 
 @cache
@@ -124,23 +107,8 @@ def brushed_metal(wanted: bool) -> F32:
     """float32 (roughnesses, along, cosines, turns, 2); of one entry, which nobody reads, where not wanted."""
     if not wanted:
         return _NOBODYS.copy()
-    table = np.zeros((*_METAL, 2), np.float32)
-    _by_rows(partial(_fill_metal, table), _METAL[0])
-    return table
-
-
-@cache
-def brushed_glass(indices: tuple[float, ...]) -> F32:
-    """The same of glass, two columns for each index of refraction."""
-    if not indices:
-        return _NOBODYS.copy()
-    table = np.zeros((*_GLASS, 2 * len(indices)), np.float32)
-    for place, ior in enumerate(indices):
-        _by_rows(partial(_fill_glass, table, 2 * place, f32(ior)), _GLASS[0])
-    return table
-
-
-def _by_rows(fill: Callable[[int], None], rows: int) -> None:
+    table = np.zeros((*_SHAPE, 2), np.float32)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for _ in pool.map(fill, range(rows)):
+        for _ in pool.map(partial(_fill, table), range(_SHAPE[0])):
             pass
+    return table

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mesh.render.albedo import GLASS, cloth_albedo, glass_albedo, metal_albedo
+from mesh.render.albedo import cloth_albedo, glass_albedo, metal_albedo
 from mesh.render.brushed import along_tangent, brushed_albedo
 from mesh.render.frames import basis, cosine_hemisphere
 from mesh.render.fresnel import dielectric, f0_of, schlick_weight, thin_film
@@ -25,6 +25,7 @@ from mesh.render.ggx import (
     sample_visible,
     stretched,
 )
+from mesh.render.glass import glass_recovered, is_tabled
 from mesh.render.kernel import step
 from mesh.render.math import HALF, INV_PI, ONE, TWO, ZERO, luminance, normalize, sqrt
 from mesh.render.sheen import sheen
@@ -131,8 +132,10 @@ def _below_interface(f0, f90, flat, slope, lost):
 
 
 @step
-def make_lobes(table, s, ox, oy, oz, gx, gy, gz, cx, cy, cz):
-    """The lobes of `s` seen from o; g is the geometric normal, c the clearcoat's, both on the viewer's side."""
+def make_lobes(table, s, ox, oy, oz, gx, gy, gz, cx, cy, cz, seed):
+    """The lobes of `s` seen from o; g is the geometric normal, c the clearcoat's, both on the viewer's side.
+
+    `seed` (uint32) is all the chance there is in what some rough glass makes up for: see glass.py."""
     rough = max(s.roughness, f32(0.0316))
     alpha = rough * rough
     ax = along_tangent(alpha, s.anisotropy)
@@ -181,7 +184,7 @@ def make_lobes(table, s, ox, oy, oz, gx, gy, gz, cx, cy, cz):
     f90 = s.specular + metal * (ONE - s.specular)
 
     if s.anisotropy > ZERO:
-        whole, slope = brushed_albedo(table.brushed, 0, ox, oy, oz, rough, s.anisotropy)
+        whole, slope = brushed_albedo(table.brushed, ox, oy, oz, rough, s.anisotropy)
     else:
         whole, slope = metal_albedo(table, oz, rough)
     flat = whole - slope
@@ -204,20 +207,16 @@ def make_lobes(table, s, ox, oy, oz, gx, gy, gz, cx, cy, cz):
     weight_diff, weight_thin = opaque * weight, thin * weight
     weight_glass = glass * below
     glass = weight_glass
+    eta = s.ior if s.entering > ZERO else ONE / s.ior
     if glass > ZERO:
-        row = np.int32(s.volume)
-        inside = np.int32(0 if s.entering > ZERO else 1)
-        if s.anisotropy > ZERO:
-            left, right = brushed_albedo(
-                table.brushed_glass, row - np.int32(GLASS), ox, oy, oz, rough, s.anisotropy
-            )
-            glass = glass / (right if inside else left)
+        if is_tabled(s.anisotropy, s.ior):
+            row = np.int32(s.volume) + np.int32(0 if s.entering > ZERO else 1)
+            glass = glass / glass_albedo(table, row, oz, rough)
         else:
-            glass = glass / glass_albedo(table, row + inside, oz, rough)
+            glass = glass * glass_recovered(ox, oy, oz, ax, ay, eta, seed)
     total = weight_spec + weight_diff + weight_thin + weight_glass + weight_coat + weight_cloth
     scale = ONE / max(total, f32(1e-9))
     thin = thin / whole
-    eta = s.ior if s.entering > ZERO else ONE / s.ior
     coat_alpha = max(s.coat_roughness * s.coat_roughness, SMALLEST_ALPHA)
     return Lobes(
         ox, oy, oz, gx, gy, gz, ax, ay, stretched(ox, oy, oz, ax, ay), f0r, f0g, f0b, f90, spec_r, spec_g, spec_b,

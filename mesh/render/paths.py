@@ -43,6 +43,7 @@ from mesh.render.sampler import (
     PER_BOUNCE,
     draw,
     draw_loose,
+    draw_seed,
     start_sample,
 )
 from mesh.render.shadows import front_of
@@ -252,6 +253,7 @@ def trace_path(
             frame.cx * tx + frame.cy * ty + frame.cz * tz,
             frame.cx * bx + frame.cy * by + frame.cz * bz,
             frame.cx * nx + frame.cy * ny + frame.cz * nz,
+            draw_seed(sequence, counter, tile, 8 + 1024 * bounce),
         )  # fmt: skip
         if bounce == 0 and record.shape[0] > 0:
             note_surface(

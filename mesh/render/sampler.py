@@ -107,9 +107,15 @@ def draw(sequence, counter, tile, pair):
 
 
 @step
+def draw_seed(sequence, counter, tile, salt):
+    """32 bits that are only random: for choices too rare to deserve a dimension."""
+    return mix(u32(mix(u32(counter + u32(salt))) ^ u32(sequence.seeds[0, 0] ^ tile)))
+
+
+@step
 def draw_loose(sequence, counter, tile, salt):
-    """One number that is only random: for choices too rare to deserve a dimension."""
-    return to_unit(mix(u32(mix(u32(counter + u32(salt))) ^ u32(sequence.seeds[0, 0] ^ tile))))
+    """The same as a number in [0, 1)."""
+    return to_unit(draw_seed(sequence, counter, tile, salt))
 
 
 @kernel

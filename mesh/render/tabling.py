@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mesh.render.fresnel import dielectric, schlick_weight
+from mesh.render.fresnel import schlick_weight
 from mesh.render.ggx import sample_visible, stretched
 from mesh.render.kernel import step
 from mesh.render.math import ONE, TWO, ZERO, floor, sqrt
@@ -21,7 +21,6 @@ _GRAZING = f32(5.0)
 """Views of a cosine below so many times the perceptual roughness get most of the entries."""
 _GOLDEN = f32(0.618034)
 _POINTS = 384
-"""Of metal. Glass, of which total reflection makes corners, takes as many as it is told."""
 
 
 @step
@@ -82,26 +81,3 @@ def whole_and_slope(cosine, c, s, ax, ay):
             whole += weight
             slope += weight * schlick_weight(oh)
     return f32(whole / _POINTS), f32(slope / _POINTS)
-
-
-@step
-def through_and_back(cosine, c, s, ax, ay, eta, points):
-    """The mean over visible normals of what masking leaves of light reflected and refracted by glass, for such a view."""
-    sine = sqrt(max(ZERO, ONE - cosine * cosine))
-    ox, oy = sine * c, sine * s
-    length = stretched(ox, oy, cosine, ax, ay)
-    total = 0.0
-    for i in range(points):
-        u, v, share = spiral(i, points)
-        hx, hy, hz = sample_visible(ox, oy, cosine, ax, ay, u, v)
-        oh = ox * hx + oy * hy + cosine * hz
-        fresnel, beyond = dielectric(oh, eta)
-        ix, iy, iz = TWO * oh * hx - ox, TWO * oh * hy - oy, TWO * oh * hz - cosine
-        if iz > ZERO:
-            other = stretched(ix, iy, iz, ax, ay)
-            total += share * fresnel * iz * (cosine + length) / (iz * length + cosine * other)
-        k = oh / eta - beyond
-        ix, iy, iz = k * hx - ox / eta, k * hy - oy / eta, k * hz - cosine / eta
-        if iz < ZERO:
-            total += share * (ONE - fresnel) * TWO * (-iz) / (stretched(ix, iy, iz, ax, ay) - iz)
-    return f32(total / points)
