@@ -119,3 +119,40 @@ def little_room() -> Gltf:
     gltf.json["extensions"] = {"KHR_lights_punctual": {"lights": [lamp]}}
     gltf.node(name="lamp", translation=[2, 2, 0], extensions={"KHR_lights_punctual": {"light": 0}})
     return gltf
+
+
+def skinned() -> Gltf:
+    """A triangle whose corners hang on two joints: the first, the second, and half and half."""
+    gltf = Gltf()
+    attributes = {
+        "POSITION": gltf.accessor(TRIANGLE),
+        "JOINTS_0": gltf.accessor([[0, 0, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0]], "uint8"),
+        "WEIGHTS_0": gltf.accessor([[1, 0, 0, 0], [1, 0, 0, 0], [1, 1, 0, 0]]),
+    }
+    gltf.node(mesh=gltf.mesh(attributes), skin=0, translation=[100, 0, 0])
+    gltf.node()
+    gltf.node(translation=[0, 0, 5])
+    binds = np.array([np.eye(4), np.eye(4)])
+    binds[1, 0, 3] = 10.0
+    columns = [matrix.T.reshape(16) for matrix in binds]
+    gltf.add("skins", {"joints": [1, 2], "inverseBindMatrices": gltf.accessor(columns)})
+    return gltf
+
+
+def rich() -> Gltf:
+    """A scene with one of everything that tests break."""
+    gltf = triangle(material=0)
+    primitive = gltf.json["meshes"][0]["primitives"][0]
+    primitive["indices"] = gltf.accessor([0, 1, 2], "uint8")
+    primitive["attributes"]["JOINTS_0"] = gltf.accessor([[0, 0, 0, 0]] * 3, "uint8")
+    primitive["attributes"]["WEIGHTS_0"] = gltf.accessor([[1, 0, 0, 0]] * 3)
+    primitive["targets"] = [{"POSITION": gltf.accessor(TRIANGLE)}]
+    gltf.json["nodes"][0]["skin"] = 0
+    gltf.add("skins", {"joints": [1]})
+    gltf.node(camera=0, children=[])
+    gltf.add("cameras", {"type": "perspective", "perspective": {"yfov": 0.5}})
+    gltf.add("textures", {"source": gltf.image([[[1, 2, 3]]]), "sampler": 0})
+    gltf.add("samplers", {})
+    gltf.add("materials", {"normalTexture": {"index": 0}, "extensions": {"KHR_materials_ior": {"ior": 1.4}}})
+    gltf.clip(1, "translation", [0.0, 1.0], [[0, 0, 0], [1, 0, 0]])
+    return gltf

@@ -22,7 +22,18 @@ from mesh.render.filter import make_filter
 from mesh.render.sampler import make_sequence
 from mesh.render.tally import Tally, columns_of, make_bench, make_tally
 from mesh.render.world import Limits, Shade, Tables, World
-from mesh.scenes.description import Camera, Image, Instance, Light, Material, Mesh, Scene, Snapshot
+from mesh.scenes.description import (
+    Camera,
+    Image,
+    Instance,
+    Light,
+    LightKind,
+    Material,
+    Mesh,
+    Scene,
+    Snapshot,
+    Texture,
+)
 
 F32 = NDArray[np.float32]
 
@@ -129,3 +140,31 @@ def picture(still: Still, settings: RenderSettings, environment: F32) -> F32:
     """The whole frame."""
     whole = Rect(0, 0, settings.width, settings.height)
     return render(build(still, settings, environment), whole, settings.layers)
+
+
+def still_life() -> Still:
+    """A bit of everything: texture, metal, coat, glass, cloth, film, a lamp, a shining square, the sky."""
+    checks = np.indices((16, 16)).sum(0) % 2 * 200 + 55
+    image = Image("checks", np.repeat(checks[:, :, None], 4, axis=2).astype(np.uint8))
+    materials = (
+        Material(base_color_texture=Texture(0, rotation=0.3, scale=(3.0, 3.0)), metallic=0.0, roughness=0.6, sheen_color=(0.3, 0.2, 0.1), sheen_roughness=0.4),
+        Material(metallic=0.0, roughness=0.1, transmission=0.6, thickness=1.0, anisotropy=0.3, attenuation_distance=1.0, attenuation_color=(0.3, 0.8, 0.5), clearcoat=0.5, iridescence=0.8),
+        Material(emissive=(3.0, 2.0, 1.0), double_sided=True),
+    )  # fmt: skip
+    lamp = np.eye(4)
+    lamp[:3, 3] = [1.0, 2.0, 2.0]
+    shining = [[-2.0, 0.5, 0.5], [-1.2, 0.5, 0.5], [-1.2, 1.3, 0.5], [-2.0, 1.3, 0.5]]
+    return Still(
+        (quad(0, [[3 * v for v in corner] for corner in WALL_UNITS]), ball(1, 0.8, 12), quad(2, shining)),
+        materials,
+        facing(),
+        (Light("lamp", LightKind.POINT, lamp, intensity=6.0),),
+        (image,),
+    )
+
+
+WALL = [[-9.0, -9.0, 0.0], [9.0, -9.0, 0.0], [9.0, 9.0, 0.0], [-9.0, 9.0, 0.0]]
+
+
+def matte(value: float) -> Material:
+    return Material(base_color=(value, value, value, 1.0), metallic=0.0, specular=0.0)

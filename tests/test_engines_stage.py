@@ -25,8 +25,8 @@ from mesh.ui.status_view import render_status
 from mesh.wire.codec import decode_record, encode_record
 from mesh.wire.effects import Attempt
 from mesh.wire.gossip import Meta
+from tests.engine_lab import sleeping_job
 from tests.fake_service import activity, job_status, mesh_status, node_status
-from tests.test_engines_host import sleeping_job
 
 
 def host_with_work(tmp_path: Path) -> EngineHost:

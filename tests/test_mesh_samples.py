@@ -11,7 +11,7 @@ from mesh.engines.builtin_frame import BuiltinRenderer
 from mesh.model.manifest import EngineName, RenderSettings
 from mesh.model.units import Unit
 from tests.gltf_builder import little_room
-from tests.test_mesh_processes import is_done, wait_for
+from tests.real_nodes import is_done, wait_for
 from tools.processes import running_mesh
 
 LONG = RenderSettings(width=16, height=16, bucket=16, samples=2048, max_depth=3)

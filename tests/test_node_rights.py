@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from mesh.identity.certificates import Role, raw_public
-from mesh.identity.folder import complete_join, found_mesh, joining_key
+from mesh.identity.folder import found_mesh
 from mesh.identity.identity import Identity
 from mesh.model.ids import JobId
 from mesh.model.policy import JobPolicy
@@ -19,17 +18,12 @@ from mesh.sched.rights import Rights
 from mesh.wire.codec import job_id
 from mesh.wire.jobs import Edit, EditName, JobEdits, JobOffer
 from mesh.wire.records import JobRecord
+from tests.members import member
 from tests.sched_bench import Bench, told
 from tools.sim.farm import manifest
 
 OF = manifest(frames=4)
 JOB = job_id(OF)
-
-
-def member(folder: Path, founder: Identity, name: str) -> Identity:
-    key = joining_key(folder / name)
-    certificate = founder.issue(raw_public(key.public_key()), name, Role.MEMBER)
-    return complete_join(folder / name, certificate, founder.issuer, founder.root, founder.gossip_keys)
 
 
 @pytest.fixture

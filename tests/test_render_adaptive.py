@@ -10,9 +10,18 @@ from mesh.model.layers import ALWAYS
 from mesh.model.manifest import RenderSettings
 from mesh.model.units import Grid, Rect
 from mesh.render.sky import sky_map
-from tests.render_scenes import Still, build, even_light, facing, picture, quad, render
-from tests.test_render_exactness import still_life
-from tests.test_render_paths import WALL, matte
+from tests.render_scenes import (
+    WALL,
+    Still,
+    build,
+    even_light,
+    facing,
+    matte,
+    picture,
+    quad,
+    render,
+    still_life,
+)
 
 SAMPLES = ALWAYS.index("samples.N")
 ASKED = RenderSettings(width=24, height=20, samples=512, max_depth=6, seed=5, clamp=0.0, noise=0.03)

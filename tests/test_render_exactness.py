@@ -19,32 +19,10 @@ from mesh.render.cachekey import kernel_environment
 from mesh.render.output import assemble, write_frame
 from mesh.render.pixels import decode
 from mesh.render.sky import sky_map
-from mesh.scenes.description import Image, Light, LightKind, Material, Texture
-from tests.render_scenes import WALL_UNITS, Still, ball, build, facing, picture, quad, render
+from tests.render_scenes import build, picture, render, still_life
 from tests.shared_scenes import shared_scene
 
 SETTINGS = RenderSettings(width=24, height=20, samples=20, max_depth=6, seed=5, layers=tuple(Layer))
-
-
-def still_life() -> Still:
-    """A bit of everything: texture, metal, coat, glass, cloth, film, a lamp, a shining square, the sky."""
-    checks = np.indices((16, 16)).sum(0) % 2 * 200 + 55
-    image = Image("checks", np.repeat(checks[:, :, None], 4, axis=2).astype(np.uint8))
-    materials = (
-        Material(base_color_texture=Texture(0, rotation=0.3, scale=(3.0, 3.0)), metallic=0.0, roughness=0.6, sheen_color=(0.3, 0.2, 0.1), sheen_roughness=0.4),
-        Material(metallic=0.0, roughness=0.1, transmission=0.6, thickness=1.0, anisotropy=0.3, attenuation_distance=1.0, attenuation_color=(0.3, 0.8, 0.5), clearcoat=0.5, iridescence=0.8),
-        Material(emissive=(3.0, 2.0, 1.0), double_sided=True),
-    )  # fmt: skip
-    lamp = np.eye(4)
-    lamp[:3, 3] = [1.0, 2.0, 2.0]
-    shining = [[-2.0, 0.5, 0.5], [-1.2, 0.5, 0.5], [-1.2, 1.3, 0.5], [-2.0, 1.3, 0.5]]
-    return Still(
-        (quad(0, [[3 * v for v in corner] for corner in WALL_UNITS]), ball(1, 0.8, 12), quad(2, shining)),
-        materials,
-        facing(),
-        (Light("lamp", LightKind.POINT, lamp, intensity=6.0),),
-        (image,),
-    )
 
 
 def digest_here() -> str:

@@ -26,8 +26,7 @@ from mesh.render.cryptomatte import id_of, matte_metadata, murmur3
 from mesh.render.matte import RANKS, SLOTS, count_id, rank_ids
 from mesh.render.sky import sky_map
 from mesh.scenes.description import Material
-from tests.render_scenes import Still, even_light, facing, picture, quad
-from tests.test_render_exactness import still_life
+from tests.render_scenes import Still, even_light, facing, picture, quad, still_life
 
 LIGHT = (Layer.EMISSION, Layer.BACKGROUND, Layer.DIRECT, Layer.INDIRECT)
 SETTINGS = RenderSettings(width=24, height=20, samples=32, max_depth=6, layers=tuple(Layer))

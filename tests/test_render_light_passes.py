@@ -15,8 +15,18 @@ from mesh.model.units import Rect
 from mesh.render.sky import sky_map
 from mesh.render.tally import Tally, light_of
 from mesh.scenes.description import AlphaMode, Light, LightKind, Material, Mesh
-from tests.render_scenes import F32, Still, ball, build, even_light, facing, picture, quad, sums_of
-from tests.test_render_exactness import still_life
+from tests.render_scenes import (
+    F32,
+    Still,
+    ball,
+    build,
+    even_light,
+    facing,
+    picture,
+    quad,
+    still_life,
+    sums_of,
+)
 
 DIFFUSE, GLOSSY, THROUGH = Layer.DIFFUSE_DIRECT, Layer.GLOSSY_DIRECT, Layer.TRANSMISSION_DIRECT
 DIFFUSE_LATER, GLOSSY_LATER, THROUGH_LATER = (

@@ -7,14 +7,9 @@ import pytest
 
 from mesh.model.manifest import RenderSettings
 from mesh.scenes.description import Light, LightKind, Material
-from tests.render_scenes import Still, ball, even_light, facing, picture, quad
+from tests.render_scenes import WALL, Still, ball, even_light, facing, matte, picture, quad
 
 SETTINGS = RenderSettings(width=16, height=16, samples=64, max_depth=8, clamp=0.0)
-WALL = [[-9.0, -9.0, 0.0], [9.0, -9.0, 0.0], [9.0, 9.0, 0.0], [-9.0, 9.0, 0.0]]
-
-
-def matte(value: float) -> Material:
-    return Material(base_color=(value, value, value, 1.0), metallic=0.0, specular=0.0)
 
 
 def mean_light(pixels: np.ndarray) -> float:

@@ -11,26 +11,7 @@ import pytest
 from mesh.errors import MeshError
 from mesh.scenes import open_scene
 from mesh.scenes.errors import BadScene, MissingFiles, UnknownFormat, UnsupportedExtension
-from tests.gltf_builder import TRIANGLE, Gltf, pack_glb, triangle
-
-
-def rich():
-    """A scene with one of everything that the table below breaks."""
-    gltf = triangle(material=0)
-    primitive = gltf.json["meshes"][0]["primitives"][0]
-    primitive["indices"] = gltf.accessor([0, 1, 2], "uint8")
-    primitive["attributes"]["JOINTS_0"] = gltf.accessor([[0, 0, 0, 0]] * 3, "uint8")
-    primitive["attributes"]["WEIGHTS_0"] = gltf.accessor([[1, 0, 0, 0]] * 3)
-    primitive["targets"] = [{"POSITION": gltf.accessor(TRIANGLE)}]
-    gltf.json["nodes"][0]["skin"] = 0
-    gltf.add("skins", {"joints": [1]})
-    gltf.node(camera=0, children=[])
-    gltf.add("cameras", {"type": "perspective", "perspective": {"yfov": 0.5}})
-    gltf.add("textures", {"source": gltf.image([[[1, 2, 3]]]), "sampler": 0})
-    gltf.add("samplers", {})
-    gltf.add("materials", {"normalTexture": {"index": 0}, "extensions": {"KHR_materials_ior": {"ior": 1.4}}})
-    gltf.clip(1, "translation", [0.0, 1.0], [[0, 0, 0], [1, 0, 0]])
-    return gltf
+from tests.gltf_builder import TRIANGLE, Gltf, pack_glb, rich, triangle
 
 
 def test_the_scene_that_the_table_breaks_is_whole(tmp_path):

@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.scenes.exact import acos, angle, atan2, sin_cos
-from tests.gltf_builder import TRIANGLE
-from tests.test_scenes_motion import skinned
+from tests.gltf_builder import TRIANGLE, skinned
 
 
 @given(st.floats(-1000.0, 1000.0))

@@ -12,8 +12,7 @@ from mesh.errors import MeshError
 from mesh.scenes import open_scene
 from mesh.scenes.inspection import inspect
 from mesh.scenes.pack import find_files
-from tests.gltf_builder import pack_glb
-from tests.test_scenes_errors import rich
+from tests.gltf_builder import pack_glb, rich
 
 GLTF = rich()
 WHOLE = GLTF.glb()

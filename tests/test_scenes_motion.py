@@ -10,7 +10,7 @@ import pytest
 from mesh.scenes.description import LightKind
 from mesh.scenes.errors import BadScene, NoSuchChoice
 from mesh.scenes.matrices import compose, multiply
-from tests.gltf_builder import TRIANGLE, Gltf, triangle
+from tests.gltf_builder import TRIANGLE, Gltf, skinned, triangle
 
 HALF = math.sqrt(0.5)
 
@@ -91,24 +91,6 @@ def test_scenes_are_chosen_by_name(tmp_path):
     gltf.json["scene"] = 1
     assert gltf.open(tmp_path).at(0.0).instances == ()
     assert len(gltf.open(tmp_path, scene="full").at(0.0).instances) == 1
-
-
-def skinned():
-    """A triangle whose corners hang on two joints: the first, the second, and half and half."""
-    gltf = Gltf()
-    attributes = {
-        "POSITION": gltf.accessor(TRIANGLE),
-        "JOINTS_0": gltf.accessor([[0, 0, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0]], "uint8"),
-        "WEIGHTS_0": gltf.accessor([[1, 0, 0, 0], [1, 0, 0, 0], [1, 1, 0, 0]]),
-    }
-    gltf.node(mesh=gltf.mesh(attributes), skin=0, translation=[100, 0, 0])
-    gltf.node()
-    gltf.node(translation=[0, 0, 5])
-    binds = np.array([np.eye(4), np.eye(4)])
-    binds[1, 0, 3] = 10.0
-    columns = [matrix.T.reshape(16) for matrix in binds]
-    gltf.add("skins", {"joints": [1, 2], "inverseBindMatrices": gltf.accessor(columns)})
-    return gltf
 
 
 def test_a_skin_bends_the_mesh_into_the_world_whatever_its_own_node_does(tmp_path):

@@ -19,10 +19,10 @@ from mesh.sched.rights import Everybody
 from mesh.wire.effects import BlobReady, Compared, Fetch, Persist, Render, RenderDone
 from mesh.wire.ledger import AuditFact, Entry, Helped, LedgerDelta, LogRun, ResultFact
 from mesh.wire.records import StoredRecord
+from tests.audit_bench import PIXELS, Auditor, C, renders
+from tests.members import member
+from tests.sample_bench import LAST, SUMS, answer, long_bucket, shared, waits
 from tests.sched_bench import A, B, Bench, told
-from tests.test_node_rights import member
-from tests.test_sched_samples import LAST, SUMS, answer, long_bucket, shared, waits
-from tests.test_sched_verdicts import PIXELS, Auditor, C, renders
 from tools.sim.audit_scenarios import ENGINE
 from tools.sim.farm import manifest
 from tools.sim.scenarios import play

@@ -36,8 +36,8 @@ from mesh.wire.ledger import AuditFact, Entry, LedgerDelta, LogRun, ResultFact
 from mesh.wire.records import OF_MESH
 from mesh.wire.stealing import StealGrant, StealRequest, Want
 from mesh.wire.trust import MAX_CONVICTIONS, Conviction, Convictions, Finding
+from tests.members import member
 from tests.sched_bench import A, B, Bench, sent, told
-from tests.test_node_rights import member
 from tools.sim.audit_scenarios import ENGINE
 from tools.sim.farm import manifest
 

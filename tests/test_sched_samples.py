@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from mesh.model.ids import Boot, Digest, JobId, NodeId
 from mesh.model.layers import Layer
 from mesh.model.manifest import RenderSettings
 from mesh.model.units import SampleRange, Unit
-from mesh.sched.config import SchedConfig
-from mesh.sched.events import PeerDown, PeerInfo, PeerUp, SamplesShared, SetCapacity
+from mesh.sched.events import PeerDown, SamplesShared, SetCapacity
 from mesh.sched.rules import helpers_part
 from mesh.wire.copies import KeepPixels
 from mesh.wire.effects import (
     BlobFailed,
     BlobReady,
-    Effect,
     Fetch,
     MergeSamples,
     Render,
@@ -28,7 +24,6 @@ from mesh.wire.effects import (
     SplitSamples,
     StopRender,
 )
-from mesh.wire.gossip import EngineBuild
 from mesh.wire.ledger import Activity, ClaimSet, Entry, Hint, JobSummary, LedgerDelta, LogRun, ResultFact
 from mesh.wire.stealing import (
     INVITATION,
@@ -40,14 +35,11 @@ from mesh.wire.stealing import (
     Want,
     WorkReturned,
 )
+from tests.sample_bench import LAST, SUMS, answer, bench_of, long_bucket, peer, shared, waits
 from tests.sched_bench import ME, A, B, Bench, sent, told
 from tools.sim.farm import ENGINE, manifest
 from tools.sim.farm_storm import EXACT_ENGINE
 from tools.sim.scenarios import play
-
-SUMS = Digest(b"s" * 32)
-LAST = SampleRange(40, 64)
-"""What the first is given who waits when a quarter of 64 samples is done."""
 
 
 @pytest.mark.parametrize(
@@ -69,45 +61,6 @@ def test_holder_and_helpers_are_done_at_one_time(
 
 
 # --- the node that holds the bucket ------------------------------------------------------------------
-
-
-def bench_of(engine: EngineBuild = EXACT_ENGINE) -> Bench:
-    bench = Bench(config=SchedConfig(audit_share=0.0))
-    bench.tell(SetCapacity(1, (engine,)))
-    return bench
-
-
-def peer(bench: Bench, node: NodeId, engine: EngineBuild = EXACT_ENGINE) -> None:
-    bench.tell(PeerUp(PeerInfo(node, Boot(1), engines=(engine,), rtt=0.001)))
-
-
-def long_bucket(
-    seconds: float = 5.0,
-    engine: EngineBuild = EXACT_ENGINE,
-    of: RenderSettings = RenderSettings(width=64, height=64),  # noqa: B008 - frozen
-) -> tuple[Bench, JobId, Render]:
-    """A job of one bucket; this node has rendered a quarter of it in so many seconds."""
-    bench = bench_of(engine)
-    peer(bench, A, engine)
-    peer(bench, B, engine)
-    job = bench.submit(replace(manifest(frames=1, buckets=1, engine=engine), settings=of))
-    render = bench.render()
-    bench.wait(seconds)
-    bench.tell(RenderProgress(job, render.unit, render.attempt, 0.25))
-    return bench, job, render
-
-
-def waits(job: JobId, number: int = 7, *, parked: bool = True, boot: int = 1) -> StealRequest:
-    return StealRequest(number, Boot(boot), (Want(job, 0.0),), parked=parked, idle=True)
-
-
-def shared(effects: list[Effect]) -> list[SampleRange]:
-    """What was granted."""
-    return [grant.samples for grant in sent(effects, StealGrant) if grant.samples is not None]
-
-
-def answer(job: JobId, number: int = 7, samples: SampleRange = LAST, boot: int = 1) -> SamplesRendered:
-    return SamplesRendered(job, number, Boot(boot), 0, samples, SUMS)
 
 
 def test_who_waits_is_given_the_last_samples_and_the_engine_sums_them_apart() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.model.ids import Boot, Digest, JobId, NodeId
-from mesh.model.manifest import EngineName, Manifest
+from mesh.model.manifest import EngineName
 from mesh.model.policy import FrameOrder
 from mesh.model.status import JobState
 from mesh.model.tolerance import EXACT, TOLERANCES
@@ -19,8 +19,6 @@ from mesh.sched.events import (
     ActOnJob,
     AuditDiffers,
     NodeConvicted,
-    PeerInfo,
-    PeerUp,
     SelfConvicted,
     SetCapacity,
 )
@@ -28,19 +26,20 @@ from mesh.sched.facts import Facts
 from mesh.sched.layout import Layout
 from mesh.sched.peers import rendezvous
 from mesh.sched.verdicts import Verdicts, audit_chance
-from mesh.wire.effects import BlobFailed, BlobReady, Compare, Compared, Fetch, Render, RenderDone
+from mesh.wire.effects import BlobFailed, BlobReady, Compare, Compared, Fetch, RenderDone
 from mesh.wire.gossip import EngineBuild
 from mesh.wire.jobs import EditName, Participation
-from mesh.wire.ledger import AuditFact, Entry, LedgerDelta, LogRun, ResultFact
+from mesh.wire.ledger import AuditFact, Entry, ResultFact
 from mesh.wire.stealing import StealGrant, StealRequest, Want
 from mesh.wire.trust import Conviction, Convictions, Finding
+from tests.audit_bench import PIXELS, Auditor, C, renders
 from tests.sched_bench import ME, A, B, Bench, sent, told
 from tools.sim.audit_scenarios import ENGINE, INEXACT_ENGINE
 from tools.sim.farm import manifest
 from tools.sim.scenarios import play
 
-C, D = NodeId(b"c" * 32), NodeId(b"d" * 32)
-PIXELS, OTHER = Digest(b"p" * 32), Digest(b"q" * 32)
+D = NodeId(b"d" * 32)
+OTHER = Digest(b"q" * 32)
 PIECE = Unit(1, 3, 4)
 JOB = JobId(b"j" * 32)
 
@@ -143,37 +142,6 @@ def test_who_is_let_in_again_keeps_all_but_what_was_found_false() -> None:
 
 
 # --- one scheduler --------------------------------------------------------------------------------------
-
-OF = replace(manifest(frames=2, buckets=4, engine=ENGINE))
-
-
-class Auditor(Bench):
-    """A node that keeps the ledger of its own job, which A, B and C render; its dice always say yes."""
-
-    def __init__(self, of: Manifest = OF, engine: EngineBuild = ENGINE) -> None:
-        super().__init__(units=0)
-        for node in (A, B, C):
-            self.tell(PeerUp(PeerInfo(node, Boot(1), engines=(engine,), rtt=0.001)))
-        self.job = self.submit(of)
-        self.machine._core.rng.random = lambda: 0.0  # type: ignore[method-assign]
-        self.lengths: dict[NodeId, int] = {}
-
-    def says(self, author: NodeId, entry: Entry) -> list[object]:
-        first = self.lengths[author] = self.lengths.get(author, 0) + 1
-        run = LogRun(author, Boot(1), first, (entry,))
-        return list(self.hear(author, LedgerDelta(self.job, (run,), ())))
-
-    def give_away(self, engine: EngineBuild = ENGINE) -> Auditor:
-        """Frame 1 is lent to A, frame 2 to B, so that this node, which may render, has nothing else to do."""
-        for number, node in enumerate((A, B), start=1):
-            request = StealRequest(number, Boot(1), (Want(self.job, 0.0),), parked=False, idle=True)
-            assert sent(self.hear(node, request), StealGrant, node)
-        self.tell(SetCapacity(1, (engine,)))
-        return self
-
-
-def renders(effects: list[object]) -> list[Render]:
-    return [effect for effect in effects if isinstance(effect, Render)]
 
 
 @pytest.fixture

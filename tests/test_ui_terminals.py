@@ -17,7 +17,7 @@ from mesh.model.status import JobState, NodeState
 from mesh.ui.status_view import print_once, render_status
 from mesh.ui.words import engine_words
 from tests.fake_service import FakeService, activity, event, job_status, mesh_status, node_status, serving
-from tests.test_ui_views import text
+from tests.terminal_text import text
 
 LONG = "a renderer on another machine could not render frame 12: its scene has a damaged image, number five"
 

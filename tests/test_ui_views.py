@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console, RenderableType
+from rich.console import Console
 
 from mesh.cli.reports import Closing, LiveReport
 from mesh.control.collection import FrameWritten, Looked, Writing
@@ -21,6 +21,7 @@ from mesh.ui.progress_view import render_progress, shares_table
 from mesh.ui.status_view import render_status
 from mesh.ui.words import duration, percent, size
 from tests.fake_service import activity, event, job_status, mesh_status, node_status
+from tests.terminal_text import text
 
 JOB = "ab" * 32
 
@@ -32,14 +33,6 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     monkeypatch.undo()
     time.tzset()
-
-
-def text(view: RenderableType, width: int) -> list[str]:
-    """The lines of a view, without colour, trailing spaces cut."""
-    console = Console(width=width, file=io.StringIO(), color_system=None)
-    with console.capture() as capture:
-        console.print(view)
-    return [line.rstrip() for line in capture.get().splitlines()]
 
 
 def busy_mesh(nodes: int = 0, jobs: int = 0, events: int = 0) -> MeshStatus:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tools.mutants.mutant import Mutant
 
 _PARTS = "tests/test_sched_parts.py"
+_FACTS = "tests/test_sched_facts.py"
 _FAIRNESS = "tests/test_sched_fairness.py"
 _AHEAD = "tests/test_sched_ahead.py"
 _CONSTRAINTS = "tests/test_sched_constraints.py"
@@ -138,12 +139,12 @@ MUTANTS = (
     Mutant("entries-twice", "sched/logs", "run.entries[height + 1 - run.first :]", "run.entries", _PARTS),
     Mutant("older-edit-wins", "sched/edits", "_age(mine) < _age(edit)", "_age(mine) != _age(edit)", _PARTS),
     Mutant(
-        "failed-after-any-three", "sched/failures", "if first <= start and stop <= last", "if True", _PARTS
+        "failed-after-any-three", "sched/failures", "if first <= start and stop <= last", "if True", _FACTS
     ),
     Mutant(
-        "failure-beats-result", "sched/facts", "self.done.outside(start, stop)", "[(start, stop)]", _PARTS
+        "failure-beats-result", "sched/facts", "self.done.outside(start, stop)", "[(start, stop)]", _FACTS
     ),
-    Mutant("retry-forgives-nothing", "sched/facts", "self.missing.add_all(self.failed)", "pass", _PARTS),
+    Mutant("retry-forgives-nothing", "sched/facts", "self.missing.add_all(self.failed)", "pass", _FACTS),
     Mutant(
         "crumbs-for-the-busy",
         "sched/rules",
