@@ -1,4 +1,4 @@
-"""The failure detector's round: probes go out, silence becomes an accusation, and the tribunal's word is told."""
+"""The failure detector: whom to probe next, what silence leads to, and what is told of the tribunal's decisions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from mesh.gossip.timers import Firing
 from mesh.gossip.tribunal import Outcome, Tribunal
 from mesh.model.status import NodeState
 from mesh.wire.base import Message
-from mesh.wire.gossip import Accusation, Handle
+from mesh.wire.gossip import Accusation, Handle, Record
 
 
 class Detector:
@@ -95,6 +95,11 @@ class Detector:
         ):
             target = self._table[accusation.target]
             self._prober.probe(target, self.buddy(target.handle), now)
+
+    def refutation(self, accusation: Accusation) -> Record | None:
+        """What whoever repeats `accusation` should be shown: the newer claim of its target, if there is one."""
+        target = self._tribunal.outdated(accusation) if self._config.appeal else None
+        return None if target is None else target.record
 
     def suspicion_over(self, token: GossipTimer, firing: Firing, now: float) -> None:
         handle = Handle(token.key if isinstance(token.key, bytes) else b"")

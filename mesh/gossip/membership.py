@@ -28,6 +28,7 @@ from mesh.gossip.events import (
     Woke,
 )
 from mesh.gossip.knocking import Knocker
+from mesh.gossip.merging import Merger
 from mesh.gossip.myself import Myself, opened
 from mesh.gossip.outbox import Outbox, SizeOf
 from mesh.gossip.probing import Prober
@@ -94,7 +95,7 @@ class Membership:
         self._tribunal = Tribunal(config, self._table, self._timers, self._outbox, keys)
         self._prober = Prober(config, self._table, self._timers, self._outbox, self._awareness, rng)
         self._syncer = Syncer(config, self._table, self._outbox, self._tribunal, rng)
-        self._seeker = Seeker(config, self._table, self._timers, self._outbox)
+        self._seeker = Seeker(config, self._table, self._timers, self._outbox, self._syncer)
         self._story = Story(512)
         self._registrar = Registrar(
             config,
@@ -124,18 +125,16 @@ class Membership:
         self._knocker = Knocker(
             config, self._myself, self._table, self._outbox, self._tribunal, self._seeker, rng
         )
+        self._merger = Merger(self._table, self._syncer, self._registrar, self._detector, self._knocker)
         self._receiver = Receiver(
-            config,
             self._myself,
             self._table,
             self._outbox,
-            self._tribunal,
             self._prober,
-            self._syncer,
             self._seeker,
             self._registrar,
             self._detector,
-            self._knocker,
+            self._merger,
         )
         self._started = self._gone = False
         self._now = 0.0

@@ -1,7 +1,7 @@
-"""The failure detector: probe, ask helpers, give a verdict (SWIM, section 3; Lifeguard, section 4.1).
+"""Single probes, ours and those we make for others (SWIM, section 3; Lifeguard, section 4.1).
 
-Each period one member, round robin, is sent a Ping. Where it stays silent, helpers are asked to try; where
-the period ends without an Ack, the probe has failed. What that means for the member is decided elsewhere.
+A member is sent a Ping. Where it stays silent, helpers are asked to try; where the period ends without an
+Ack, the probe has failed. Whom to probe, and what a failure means for the member, the `Detector` decides.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class Prober:
         self._outbox.datagram(target.claim.address, [ping, *more], now)
 
     def _link(self, target: Known) -> LinkTiming:
-        return self._config.for_link(self._table[self._table.me].claim.meta.site, target.claim.meta.site)
+        return self._config.for_link(self._table.own.site, target.site)
 
     def _new_number(self) -> int:
         while (number := self._rng.getrandbits(32)) in self._probes or number in self._helping:

@@ -5,19 +5,14 @@ Of one datagram, what is said of members comes before what is asked, so that the
 
 from __future__ import annotations
 
-from mesh.gossip import claims
-from mesh.gossip.config import GossipConfig
 from mesh.gossip.detector import Detector
-from mesh.gossip.knocking import Knocker
+from mesh.gossip.merging import Merger
 from mesh.gossip.myself import Myself
 from mesh.gossip.outbox import Outbox
 from mesh.gossip.probing import Prober
 from mesh.gossip.registrar import Registrar
 from mesh.gossip.seeking import HELLO, Seeker
-from mesh.gossip.syncing import Syncer
 from mesh.gossip.table import Table
-from mesh.gossip.tribunal import Tribunal
-from mesh.model.status import NodeState
 from mesh.wire.base import Message
 from mesh.wire.effects import Address, DatagramReceived, MessageReceived
 from mesh.wire.gossip import (
@@ -37,50 +32,41 @@ from mesh.wire.gossip import (
 _MOST_CORRECTIONS = 2
 """Records in the answer to a datagram with outdated accusations."""
 
-_MOST_KNOCKS = 16
-"""Doors of the allegedly dead that one push-pull makes us knock at."""
-
 
 class Receiver:
     def __init__(
         self,
-        config: GossipConfig,
         myself: Myself,
         table: Table,
         outbox: Outbox,
-        tribunal: Tribunal,
         prober: Prober,
-        syncer: Syncer,
         seeker: Seeker,
         registrar: Registrar,
         detector: Detector,
-        knocker: Knocker,
+        merger: Merger,
     ) -> None:
-        self._config = config
         self._myself = myself
         self._table = table
         self._outbox = outbox
-        self._tribunal = tribunal
         self._prober = prober
-        self._syncer = syncer
         self._seeker = seeker
         self._registrar = registrar
         self._detector = detector
-        self._knocker = knocker
+        self._merger = merger
 
     def datagram(self, event: DatagramReceived, now: float) -> None:
         self._prober.heard(now)
-        accused = False
         for message in event.messages:
             if isinstance(message, Record):
                 self._registrar.learn(message, now)
-        outdated: dict[Handle, Message] = {}
+        accused = False
+        corrections: dict[Handle, Message] = {}
         for message in event.messages:
             if isinstance(message, Accusation):
                 accused |= message.target == self._table.me
                 self._detector.accused(message, now)
-                if (target := self._tribunal.outdated(message)) is not None:
-                    outdated[target.handle] = target.record
+                if (record := self._detector.refutation(message)) is not None:
+                    corrections[message.target] = record
         for message in event.messages:
             match message:
                 case Ping():
@@ -95,21 +81,16 @@ class Receiver:
                     self._prober.nacked(message)
                 case _:
                     pass
-        if outdated and self._config.appeal:
-            self._outbox.datagram(event.source, list(outdated.values())[:_MOST_CORRECTIONS], now)
+        if corrections:
+            self._outbox.datagram(event.source, list(corrections.values())[:_MOST_CORRECTIONS], now)
 
     def message(self, event: MessageReceived, now: float) -> None:
+        """What came over a connection; messages that are not of gossip change nothing."""
         match event.message:
-            case Sync() as sync:
-                self._registrar.learn(sync.record, now)
-                self._syncer.answer(event.sender, sync)
-            case SyncRecords() as batch:
-                self._batch(batch, now)
-            case SyncWanted() as wanted:
-                self._syncer.fetch(event.sender, wanted)
+            case Sync() | SyncRecords() | SyncWanted() as exchange:
+                self._merger.received(event.sender, exchange, now)
             case Ping() as ping if ping.target == self._table.me:
-                me = self._myself.known
-                self._outbox.send(event.sender, Ack(ping.probe, me.handle, me.claim.boot))
+                self._outbox.send(event.sender, self._answer(ping))
             case Ack() as ack:
                 self._ack(ack, now)
             case _:
@@ -121,7 +102,7 @@ class Receiver:
         if ping.target not in (me.handle, b""):
             return
         self._registrar.sign_of_life(ping.sender, now)
-        answer: list[Message] = [Ack(ping.probe, me.handle, me.claim.boot)]
+        answer: list[Message] = [self._answer(ping)]
         if accused or ping.boot != me.claim.boot:
             answer.append(me.record)
         answer += self._detector.buddy(ping.sender)
@@ -129,29 +110,12 @@ class Receiver:
         if self._table.get(ping.sender) is None:
             self._seeker.ask(source, now)
 
+    def _answer(self, ping: Ping) -> Ack:
+        me = self._myself.known
+        return Ack(ping.probe, me.handle, me.claim.boot)
+
     def _ack(self, ack: Ack, now: float) -> None:
         if ack.probe == HELLO:
-            known = self._table.get(ack.sender)
-            if known is not None and ack.sender != self._table.me and self._seeker.answered():
-                self._syncer.open_with(known.node)
-            return
-        alive = self._prober.acked(ack, now)
-        if alive is not None:
+            self._seeker.answered(ack.sender)
+        elif (alive := self._prober.acked(ack, now)) is not None:
             self._registrar.sign_of_life(alive, now)
-
-    def _batch(self, batch: SyncRecords, now: float) -> None:
-        """The other side of a push-pull. Strangers make us come back soon, for there may be more."""
-        strangers, disputed = 0, []
-        for record in batch.records:
-            handle = handle_of(claims.node_of(record.public_key))
-            state = self._table.state(handle)
-            self._registrar.learn(record, now, rumour=state is NodeState.ALIVE)
-            strangers += state is None
-            if state is NodeState.DEAD and self._table.state(handle) is NodeState.DEAD:
-                disputed.append(handle)
-        for accusation in batch.accusations:
-            self._detector.accused(accusation, now)
-        for handle in disputed[:_MOST_KNOCKS]:
-            self._knocker.knock(handle, now)
-        if strangers or disputed:
-            self._syncer.soon(now)

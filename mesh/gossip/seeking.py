@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from mesh.gossip.config import GossipConfig
 from mesh.gossip.events import Clock, Heard
 from mesh.gossip.outbox import Outbox
+from mesh.gossip.syncing import Syncer
 from mesh.gossip.table import Table
 from mesh.gossip.timers import Timers
 from mesh.model.ids import Boot
@@ -35,11 +36,14 @@ class _Sought:
 
 
 class Seeker:
-    def __init__(self, config: GossipConfig, table: Table, timers: Timers, outbox: Outbox) -> None:
+    def __init__(
+        self, config: GossipConfig, table: Table, timers: Timers, outbox: Outbox, syncer: Syncer
+    ) -> None:
         self._config = config
         self._table = table
         self._timers = timers
         self._outbox = outbox
+        self._syncer = syncer
         self._sought: dict[Address, _Sought] = {}
         self._asked: dict[Address, float] = {}
         self._expected = 0
@@ -64,7 +68,7 @@ class Seeker:
         self._asked[address] = now
         if len(self._asked) > _MOST_ASKED:
             del self._asked[next(iter(self._asked))]
-        me = self._table[self._table.me]
+        me = self._table.own
         if address != me.claim.address:
             self.expect()
             self._outbox.datagram(address, [Ping(HELLO, me.handle, Handle(b""), Boot(0)), me.record], now)
@@ -73,12 +77,15 @@ class Seeker:
         """A Ping with HELLO goes out."""
         self._expected = min(self._expected + 1, _MOST_ASKED)
 
-    def answered(self) -> bool:
-        """Whether an answer to HELLO was asked for; each is taken once."""
+    def answered(self, sender: Handle) -> None:
+        """An Ack of HELLO came: opens a push-pull with whoever sent it. As many are taken as were asked for."""
+        known = self._table.get(sender)
+        if known is None or sender == self._table.me:
+            return
         if not self._expected:
-            return False
+            return
         self._expected -= 1
-        return True
+        self._syncer.open_with(known.node)
 
     def tick(self, now: float) -> None:
         """Asks again wherever nobody known lives."""

@@ -123,7 +123,7 @@ MUTANTS = (
     Mutant(
         "outdated-accusations-go-unanswered",
         "gossip/receiving",
-        "if outdated and self._config.appeal:",
+        "if corrections:",
         "if False:",
         _TRUST,
     ),
