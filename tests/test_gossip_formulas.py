@@ -58,8 +58,8 @@ def test_push_pull_slows_with_every_doubling_beyond_32(nodes: int, seconds: floa
 
 
 def test_the_sum_of_all_metadata_rumours_stops_growing() -> None:
-    assert formulas.publish_interval(1.0, 3, 10) == 1.0
-    assert formulas.publish_interval(1.0, 1000, 10) == 100.0
+    assert formulas.shared_interval(1.0, 3, 10) == 1.0
+    assert formulas.shared_interval(1.0, 1000, 10) == 100.0
 
 
 @pytest.mark.parametrize(("others", "accusers"), [(1, 2), (2, 2), (5, 2), (6, 3), (8, 4), (1000, 4)])

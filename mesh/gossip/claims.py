@@ -57,6 +57,10 @@ class Known:
         """Orders the claims of one node."""
         return (self.claim.boot, self.claim.incarnation)
 
+    @property
+    def site(self) -> str:
+        return self.claim.meta.site
+
 
 Opener = Callable[[Record], Known | None]
 """Checks and opens a record; None where it is false."""

@@ -43,8 +43,8 @@ class GossipConfig:
     """Worst local health score; timeouts and intervals are multiplied by 1 + score. 0 turns it off."""
     confirmations: int = 2
     """Independent accusations beside the first that bring suspicion down to its least."""
-    suspicion_max: float = 6.0
-    """Longest suspicion, in least ones."""
+    suspicion_max_mult: float = 6.0
+    """Longest suspicion is this x the least."""
     quorum: int = 2
     """Distinct accusers without whom nobody is declared dead, where so many could accuse."""
     buddy: bool = True

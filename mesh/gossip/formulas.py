@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 
-def suspicion_bounds(mult: float, nodes: int, period: float, longest: float) -> tuple[float, float]:
-    """Least and longest suspicion in a mesh of `nodes` (Lifeguard, section 4.2: alpha and beta)."""
+def suspicion_bounds(mult: float, nodes: int, period: float, max_mult: float) -> tuple[float, float]:
+    """Least and longest suspicion in a mesh of `nodes`; `mult` and `max_mult` are Lifeguard's alpha and beta
+    (section 4.2)."""
     least = mult * max(1.0, math.log10(max(1, nodes))) * period
-    return least, least * longest
+    return least, least * max_mult
 
 
 def suspicion_timeout(least: float, longest: float, confirmed: int, wanted: int) -> float:
@@ -43,13 +44,9 @@ def sync_interval(base: float, nodes: int) -> float:
     return base * max(1, math.ceil(math.log2(max(1, nodes))) - 4)
 
 
-def publish_interval(base: float, nodes: int, up_to: int) -> float:
-    """Seconds between rumours of a node's own metadata, so that all nodes' together do not grow."""
-    return base * max(1.0, nodes / up_to)
-
-
-def knock_interval(base: float, nodes: int, up_to: int) -> float:
-    """Seconds between two knocks of one node at dead members' doors."""
+def shared_interval(base: float, nodes: int, up_to: int) -> float:
+    """Seconds between two deeds of one node: `base` for up to `up_to` nodes and longer in proportion beyond, so
+    that what all of them do together does not grow."""
     return base * max(1.0, nodes / up_to)
 
 

@@ -6,7 +6,7 @@ import random
 
 from mesh.gossip.config import GossipConfig
 from mesh.gossip.events import Clock
-from mesh.gossip.formulas import knock_interval
+from mesh.gossip.formulas import shared_interval
 from mesh.gossip.myself import Myself
 from mesh.gossip.outbox import Outbox
 from mesh.gossip.seeking import HELLO, Seeker
@@ -43,7 +43,7 @@ class Knocker:
 
     def tick(self, now: float) -> None:
         config = self._config
-        wait = knock_interval(config.knock_interval, self._table.live, config.knock_nodes)
+        wait = shared_interval(config.knock_interval, self._table.live, config.knock_nodes)
         self._outbox.timer(Clock.KNOCK, now + wait * self._rng.uniform(0.75, 1.25))
         dead = self._table.in_state(NodeState.DEAD)
         if dead:

@@ -35,7 +35,7 @@ class Myself:
 
     @property
     def known(self) -> Known:
-        return self._table[self._table.me]
+        return self._table.own
 
     def update(self, meta: Meta, now: float) -> None:
         """Tells new metadata, once it is time to."""

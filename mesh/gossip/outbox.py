@@ -37,10 +37,6 @@ class Outbox:
         self._refilled = 0.0
         self._round = 0
 
-    @property
-    def effects(self) -> list[Effect]:
-        return self._effects
-
     def flush(self) -> list[Effect]:
         effects, self._effects = self._effects, []
         return effects
@@ -72,19 +68,15 @@ class Outbox:
         """Sends `messages`, with rumours in the room that they leave."""
         used = sum(map(self._size_of, messages)) + ARRAY_HEAD
         room = min(self._config.packet - used, self._config.piggyback, int(self._allow(now)))
-        if room > 0 and len(self._rumours):
+        if room > 0 and self._rumours:
             rumours, size = self._rumours.take(room, self._limit())
             self._allowance -= size
             messages = messages + [each for each in rumours if each not in messages]
         self._effects.append(SendDatagram(to, tuple(messages)))
 
-    def fits(self, messages: list[Message], more: Message) -> bool:
-        """Whether `more` still fits into one datagram with `messages`."""
-        return sum(map(self._size_of, messages)) + self._size_of(more) + ARRAY_HEAD <= self._config.packet
-
     def gossip_round(self, now: float) -> None:
         """Tells rumours to a few random nodes, and comes back while there are any left."""
-        if not len(self._rumours):
+        if not self._rumours:
             return
         self.timer(Clock.GOSSIP, now + self._config.gossip_interval)
         limit = self._limit()
@@ -107,10 +99,6 @@ class Outbox:
             return self._table.draw(self._config.fanout, lambda _: True)
         return [neighbour, *self._table.draw(self._config.fanout - 1, lambda each: each != neighbour.handle)]
 
-    def idle(self) -> bool:
-        """Whether nothing is left to be told."""
-        return not len(self._rumours)
-
     def _limit(self) -> int:
         return retransmit_limit(self._config.retransmit_mult, self._table.live)
 
@@ -124,4 +112,4 @@ class Outbox:
 
     def check(self) -> None:
         self._rumours.check()
-        assert self.idle() or self._timers.is_set(Clock.GOSSIP), "rumours without a round to tell them"
+        assert not self._rumours or self._timers.is_set(Clock.GOSSIP), "rumours without a round to tell them"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mesh.gossip.claims import Keys, sign_claim
 from mesh.gossip.config import GossipConfig
-from mesh.gossip.formulas import publish_interval
+from mesh.gossip.formulas import shared_interval
 from mesh.model.ids import Boot
 from mesh.wire.effects import Address
 from mesh.wire.gossip import Claim, Meta, Record
@@ -40,7 +40,7 @@ class Publisher:
 
     def next_time(self, now: float, nodes: int) -> float:
         """When metadata may be published next."""
-        wait = publish_interval(self._config.publish_interval, nodes, self._config.publish_nodes)
+        wait = shared_interval(self._config.publish_interval, nodes, self._config.publish_nodes)
         return max(now, self._published + wait)
 
     def may_refute(self, now: float) -> bool:

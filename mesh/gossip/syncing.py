@@ -47,7 +47,7 @@ class Syncer:
         self._digest = None
 
     def open_with(self, node: NodeId) -> None:
-        self._outbox.send(node, Sync(self._table[self._table.me].record, self.digest()))
+        self._outbox.send(node, Sync(self._table.own.record, self.digest()))
 
     def start(self, now: float) -> None:
         calm = sync_interval(self._config.sync_interval, self._table.live)

@@ -43,6 +43,11 @@ class Table:
         return iter(self._known.values())
 
     @property
+    def own(self) -> Known:
+        """Our own record."""
+        return self._known[self.me]
+
+    @property
     def live(self) -> int:
         """Members that are alive or suspect, ourselves among them."""
         return len(self._ring) + 1

@@ -87,7 +87,7 @@ class Tribunal:
     def _open(self, target: Known, now: float) -> Suspicion:
         link = self._link(target.handle)
         least, longest = suspicion_bounds(
-            link.suspicion_mult, self._table.live, link.period, self._config.suspicion_max
+            link.suspicion_mult, self._table.live, link.period, self._config.suspicion_max_mult
         )
         wanted = wanted_confirmations(self._config.confirmations, self._electorate(target.handle))
         case = Suspicion(target.version, now, least, longest, wanted)
@@ -95,8 +95,7 @@ class Tribunal:
         return case
 
     def _link(self, to: Handle) -> LinkTiming:
-        here, there = self._table[self._table.me].claim.meta.site, self._table[to].claim.meta.site
-        return self._config.for_link(here, there)
+        return self._config.for_link(self._table.own.site, self._table[to].site)
 
     def _deadline(self, target: Known, case: Suspicion) -> float:
         """The case's own; for members in quarantine always the latest."""
