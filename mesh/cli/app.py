@@ -26,7 +26,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "status": ("mesh.cli.status", "status", "Watch what every node is doing, live."),
     "nodes": ("mesh.cli.members", "nodes", "List the nodes, or show one."),
     "submit": ("mesh.cli.submit", "submit", "Render a scene on the mesh; frames land here."),
-    "jobs": ("mesh.cli.jobs", "jobs", "List the jobs."),
+    "jobs": ("mesh.cli.listing", "jobs", "List the jobs: all of them, or those that are meant."),
     "show": ("mesh.cli.jobs", "show", "Show one job: progress, who did what, failures."),
     "collect": ("mesh.cli.collect", "collect", "Fetch a job's frames, from any node."),
     "cancel": ("mesh.cli.jobs", "cancel", "Stop a job; what is rendered stays."),

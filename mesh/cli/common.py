@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeVar
 
@@ -57,18 +59,28 @@ def print_json(value: object) -> None:
     click.echo(json.dumps(to_json(value), indent=2))
 
 
-def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> None:
-    """Aligned columns; those in `right` are flushed right. Never cut, so that scripts can read them."""
+def print_table(
+    titles: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = (), spare: Sequence[str] = ()
+) -> None:
+    """Aligned columns; those in `right` are flushed right. On a terminal that is narrower, the columns in `spare` are left
+    out, the first of them first. Nothing is ever cut, nor left out of a pipe, so that scripts can read it."""
     if not rows:
         return
     from rich.cells import cell_len  # names may be in any script
 
-    widths = [max(map(cell_len, column)) for column in zip(titles, *rows, strict=True)]
-    for number, row in enumerate([titles, *rows]):
-        cells = [
-            " " * (width - cell_len(cell)) + cell if title in right else cell + " " * (width - cell_len(cell))
-            for cell, title, width in zip(row, titles, widths, strict=True)
-        ]
+    columns = {
+        title: (max(map(cell_len, column)), column)
+        for title, column in zip(titles, zip(titles, *rows, strict=True), strict=True)
+    }
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for title in spare:
+        if room is not None and sum(width + 2 for width, _ in columns.values()) - 2 > room:
+            del columns[title]
+    for number in range(len(rows) + 1):
+        cells = []
+        for title, (width, column) in columns.items():
+            blank = " " * (width - cell_len(column[number]))
+            cells.append(blank + column[number] if title in right else column[number] + blank)
         line = "  ".join(cells).rstrip()
         click.echo(click.style(line, fg="bright_black") if number == 0 else line)
 

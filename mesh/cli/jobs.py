@@ -1,4 +1,4 @@
-"""Commands about jobs: jobs, show, and cancel, pause, resume, retry."""
+"""Commands about one job: show, and cancel, pause, resume, retry."""
 
 from __future__ import annotations
 
@@ -13,43 +13,6 @@ from mesh.control.service import JobAction, JobDetail
 from mesh.model.frames import format_frames
 from mesh.model.status import ActivityStatus, FrameStatus, JobState, JobStatus, NodeStatus
 from mesh.ui.words import duration, percent, plural
-
-
-@click.command()
-@json_option
-def jobs(as_json: bool) -> None:
-    """List the jobs.
-
-    Newest first; a job is named by its id, the beginning of one, or its name.
-    """
-    with connect() as client:
-        every = client.jobs()
-    if as_json:
-        print_json(every)
-        return
-    if not every:
-        click.echo("No jobs yet. Submit one: mesh submit scene.glb --frames 1-24")
-        return
-    print_table(
-        ("job", "name", "state", "done", "frames", "failed", "left", "by"),
-        [
-            (
-                job.short,
-                job.name,
-                job.state.value,
-                percent(job.fraction),
-                f"{job.frames_done}/{job.frames_total}",
-                str(job.frames_failed),
-                duration(job.eta_seconds),
-                job.submitter,
-            )
-            for job in every
-        ],
-        right=("done", "frames", "failed", "left"),
-    )
-    for job in every:
-        if job.waiting:
-            click.echo(f"{job.name} ({job.short}) waits: {job.waiting}.")
 
 
 @click.command()

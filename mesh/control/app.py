@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from enum import Enum
 from pathlib import Path
 from typing import Any, cast
 
@@ -73,7 +74,12 @@ async def _on_gone(_request: Request, _error: Exception) -> Response:
 
 
 def _bind(route: Route, service: MeshService) -> StarletteRoute:
+    known = [one.name for one in route.query]
+
     async def endpoint(request: Request) -> Response:
+        for name in request.query_params:
+            if name not in known:  # to leave a filter out would answer another question than was asked
+                raise BadRequest(reason=f"{name} is no parameter of {route.path}")
         query = {one.name: _query_value(one, request.query_params.get(one.name)) for one in route.query}
         body = await _body_of(request, route.body)
         answer = await route.handler(Call(service, _path_of(request), query, body))
@@ -95,14 +101,25 @@ def _path_of(request: Request) -> dict[str, str]:
 def _query_value(query: Query, text: str | None) -> Any:
     if text is None or query.kind is str:
         return query.default if text is None else text
+    kind: Any = query.kind
+    if issubclass(kind, Enum):
+        return _query_values(query.name, kind, text)
     try:
-        value = query.kind(text)
+        value = kind(text)
     except ValueError:
         value = math.nan
     if not query.low <= value <= query.high:
         allowed = f"a number from {query.low:g} to {query.high:g}"
         raise BadRequest(reason=f"{query.name}={text!r} is not {allowed}")
     return value
+
+
+def _query_values(name: str, kind: type[Enum], text: str) -> tuple[Enum, ...]:
+    known = {str(one.value): one for one in kind}
+    try:
+        return tuple(known[part] for part in text.split(","))
+    except KeyError as error:
+        raise BadRequest(reason=f"{name}={text!r} is not made of {', '.join(known)}") from error
 
 
 async def _body_of(request: Request, kind: Any) -> Any:

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 
 from mesh.config.paths import Paths
 from mesh.control import errors
+from mesh.control.choosing import EVERY_JOB, JobChoice
 from mesh.control.convert import Json, from_json, to_json
 from mesh.control.routes import (
     MAX_WAIT,
@@ -99,8 +100,16 @@ class Client:
     def node(self, text: str) -> NodeStatus:
         return self._get(NodeStatus, f"/v1/nodes/{quote(text, safe='')}")
 
-    def jobs(self) -> tuple[JobStatus, ...]:
-        return self._get(JobList, "/v1/jobs").jobs
+    def jobs(self, choice: JobChoice = EVERY_JOB) -> tuple[JobStatus, ...]:
+        """Those that are meant, newest first."""
+        query: dict[str, str | float] = {}
+        if choice.states:
+            query["state"] = ",".join(choice.states)
+        if choice.user:
+            query["user"] = choice.user
+        if choice.last:
+            query["last"] = choice.last
+        return self._get(JobList, "/v1/jobs", **query).jobs
 
     def job(self, text: str) -> JobDetail:
         return self._get(JobDetail, f"/v1/jobs/{quote(text, safe='')}")
@@ -168,9 +177,11 @@ class Client:
     def openapi(self) -> Json:
         return json.loads(self._request("GET", "/v1/openapi.json").read())
 
-    def _get(self, kind: type[T], path: str, **query: float) -> T:
+    def _get(self, kind: type[T], path: str, **query: str | float) -> T:
+        """`wait` among the query's parameters is how many seconds the node may take beyond what any answer may."""
         target = f"{path}?{urlencode(query)}" if query else path
-        return self._read(kind, self._request("GET", target, timeout=_TIMEOUT + query.get("wait", 0)))
+        timeout = _TIMEOUT + float(query.get("wait", 0))
+        return self._read(kind, self._request("GET", target, timeout=timeout))
 
     def _post(self, kind: type[T], path: str, body: object = None) -> T:
         data = b"" if body is None else json.dumps(to_json(body)).encode()

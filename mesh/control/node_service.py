@@ -31,7 +31,7 @@ from mesh.identity.certificates import Role
 from mesh.identity.errors import NotIssuer
 from mesh.model.frames import format_frames
 from mesh.model.ids import Digest, JobId, NodeId, short
-from mesh.model.status import EventStatus, JobState, MeshStatus
+from mesh.model.status import ENDED, EventStatus, JobState, MeshStatus
 from mesh.node.errors import (
     AmbiguousJob,
     AmbiguousNode,
@@ -47,10 +47,9 @@ from mesh.sched import events as sched
 from mesh.sched.looks import JobView
 from mesh.wire.jobs import EditName
 
-_ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 _OVER = {
-    JobAction.CANCEL: _ENDED,
-    JobAction.PAUSE: _ENDED,
+    JobAction.CANCEL: ENDED,
+    JobAction.PAUSE: ENDED,
     JobAction.RESUME: (JobState.DONE, JobState.CANCELLED),
     JobAction.RETRY: (JobState.CANCELLED,),
 }

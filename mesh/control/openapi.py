@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from enum import Enum
 
 import mesh
 from mesh.control.convert import Json, schema
@@ -85,7 +86,11 @@ def _path(name: str) -> Json:
 
 
 def _query(query: Query) -> Json:
+    described = {"name": query.name, "in": "query", "description": query.about}
+    if issubclass(query.kind, Enum):
+        kind: Json = {"type": "array", "items": schema(query.kind, {}), "default": []}
+        return {**described, "style": "form", "explode": False, "schema": kind}
     kind = schema(query.kind, {}) | {"default": query.default}
     if query.kind is not str:
         kind |= {"minimum": query.low, "maximum": query.high}
-    return {"name": query.name, "in": "query", "description": query.about, "schema": kind}
+    return {**described, "schema": kind}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import mesh
+from mesh.control.choosing import JobChoice, choose
 from mesh.control.service import (
     AttemptList,
     JobAction,
@@ -25,7 +26,7 @@ from mesh.control.service import (
 )
 from mesh.control.terms import JobChange
 from mesh.model.ids import Digest
-from mesh.model.status import EventStatus, JobStatus, MeshStatus, NodeStatus
+from mesh.model.status import EventStatus, JobState, JobStatus, MeshStatus, NodeStatus
 
 MAX_WAIT = 60.0
 """Longest long-poll, in seconds."""
@@ -83,7 +84,8 @@ class ErrorAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One query parameter, between `low` and `high` where it is a number."""
+    """One query parameter, between `low` and `high` where it is a number. Where `kind` is an enum, it is any number of its
+    values, with commas between them."""
 
     name: str
     kind: type
@@ -140,7 +142,8 @@ async def _node(call: Call) -> NodeStatus:
 
 
 async def _jobs(call: Call) -> JobList:
-    return JobList(call.service.status().jobs)
+    choice = JobChoice(call.query["state"], call.query["user"], call.query["last"])
+    return JobList(choose(call.service.status().jobs, choice))
 
 
 async def _job(call: Call) -> JobDetail:
@@ -222,7 +225,18 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET", "/v1/nodes/{id}", "One node, by name, short id or the beginning of its id.", _node, NodeStatus
     ),
-    Route("GET", "/v1/jobs", "Every job known, newest first.", _jobs, JobList),
+    Route(
+        "GET",
+        "/v1/jobs",
+        "The jobs known, newest first: those that all of the parameters leave.",
+        _jobs,
+        JobList,
+        query=(
+            Query("state", JobState, (), "the states of those that are wanted; any where it is missing"),
+            Query("user", str, "", "who submitted them: `ada` from anywhere, or `ada@studio`"),
+            Query("last", int, 0, "the newest so many; 0 for all"),
+        ),
+    ),
     Route(
         "POST",
         "/v1/jobs",

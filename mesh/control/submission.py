@@ -5,12 +5,12 @@ Runs in the command's process, which reads the scene with the user's rights. Loa
 
 from __future__ import annotations
 
-import getpass
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from mesh.control.choosing import this_user
 from mesh.control.client import Client
 from mesh.control.service import PendingRequest, SceneFile, SubmitReceipt, SubmitRequest
 from mesh.control.terms import JobTerms
@@ -181,8 +181,4 @@ def submit_when_complete(client: Client, wish: Wish) -> SubmitReceipt:
 
 def submitter() -> str:
     """user@host, as others see who asked."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = "somebody"  # a container's user often has no entry anywhere
-    return f"{user}@{socket.gethostname()}"
+    return f"{this_user()}@{socket.gethostname()}"

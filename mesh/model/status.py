@@ -28,6 +28,10 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
+ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
+"""States in which nothing more is rendered unless somebody asks for it."""
+
+
 class Stage(IntEnum):
     """What a node is at before it has any pixels; travels by number."""
 

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mesh.model.status import (
+    ENDED,
     JobState,
     JobStatus,
     MeshStatus,
@@ -42,7 +43,6 @@ _NARROW = 60
 """Below it bars, loads and counts give way to names."""
 _REASONS = 3
 """Lines of why jobs wait."""
-_ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 _PRINTED_EVENTS = 10
 _EVENTS = 4
 """Lines of events that other parts leave room for."""
@@ -53,7 +53,7 @@ def render_status(status: MeshStatus, width: int, height: int | None = None) -> 
     busiest nodes and newest jobs first. Without, everything is shown."""
     width = min(width, _ENOUGH)
     nodes = _by_interest(status.nodes)
-    jobs, events = sorted(status.jobs, key=lambda job: job.state in _ENDED), list(status.events)
+    jobs, events = sorted(status.jobs, key=lambda job: job.state in ENDED), list(status.events)
     waiting = [job for job in jobs if job.waiting][:_REASONS]
     if height is None:
         events = events[-_PRINTED_EVENTS:]
