@@ -7,7 +7,8 @@ import pytest
 
 from mesh.render.kernel import kernel
 from mesh.render.light_bounds import AXIS, BOUNDS, COS_E, COS_O, HIGH, LOW, POWER
-from mesh.render.light_tree import LightTree, chance_in_tree, choose_in_tree, make_light_tree
+from mesh.render.light_build import make_light_tree
+from mesh.render.light_tree import LightTree, chance_in_tree, choose_in_tree
 from mesh.render.lights import (
     BOTH_SIDES,
     POINT,
@@ -127,7 +128,7 @@ def test_lamps_without_power_are_left_out() -> None:
     bounds = hall(5, 1)
     bounds[2, POWER] = 0.0
     tree = make_light_tree(bounds)
-    assert tree.leaves[2] == -1
+    assert tree.slots[2] == -1
     assert chances(tree, 5, both_sides=True)[2] == 0.0
 
 
@@ -168,7 +169,7 @@ def _given(lights, light, px, py, pz, nx, ny, nz, both_sides):
 @kernel
 def _compare(lights, points, both_sides, numbers, found):
     """Of each point (position and normal): all light, that of lamps without a chance, and its expected estimate."""
-    lamps = lights.tree.leaves.shape[0]
+    lamps = lights.tree.slots.shape[0]
     for row in range(points.shape[0]):
         p = points[row]
         for light in range(lamps):

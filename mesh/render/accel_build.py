@@ -22,8 +22,8 @@ from mesh.render.accel_rows import (
     store_row,
     union,
 )
-from mesh.render.accel_vector import address, load_float
 from mesh.render.kernel import inlined, kernel
+from mesh.render.vector import address, load_float
 
 BINS = 32
 LEAST_BINS = 8

@@ -19,8 +19,8 @@ from mesh.render.accel_layout import (
     WIDTH,
 )
 from mesh.render.accel_rows import NUMBER_BIAS, NUMBER_LANE, half_area, load_row
-from mesh.render.accel_vector import address, load_float, load_word
 from mesh.render.kernel import inlined, kernel
+from mesh.render.vector import address, load_float, load_word
 
 _INFINITY = np.float32(np.inf)
 

@@ -17,13 +17,13 @@ from numba.core import types
 from numba.extending import intrinsic, models, register_model
 
 from mesh.render.accel_layout import WIDTH
+from mesh.render.vector import FLOATS, I32, I64, splat
 
 NUMBER_LANE = 3
 NUMBER_BIAS = 1 << 30
 """Added to a number in a row, so that as a float it is an ordinary one: others make some processors slow."""
 
-_FLOAT, _I32, _I64 = ir.FloatType(), ir.IntType(32), ir.IntType(64)
-_FLOATS, _INTS = ir.VectorType(_FLOAT, WIDTH), ir.VectorType(_I32, WIDTH)
+_INTS = ir.VectorType(I32, WIDTH)
 _INFINITY = float("inf")
 _OPPOSITE = [4, 5, 6, 7, 0, 1, 2, 3]
 
@@ -38,7 +38,7 @@ class _RowType(types.Type):
 @register_model(_RowType)
 class _RowModel(models.PrimitiveModel):
     def __init__(self, manager, row_type) -> None:
-        super().__init__(manager, row_type, _FLOATS)
+        super().__init__(manager, row_type, FLOATS)
 
 
 ROW = _RowType()
@@ -46,19 +46,13 @@ ROW = _RowType()
 
 def _place(builder, base, index):
     """Where row `index` after an address is."""
-    rows = builder.bitcast(base, _FLOATS.as_pointer())
+    rows = builder.bitcast(base, FLOATS.as_pointer())
     return builder.gep(rows, [index])
 
 
 def _shuffled(builder, row, lanes):
-    order = ir.Constant(ir.VectorType(_I32, len(lanes)), lanes)
-    return builder.shuffle_vector(row, ir.Constant(_FLOATS, ir.Undefined), order)
-
-
-def _splat(builder, scalar, kind):
-    undefined = ir.Constant(kind, ir.Undefined)
-    first = builder.insert_element(undefined, scalar, ir.Constant(_I32, 0))
-    return builder.shuffle_vector(first, undefined, ir.Constant(_INTS, [0] * WIDTH))
+    order = ir.Constant(ir.VectorType(I32, len(lanes)), lanes)
+    return builder.shuffle_vector(row, ir.Constant(FLOATS, ir.Undefined), order)
 
 
 @intrinsic
@@ -89,7 +83,7 @@ def empty_row(_context):
     """The box of nothing: its union with another is that one."""
 
     def codegen(_context, _builder, _signature, _args):
-        return ir.Constant(_FLOATS, [_INFINITY] * WIDTH)
+        return ir.Constant(FLOATS, [_INFINITY] * WIDTH)
 
     return ROW(), codegen
 
@@ -110,7 +104,7 @@ def hidden(_context, row, mask):
 
     def codegen(_context, builder, _signature, args):
         bits = builder.bitcast(args[0], _INTS)
-        return builder.bitcast(builder.or_(bits, _splat(builder, args[1], _INTS)), _FLOATS)
+        return builder.bitcast(builder.or_(bits, splat(builder, args[1], _INTS)), FLOATS)
 
     return ROW(ROW, types.int32), codegen
 
@@ -135,11 +129,11 @@ def bins_of(_context, point, low, scale, last):
     def codegen(context, builder, signature, args):
         point, low, scale, last = args
         place = builder.fmul(builder.fsub(point, low), scale)
-        zero = ir.Constant(_FLOATS, [0.0] * WIDTH)
+        zero = ir.Constant(FLOATS, [0.0] * WIDTH)
         place = builder.select(builder.fcmp_ordered(">", place, zero), place, zero)
         place = builder.select(builder.fcmp_ordered("<", place, last), place, last)
         lanes = builder.fptosi(place, _INTS)
-        bins = [builder.zext(builder.extract_element(lanes, ir.Constant(_I32, k)), _I64) for k in range(3)]
+        bins = [builder.zext(builder.extract_element(lanes, ir.Constant(I32, k)), I64) for k in range(3)]
         return context.make_tuple(builder, signature.return_type, bins)
 
     return types.UniTuple(types.int64, 3)(ROW, ROW, ROW, ROW), codegen
@@ -151,7 +145,7 @@ def half_area(_context, row):
 
     def codegen(_context, builder, _signature, args):
         minus_size = builder.fadd(args[0], _shuffled(builder, args[0], _OPPOSITE))
-        x, y, z = (builder.extract_element(minus_size, ir.Constant(_I32, k)) for k in range(3))
+        x, y, z = (builder.extract_element(minus_size, ir.Constant(I32, k)) for k in range(3))
         products = (builder.fmul(x, y), builder.fmul(y, z), builder.fmul(z, x))
         return builder.fadd(builder.fadd(products[0], products[1]), products[2])
 

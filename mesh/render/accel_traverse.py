@@ -32,21 +32,18 @@ from mesh.render.accel_layout import (
     ShearRay,
     SlabRay,
 )
-from mesh.render.accel_vector import (
+from mesh.render.accel_vector import entry_of, hit_boxes, hit_triangles, meets_boxes
+from mesh.render.kernel import inlined, kernel
+from mesh.render.vector import (
     address,
     either,
-    entry_of,
     float_bits,
-    hit_boxes,
-    hit_triangles,
     load_float,
     load_key,
     load_word,
     lowest_bit,
-    meets_boxes,
     store_key,
 )
-from mesh.render.kernel import inlined, kernel
 
 _NONE = -(1 << 40)  # no child left to visit: a reference has 32 bits
 _NOTHING = -1  # its key, and the start of an empty scene: a key is never negative

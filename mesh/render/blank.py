@@ -9,7 +9,8 @@ from mesh.render.albedo import Albedos
 from mesh.render.environment import Environment
 from mesh.render.film import add_samples
 from mesh.render.geometry import INSTANCE, INSTANCE_INTS, VERTEX, Geometry
-from mesh.render.light_tree import NODE, LightTree
+from mesh.render.light_tree import LightTree
+from mesh.render.light_vector import BRANCHES
 from mesh.render.lights import PUNCTUAL, TRIANGLE_LIGHT, Lights
 from mesh.render.materials import FACTORS, FLAGS, Materials
 from mesh.render.sampler import Sequence
@@ -26,7 +27,7 @@ def blank_world() -> World:
     )
     row = np.zeros(0, f32)
     brushed = np.zeros((0, 0, 0, 0, 0), f32)
-    tree = LightTree(np.zeros((0, NODE), f32), np.zeros((0, 3), i32), np.zeros(0, i32))
+    tree = LightTree(row, np.zeros((0, BRANCHES), i32), np.zeros(0, i32), np.zeros(0, i32))
     return World(
         everything=accel,
         shade=Shade(accel, accel, np.zeros(0, i32), 0),

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from mesh.render.kernel import kernel, step
 from mesh.render.light_bounds import AXIS, BOUNDS, COS_E, COS_O, HIGH, LOW, POWER
-from mesh.render.light_tree import LightTree, make_light_tree
+from mesh.render.light_build import make_light_tree
+from mesh.render.light_tree import LightTree
 from mesh.render.math import ONE, ZERO, normalize, sqrt
 
 f32 = np.float32
