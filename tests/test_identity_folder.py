@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from mesh.errors import MeshError
 from mesh.identity import certificates
-from mesh.identity.certificates import Role, utc_now
+from mesh.identity.certificates import NODE_LIFE, Role, utc_now
 from mesh.identity.errors import (
     AlreadyInMesh,
     ClockBehind,
@@ -131,32 +131,9 @@ def test_an_expired_certificate_and_a_slow_clock_are_told_apart(founder: Identit
     now = utc_now()
 
     with pytest.raises(IdentityExpired, match="expired on"):
-        load(founder.folder, now + timedelta(days=91))
+        load(founder.folder, now + NODE_LIFE + timedelta(days=1))
     with pytest.raises(ClockBehind, match="Set the clock"):
         load(founder.folder, now - timedelta(days=2))
-
-
-def test_a_certificate_is_renewed_in_the_last_third_of_its_life(founder: Identity, tmp_path: Path) -> None:
-    bob = join(founder, tmp_path / "bob" / "identity")
-    now = utc_now()
-    assert not bob.needs_renewal(now + timedelta(days=59))
-    assert bob.needs_renewal(now + timedelta(days=61))
-
-    newer = founder.issue(bob.public_key, bob.node_name, bob.role)
-    assert founder.own_issuer is not None
-    renewed = bob.renewed(newer, founder.own_issuer)
-
-    assert renewed.certificate == newer == load(bob.folder).certificate
-    assert renewed.node_id == bob.node_id
-
-
-def test_a_renewal_for_another_key_is_refused(founder: Identity, tmp_path: Path) -> None:
-    bob = join(founder, tmp_path / "bob" / "identity")
-    assert founder.own_issuer is not None
-
-    with pytest.raises(Untrusted):
-        bob.renewed(founder.certificate, founder.own_issuer)
-    assert load(bob.folder).certificate == bob.certificate
 
 
 def test_gossip_keys_are_replaced_on_disk(founder: Identity) -> None:
@@ -203,7 +180,7 @@ def test_a_chain_holds_only_in_its_order_and_time(founder: Identity) -> None:
         with pytest.raises(Untrusted):
             certificates.check_chain(*chain, now)
     with pytest.raises(Untrusted):
-        certificates.check_chain(node, issuer, root, now + timedelta(days=91))
+        certificates.check_chain(node, issuer, root, now + NODE_LIFE + timedelta(days=1))
 
 
 @pytest.mark.parametrize("name", ["", "x" * 65, "line\nbreak"])

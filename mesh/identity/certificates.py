@@ -23,7 +23,9 @@ from mesh.model.ids import NodeId
 
 ROOT_LIFE = timedelta(days=365 * 30)
 ISSUER_LIFE = timedelta(days=365 * 10)
-NODE_LIFE = timedelta(days=90)
+NODE_LIFE = ISSUER_LIFE
+"""Certificates are not renewed, so with a shorter life every node of a mesh, its founder's included, would stop on
+one day."""
 BACKDATED = timedelta(days=1)
 """Farm machines' clocks differ; a certificate is valid a little before it was made."""
 
@@ -81,7 +83,6 @@ def make_node(
     node_name: str,
     role: Role,
     now: datetime,
-    life: timedelta = NODE_LIFE,
 ) -> x509.Certificate:
     """A certificate for both ends of TLS, with a warrant for gossip. Raises Untrusted for a name or key no
     certificate can hold."""
@@ -92,13 +93,13 @@ def make_node(
     except ValueError:
         raise Untrusted("not an Ed25519 public key") from None
     builder = _builder(
-        _name(node_name, role.value), issuer.subject, key, issuer_key.public_key(), now, life
+        _name(node_name, role.value), issuer.subject, key, issuer_key.public_key(), now, NODE_LIFE
     ).add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(_usage(signs_certificates=False), critical=True).add_extension(
         x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),
         critical=False,
     )
-    warrant = make_warrant(issuer_key, public_key, int((now + life).timestamp()))
+    warrant = make_warrant(issuer_key, public_key, int((now + NODE_LIFE).timestamp()))
     builder = builder.add_extension(x509.UnrecognizedExtension(WARRANT_OID, warrant), critical=False)
     return builder.sign(issuer_key, None)
 

@@ -9,7 +9,6 @@ import json
 import secrets
 import ssl
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
@@ -22,9 +21,6 @@ from mesh.identity.errors import NotIssuer, Untrusted
 from mesh.identity.files import write_private
 from mesh.identity.warrants import warrant_in
 from mesh.model.ids import NodeId
-
-RENEW_BEFORE = certificates.NODE_LIFE / 3
-"""Certificates are renewed in the last third of their life."""
 
 KEY_SIZE = 32
 MAX_GOSSIP_KEYS = 4
@@ -128,18 +124,6 @@ class Identity:
         """Whether an issuer of this mesh signed `key`."""
         statement = _key_statement(key.number, key.secret)
         return any(_is_signed(issuer, statement, key.signature) for issuer in self.issuers)
-
-    def needs_renewal(self, now: datetime) -> bool:
-        return now > self.certificate.not_valid_after_utc - RENEW_BEFORE
-
-    def renewed(self, certificate: x509.Certificate, issuer: x509.Certificate) -> Identity:
-        """This identity with a new certificate, written to disk. Raises Untrusted when the chain does not
-        hold or the certificate is for another key."""
-        certificates.check_chain(certificate, issuer, self.root, utc_now())
-        if certificates.key_in(certificate) != self.public_key:
-            raise Untrusted("the new certificate is for another key")
-        write_private(self.folder / "node.crt", pem(certificate) + pem(issuer))
-        return replace(self, certificate=certificate, issuer=issuer)
 
     def with_gossip_keys(self, keys: tuple[MeshKey, ...]) -> Identity:
         """This identity with other gossip keys, written to disk."""

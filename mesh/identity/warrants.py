@@ -2,8 +2,8 @@
 
 A certificate says the same and more, but is too large to travel with every rumour. A warrant is
 `expires (8, seconds since 1970) | signature (64)`, Ed25519 by the issuer's key over a fixed label, the
-expiry and the member's public key. Certificates carry it in an extension, so that it is issued, kept and renewed with
-them and needs no file of its own.
+expiry and the member's public key. Certificates carry it in an extension, so that it is issued and kept with them and
+needs no file of its own.
 """
 
 from __future__ import annotations

@@ -71,10 +71,6 @@ class Links:
         self._failures, self._failed = trio.open_memory_channel[tuple[NodeId, Message]](math.inf)
         self._strangers = trio.CapacityLimiter(MAX_STRANGERS)
         self._nursery: trio.Nursery | None = None
-        self.use(identity)
-
-    def use(self, identity: Identity) -> None:
-        """From now on show this certificate; it was renewed."""
         self._server_context = identity.server_context()
         self._client_context = identity.client_context()
 
