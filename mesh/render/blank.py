@@ -51,7 +51,6 @@ def blank_world() -> World:
         ),
         environment=Environment(
             np.zeros((0, 0, 4), f32),
-            np.zeros((0, 0), f32),
             row,
             np.zeros((0, 0), f32),
             np.zeros(0, i32),

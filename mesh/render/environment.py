@@ -35,16 +35,15 @@ F32 = NDArray[np.float32]
 
 _LARGEST = f32(1e6)
 _ROWS = 1024
-"""The most rows of the grid, which has twice as many columns: 24 MB. Larger maps have larger cells."""
+"""The most rows of the grid, which has twice as many columns: 16 MB. Larger maps have larger cells."""
 
 
 class Environment(NamedTuple):
-    """radiance float32 (h, w, 4), strength included; grid float32 (gh, gw) of densities in the unit square;
-    rows (gh + 1,) and columns (gh, gw + 1) ascending distributions; row_guide (gh,), column_guide (gh, gw)
-    where to start looking; turns: the map's rotation about +y."""
+    """radiance float32 (h, w, 4), strength included; rows float32 (gh + 1,) and columns (gh, gw + 1): ascending
+    distributions over a grid of gh x gw cells; row_guide (gh,), column_guide (gh, gw): where to start looking;
+    turns: the map's rotation about +y."""
 
     radiance: F32
-    grid: F32
     rows: F32
     columns: F32
     row_guide: NDArray[np.int32]
@@ -105,7 +104,7 @@ def _measure(radiance, grid, steps):
 
 @kernel
 def _distribute(grid, rows, columns, row_guide, column_guide):
-    """Turn mean luminances into densities over the unit square; returns the mean over the sphere."""
+    """Turn mean luminances into distributions over the unit square; returns the mean over the sphere."""
     gh, gw = grid.shape
     total = 0.0
     weight = 0.0
@@ -127,8 +126,7 @@ def _distribute(grid, rows, columns, row_guide, column_guide):
         row = 0.0
         for j in range(gw):
             # An even sky has no excess; it is drawn evenly.
-            grid[i, j] = (ONE if plain else max(grid[i, j] - mean, ZERO)) * sine
-            row += grid[i, j]
+            row += (ONE if plain else max(grid[i, j] - mean, ZERO)) * sine
             columns[i, j + 1] = f32(row)
         for j in range(1, gw + 1):
             columns[i, j] = columns[i, j] / f32(row) if row > 0.0 else f32(j) / f32(gw)
@@ -140,10 +138,6 @@ def _distribute(grid, rows, columns, row_guide, column_guide):
         rows[i] = rows[i] / f32(all_rows)
     rows[gh] = ONE
     _guide(rows, row_guide)
-    # The density is what the rounded distributions really do, not what they were meant to.
-    for i in range(gh):
-        for j in range(gw):
-            grid[i, j] = (rows[i + 1] - rows[i]) * (columns[i, j + 1] - columns[i, j]) * f32(gh) * f32(gw)
     return mean
 
 
@@ -182,7 +176,7 @@ def make_environment(pixels: F32, strength: float, rotation: float) -> Environme
     _measure(radiance, grid, min(-(-2 * height // gh), -(-height // gh) + 1))
     mean = _distribute(grid, rows, columns, row_guide, column_guide)
     turns = f32((rotation / 360.0) % 1.0)
-    return Environment(radiance, grid, rows, columns, row_guide, column_guide, turns, f32(mean))
+    return Environment(radiance, rows, columns, row_guide, column_guide, turns, f32(mean))
 
 
 @step
@@ -200,22 +194,30 @@ def radiance_at(environment, u, v):
 
 
 @step
+def _density(environment, row, column, sine):
+    """Per solid angle, of the directions in a cell: what the rounded distributions really do."""
+    gh, gw = environment.column_guide.shape
+    rows, columns = environment.rows, environment.columns
+    share = (rows[row + 1] - rows[row]) * (columns[row, column + 1] - columns[row, column])
+    return share * f32(gh) * f32(gw) * f32(0.0506605918211689) / sine
+
+
+@step
 def density_at(environment, u, v, y):
     """The density per solid angle with which `sample_environment` finds position (u, v), whose direction rises by y."""
-    gh, gw = environment.grid.shape
+    gh, gw = environment.column_guide.shape
     row, column = min(i32(v * f32(gh)), i32(gh - 1)), min(i32(u * f32(gw)), i32(gw - 1))
-    sine = sqrt(max(ONE - y * y, f32(1e-12)))
-    return environment.grid[row, column] * f32(0.0506605918211689) / sine
+    return _density(environment, row, column, sqrt(max(ONE - y * y, f32(1e-12))))
 
 
 @step
 def sample_environment(environment, u, v):
     """A unit direction (x, y, z), its density per solid angle, and its position on the map."""
-    gh, gw = environment.grid.shape
+    gh, gw = environment.column_guide.shape
     row, fy = _invert(environment.rows, environment.row_guide, v)
     column, fx = _invert(environment.columns[row], environment.column_guide[row], u)
     at_u, at_v = (f32(column) + fx) / f32(gw), (f32(row) + fy) / f32(gh)
     sine, y = sincos_turns(at_v * HALF)
     s, c = sincos_turns(at_u - HALF - environment.turns)
-    density = environment.grid[row, column] * f32(0.0506605918211689) / max(sine, f32(1e-6))
+    density = _density(environment, row, column, max(sine, f32(1e-6)))
     return sine * c, y, sine * s, density, at_u, at_v
