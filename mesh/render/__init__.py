@@ -1,0 +1,1 @@
+"""The path tracer of the built-in engine, as numba kernels, and what becomes of its pixels."""

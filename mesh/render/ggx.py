@@ -33,12 +33,6 @@ def stretched(x, y, z, ax, ay):
 
 
 @step
-def visible_density(d, oz, stretched_o):
-    """Density over half vectors of visible normals, divided by o.h: G1(o) D / o.z = 2 D / (o.z + |o'|)."""
-    return (d + d) / (oz + stretched_o)
-
-
-@step
 def reflection(d, oz, iz, stretched_o, stretched_i):
     """D G2 / (4 o.z): what remains of the BRDF times i.z, before Fresnel."""
     return HALF * d * iz / (iz * stretched_o + oz * stretched_i)
@@ -46,7 +40,7 @@ def reflection(d, oz, iz, stretched_o, stretched_i):
 
 @step
 def sample_visible(ox, oy, oz, ax, ay, u, v):
-    """A half vector seen from o (oz > 0), with density visible_density * (o.h)."""
+    """A half vector seen from o (oz > 0), with density G1(o) D (o.h) / o.z = 2 D (o.h) / (o.z + |o'|)."""
     x, y, z = normalize(ox * ax, oy * ay, oz)
     s, c = sincos_turns(u)
     height = (ONE - v) * (ONE + z) - z
