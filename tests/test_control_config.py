@@ -20,18 +20,12 @@ threads = 8
 seeds = ["10.0.0.5", "render.example:7500"]
 [site]
 path = "paris/floor2"
-relay = "auto"
 [listen]
 port = 7411
 [discovery]
 deny = ["docker0"]
 [cache]
 limit = "500 GB"
-[[link]]
-site = "berlin"
-url = "wss://render.berlin.example:7401"
-max_rate = "50 Mbit"
-hours = "09:00-19:00"
 """
 
 
@@ -54,8 +48,6 @@ def test_a_whole_file_is_read(tmp_path: Path) -> None:
     assert config.seeds == (("10.0.0.5", DEFAULT_PORT), ("render.example", 7500))
     assert (config.site.path, config.listen.port, config.cache.limit) == ("paris/floor2", 7411, 500 * 10**9)
     assert config.discovery.deny == ("docker0",)
-    (link,) = config.link
-    assert (link.site, link.max_rate, link.hours) == ("berlin", 50_000_000, (9 * 60, 19 * 60))
 
 
 def test_blocks_are_in_the_data_folder_or_where_the_settings_say(tmp_path: Path) -> None:
@@ -83,17 +75,12 @@ def test_flags_go_before_the_file_and_none_is_no_flag(tmp_path: Path) -> None:
         ("headless = 'yes'", "headless", "true or false"),
         ("log_level = 'loud'", "log_level", "one of debug, info, warning, error"),
         ("[site]\npath = '/paris/'", "site.path", "a slash path such as paris/floor2"),
-        ("[site]\nrelay = 'maybe'", "site.relay", "one of auto, always, never"),
         ("seeds = ['a:0']", "seeds", "HOST or HOST:PORT"),
         ("[jobs]\naudit_percent = 200", "jobs.audit_percent", "a number from 0 to 100"),
         ("[jobs]\nkeep_days = true", "jobs.keep_days", "a number from 0.01 to 3650"),
         ("[cache]\nlimit = '20 beans'", "cache.limit", "such as 20 GB"),
         ("[cache]\nfolder = 'blocks'", "cache.folder", "such as /mnt/large/mesh"),
         ("[cache]\nlimit = '1 kB'", "cache.limit", "64 MiB or more"),
-        ("[[link]]\nsite = 'b'", "link[1].url", "Every link needs it"),
-        ("[[link]]\nsite = 'b'\nurl = 'http://b'", "link[1].url", "wss://"),
-        ("[[link]]\nsite = 'b'\nurl = 'wss://b'\nhours = '9-19'", "link[1].hours", "09:00-19:00"),
-        ("[link]\nsite = 'b'", "link", "Write [[link]]"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_file_and_what_is_allowed(

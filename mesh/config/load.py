@@ -13,7 +13,7 @@ from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mesh.config.settings import LinkConfig, NodeConfig
+from mesh.config.settings import NodeConfig
 from mesh.errors import BadConfig
 
 
@@ -67,8 +67,6 @@ def _read_table(base: Any, table: object, where: str, path: str) -> Any:
         current = getattr(base, key)
         if is_dataclass(current):
             changes[key] = _read_table(current, value, where, full)
-        elif full == "link":
-            changes[key] = _read_links(value, where)
         else:
             try:
                 changes[key] = known[key].metadata["read"](value)
@@ -76,23 +74,6 @@ def _read_table(base: Any, table: object, where: str, path: str) -> Any:
                 reason = f"it is {value!r}"
                 raise BadConfig(field=full, where=where, reason=reason, hint=f"Allowed: {error}.") from error
     return replace(base, **changes)
-
-
-def _read_links(value: object, where: str) -> tuple[LinkConfig, ...]:
-    if not isinstance(value, list):
-        raise BadConfig(
-            field="link", where=where, reason=f"it is {value!r}", hint="Write [[link]] above each."
-        )
-    links: list[LinkConfig] = []
-    for number, table in enumerate(value, start=1):
-        path = f"link[{number}]"
-        for key in ("site", "url"):
-            if isinstance(table, dict) and key not in table:
-                raise BadConfig(
-                    field=f"{path}.{key}", where=where, reason="it is missing", hint="Every link needs it."
-                )
-        links.append(_read_table(LinkConfig(), table, where, path))
-    return tuple(links)
 
 
 def _near(word: str, known: Mapping[str, object]) -> str:

@@ -26,9 +26,7 @@ def _advertise(value: object) -> tuple[str, int] | None:
     return host, port
 
 
-_SITE = r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*"
-_site = values.text(rf"({_SITE})?", "a slash path such as paris/floor2")
-_linked_site = values.text(_SITE, "the other site's path, such as berlin")
+_site = values.text(r"([A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*)?", "a slash path such as paris/floor2")
 _name = values.text(
     r"([A-Za-z0-9][A-Za-z0-9._-]{0,62})?", "letters, digits, dots, dashes and underscores, at most 63"
 )
@@ -37,10 +35,8 @@ _tag = values.text(
 )
 _host = values.text(r"[^\s/]+", "an address of this machine, such as 192.168.1.20, or * for all")
 _interface = values.text(r"[^\s/]{1,64}", "names of network interfaces, such as eth0")
-_url = values.text(r"wss://[^\s/:]+(:\d{1,5})?(/\S*)?", "a URL such as wss://render.berlin.example:7401")
 _folder = values.text(r"([/~\\]|[A-Za-z]:).*|", "a whole path, such as /mnt/large/mesh")
-_size = values.quantity("b", 64 * 1024**2, "a size of 64 MiB or more, such as 20 GB")
-_rate = values.quantity("bit", 0, "a rate such as 50 Mbit; 0 is no cap")
+_size = values.size(64 * 1024**2, "a size of 64 MiB or more, such as 20 GB")
 
 
 def _setting(default: Any, read: Reader) -> Any:
@@ -51,7 +47,6 @@ def _setting(default: Any, read: Reader) -> Any:
 class SiteConfig:
     path: str = _setting("", _site)
     """Nodes with the same path share a fast network."""
-    relay: str = _setting("auto", values.choice("auto", "always", "never"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,18 +111,6 @@ class JobsConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class LinkConfig:
-    """One way from this site to another."""
-
-    site: str = _setting("", _linked_site)
-    url: str = _setting("", _url)
-    max_rate: int = _setting(0, _rate)
-    """Bits per second; 0 is no cap."""
-    hours: tuple[int, int] | None = _setting(None, values.hours)
-    """When the cap holds, in minutes after local midnight (start, end); None for always."""
-
-
-@dataclass(frozen=True, slots=True)
 class NodeConfig:
     name: str = _setting("", _name)
     """What people call this node; the machine's host name where none is set."""
@@ -150,7 +133,6 @@ class NodeConfig:
     cache: CacheConfig = field(default_factory=CacheConfig)
     control: ControlConfig = field(default_factory=ControlConfig)
     jobs: JobsConfig = field(default_factory=JobsConfig)
-    link: tuple[LinkConfig, ...] = ()
 
     @property
     def render_threads(self) -> int:

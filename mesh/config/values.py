@@ -71,14 +71,14 @@ def flag(value: object) -> bool:
 
 _UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "t": 1000**4}
 _UNITS |= {f"{letter}i": 1024**power for power, letter in enumerate("kmgt", start=1)}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?i?)b?", re.IGNORECASE)
 
 
-def quantity(suffix: str, low: int, allowed: str) -> Reader:
-    """`20 GB` or `20 GiB` (suffix `b`), `50 Mbit` (suffix `bit`), or a bare number; SI and binary prefixes."""
-    pattern = re.compile(rf"(\d+(?:\.\d+)?)\s*([kmgt]?i?)(?:{suffix})?", re.IGNORECASE)
+def size(low: int, allowed: str) -> Reader:
+    """Bytes, `low` at the least: `20 GB`, `20 GiB`, or a bare number."""
 
     def read(value: object) -> int:
-        match = pattern.fullmatch(str(value).strip())
+        match = _SIZE.fullmatch(str(value).strip())
         if match is None or isinstance(value, bool) or match[2].lower() not in _UNITS:
             raise ValueError(allowed)
         amount = int(float(match[1]) * _UNITS[match[2].lower()])
@@ -103,14 +103,5 @@ def write_endpoint(address: tuple[str, int]) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def hours(value: object) -> tuple[int, int] | None:
-    if value in (None, ""):
-        return None
-    match = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)", str(value))
-    if match is None:
-        raise ValueError("hours such as 09:00-19:00")
-    return int(match[1]) * 60 + int(match[2]), int(match[3]) * 60 + int(match[4])
-
-
-read_memory = quantity("b", 1, "a size such as 16 GB")
+read_memory = size(1, "a size such as 16 GB")
 """Bytes of `16 GB`, `512 MiB` and the like. Raises ValueError."""
