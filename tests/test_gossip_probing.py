@@ -367,7 +367,6 @@ def test_a_member_in_trouble_again_and_again_is_quarantined_and_released_when_ca
     view = bench.machine.view(node(1))
     assert view is not None
     assert view.quarantined
-    assert not view.takes_work
     assert bench.told(MemberDown) == []
     bench.tell(Start())
     bench.until(100.0)

@@ -83,7 +83,7 @@ def test_numbers_beyond_the_bound_keep_the_largest_intervals() -> None:
 @pytest.mark.parametrize("frames", [1, 2, 3, 7, 24])
 def test_every_frame_has_one_place_in_every_order(order: FrameOrder, frames: int) -> None:
     layout = Layout(manifest(frames=frames, buckets=3), order)
-    seen = [layout.frame(place) for place in range(layout.frame_count)]
+    seen = [layout.frame(place) for place in range(layout.total // layout.buckets)]
     assert sorted(seen) == list(range(1, frames + 1))
     for place, frame in enumerate(seen):
         assert layout.place(frame) == place

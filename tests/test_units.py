@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.errors import BadConfig, ExitCode, MeshError
-from mesh.model.ids import Digest, short
-from mesh.model.manifest import EngineName, Manifest, RenderSettings
+from mesh.model.ids import short
 from mesh.model.units import Grid, Rect, Unit
 
 grids = st.builds(Grid, st.integers(1, 200), st.integers(1, 200), st.integers(1, 70))
@@ -47,21 +46,6 @@ def test_there_is_no_bucket_outside_the_grid(index: int) -> None:
 
 
 units = st.builds(lambda f, a, n: Unit(f, a, a + n), st.integers(1, 2), st.integers(0, 9), st.integers(1, 9))
-
-
-@given(units, units)
-def test_units_overlap_where_they_share_a_bucket_of_a_frame(one: Unit, other: Unit) -> None:
-    shared = {(one.frame, b) for b in range(one.start, one.stop)} & {
-        (other.frame, b) for b in range(other.start, other.stop)
-    }
-    assert one.overlaps(other) == other.overlaps(one) == bool(shared)
-    assert one.size == one.stop - one.start
-
-
-def test_a_job_begins_as_its_whole_frames() -> None:
-    settings = RenderSettings(width=130, height=64, bucket=64)
-    manifest = Manifest("a", "b", 0, Digest(bytes(32)), "s.glb", (3, 5), EngineName.BUILTIN, "1", settings)
-    assert manifest.whole_frames == (Unit(3, 0, 3), Unit(5, 0, 3))
 
 
 def test_people_see_the_first_32_bits_of_a_name() -> None:

@@ -24,7 +24,6 @@ CONFIG = "[jobs]\naudit_percent = 0\n"
 """Nothing is rendered twice on purpose, so that what is was the fault's doing."""
 PORT = 7401
 _ASK_SECONDS = 0.25
-_END_SECONDS = 15.0
 
 T = TypeVar("T")
 

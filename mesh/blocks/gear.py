@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 
 WINDOW = 32
 """Bytes before a position, its own included, that decide about it."""
-PASSED_BITS = 8
-"""The filter's share of the odds: what passes it is 1 in 2**8."""
 
 _PIECE = 128 << 10
 _GEAR = bytes(byte % 255 + 1 for byte in blake3(b"mesh gear table").digest(length=256))

@@ -138,11 +138,6 @@ class Member:
     seen: float | None
     """Seconds since its newest sign of life; None where it is only known by hearsay."""
 
-    @property
-    def takes_work(self) -> bool:
-        """Whether new work may be given to it."""
-        return self.state is NodeState.ALIVE and not self.quarantined
-
 
 @dataclass(frozen=True, slots=True)
 class StoryLine:

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from mesh.model.ids import Digest
 from mesh.model.layers import MATTES, Layer, channels_of
-from mesh.model.units import Grid, Unit
+from mesh.model.units import Grid
 
 _DIVISIBLE_PIXELS = 1 << 16
 
@@ -108,8 +108,3 @@ class Manifest:
     @property
     def grid(self) -> Grid:
         return Grid(self.settings.width, self.settings.height, self.settings.bucket)
-
-    @property
-    def whole_frames(self) -> tuple[Unit, ...]:
-        buckets = self.grid.count
-        return tuple(Unit(frame, 0, buckets) for frame in self.frames)

@@ -69,9 +69,6 @@ class Unit:
         """In buckets."""
         return self.stop - self.start
 
-    def overlaps(self, other: Unit) -> bool:
-        return self.frame == other.frame and self.start < other.stop and other.start < self.stop
-
 
 @dataclass(frozen=True, slots=True, order=True)
 class SampleRange:

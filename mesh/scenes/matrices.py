@@ -78,7 +78,3 @@ def determinant3(m: Sequence[Numbers]) -> Numbers:
     return (m[0] * (m[5] * m[10] - m[6] * m[9]) - m[1] * (m[4] * m[10] - m[6] * m[8])) + m[2] * (
         m[4] * m[9] - m[5] * m[8]
     )
-
-
-def is_finite(m: Matrix) -> bool:
-    return all(math.isfinite(x) for x in m)

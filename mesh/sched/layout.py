@@ -24,10 +24,6 @@ class Layout:
         self._places: dict[int, int] | None = None
         self.total = len(self._frames) * self.buckets
 
-    @property
-    def frame_count(self) -> int:
-        return len(self._frames)
-
     def frame(self, place: int) -> int:
         """The frame rendered `place`-th."""
         return self._frames[place]

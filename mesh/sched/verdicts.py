@@ -110,10 +110,6 @@ class Verdicts:
     def disputes(self) -> list[tuple[ResultKey, Ballot]]:
         return [(key, ballot) for key, ballot in self._contested.items() if ballot.disputed]
 
-    def evidence(self) -> list[tuple[NodeId, Ballot]]:
-        """The votes on each result that was found false, and whose that is."""
-        return [(author, ballot) for (author, _), ballot in self._contested.items() if ballot.false]
-
     def _judge(self) -> bool:
         false = frozenset(key for key, ballot in self._contested.items() if ballot.false)
         changed = false != self._false

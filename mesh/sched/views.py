@@ -79,14 +79,6 @@ class Views:
         job = self._core.jobs.get(job_id)
         return () if job is None else tuple(job.facts.lost())
 
-    def frame_results(self, job_id: JobId, frame: int) -> tuple[JobResult, ...]:
-        """What is known of one frame, in learned order."""
-        job = self._core.jobs.get(job_id)
-        if job is None or frame not in job.manifest.frames:
-            return ()
-        indices = job.facts.results_of(job.layout.place(frame))
-        return tuple(job.facts.result(index) for index in indices if job.facts.counts(index))
-
     def result_of(self, job_id: JobId, pixels: Digest) -> JobResult | None:
         """The job's result with these pixels, and who holds them."""
         job = self._core.jobs.get(job_id)

@@ -22,7 +22,6 @@ MAX_IMPLIED_ELEMENTS = 1 << 24
 """Of an accessor that no bytes of the file back: enough for honest sparse ones, no use for filling memory."""
 TRIANGLES = 4
 """The mode of primitives made of single triangles; those below are points and lines, those above strips and fans."""
-_GLB_MAGIC = 0x46546C67
 _JSON_CHUNK = 0x4E4F534A
 _BIN_CHUNK = 0x004E4942
 _INCOMPLETE = "The file seems cut off or damaged; copy or export it again."
