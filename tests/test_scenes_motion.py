@@ -84,6 +84,40 @@ def test_the_first_clip_plays_unless_another_is_named(tmp_path):
         gltf.open(tmp_path, clip="fly")
 
 
+def test_clips_that_move_different_things_play_together_and_the_shorter_ones_wait_at_their_end(tmp_path):
+    # Given a shot as Blender exports it: a clip for each object that moves; and another walk, for later.
+    gltf = triangle()
+    gltf.node(mesh=0)
+    for name, node, seconds, x in (("walk", 0, 1.0, 1), ("push", 1, 2.0, 10), ("limp", 0, 4.0, 100)):
+        clip = gltf.clip(node, "translation", [0.0, seconds], [[0, 0, 0], [x, 0, 0]])
+        gltf.json["animations"][clip]["name"] = name
+    # When no clip is named,
+    scene = gltf.open(tmp_path)
+    # then each object has the first clip that moves it, on one clock.
+    assert scene.duration == 2.0
+    assert {time: [where(scene.at(time), at)[0] for at in (0, 1)] for time in (0.5, 1.5, 2.0, 2.5)} == {
+        0.5: [0.5, 2.5],
+        1.5: [1.0, 7.5],
+        2.0: [1.0, 10.0],
+        2.5: [0.5, 2.5],
+    }
+    # And a named clip plays alone.
+    alone = gltf.open(tmp_path, clip="limp")
+    assert [where(alone.at(4.0), at)[0] for at in (0, 1)] == [100, 0]
+
+
+@pytest.mark.parametrize("fps", [24.0, 25.0, 30.0, 24.024])
+@pytest.mark.parametrize("interpolation", ["LINEAR", "STEP"])
+def test_every_frame_shows_the_keyframe_made_for_it(tmp_path, fps, interpolation):
+    # Given keyframes at frames 1 to 100 in float32, of which many are a little before or after the true time.
+    gltf = triangle()
+    frames = range(100)
+    gltf.clip(0, "translation", [n / fps for n in frames], [[n, 0, 0] for n in frames], interpolation)
+    scene = gltf.open(tmp_path)
+    # When each frame is shown, then it is that keyframe, the last one too.
+    assert [where(scene.at(n / fps))[0] for n in frames] == pytest.approx(list(frames), abs=1e-4)
+
+
 def test_scenes_are_chosen_by_name(tmp_path):
     gltf = triangle()
     gltf.json["scenes"][0]["name"] = "full"

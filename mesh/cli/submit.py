@@ -121,7 +121,12 @@ class _Submit(Sectioned):
 @click.option(
     "--scene", "scene_name", default="", metavar="NAME", help="Scene of the file. Default: its own choice."
 )
-@click.option("--clip", default="", metavar="NAME", help="Animation clip. Default: the first.")
+@click.option(
+    "--clip",
+    default="",
+    metavar="NAME",
+    help="Animation clip. Default: the first, and all that move other things.",
+)
 @click.option("--variant", default="", metavar="NAME", help="Material variant.")
 @click.option(
     "--fps",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from mesh.scenes.gltf.clips import keys_of, played_together
 from mesh.scenes.gltf.cursor import Value
 from mesh.scenes.gltf.document import Document, choose, read_document
 from mesh.scenes.gltf.hierarchy import camera_nodes, chosen_scene, light_nodes, walk
@@ -25,10 +26,17 @@ class CameraInfo:
 
 @dataclass(frozen=True, slots=True)
 class ClipInfo:
-    """An animation clip and its length in seconds; None where the file does not state it."""
+    """An animation clip and its length in seconds; None where the file does not state it.
+
+    `first` is the time of its first keyframe, `step` the least mean time between a channel's keyframes, 0 where none has
+    two. `plays`: it is among those shown where no clip is named.
+    """
 
     name: str
     duration: float | None
+    first: float | None = None
+    step: float = 0.0
+    plays: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +77,7 @@ def inspect(entry: Path, *, scene: str = "") -> SceneInfo:
         cameras=tuple(
             CameraInfo(name, camera_aspect(camera)) for name, _, camera in camera_nodes(document, nodes)
         ),
-        clips=tuple(
-            ClipInfo(name, _duration(document, animation))
-            for name, animation in zip(
-                document.names("animations"), document.objects("animations"), strict=True
-            )
-        ),
+        clips=_clips(document),
         scenes=document.names("scenes"),
         variants=document.names_of_variants(),
         has_lights=bool(lights) or any(_shines(material) for material in document.objects("materials")),
@@ -83,17 +86,14 @@ def inspect(entry: Path, *, scene: str = "") -> SceneInfo:
     )
 
 
-def _duration(document: Document, animation: Value) -> float | None:
-    """The last keyframe: glTF demands that the accessors of times state their maximum."""
-    accessors = document.objects("accessors")
-    latest = 0.0
-    for sampler in animation.objects("samplers"):
-        index = sampler.index("input", len(accessors), "accessors")
-        highest = accessors[index].all_numbers("max") if index >= 0 else ()
-        if not highest:
-            return None
-        latest = max(latest, highest[0])
-    return latest
+def _clips(document: Document) -> tuple[ClipInfo, ...]:
+    animations, accessors = document.objects("animations"), document.objects("accessors")
+    played = played_together(animations)
+    found = []
+    for at, (name, animation) in enumerate(zip(document.names("animations"), animations, strict=True)):
+        keys = keys_of(animation, accessors)
+        found.append(ClipInfo(name, keys.last, keys.first, keys.step, at in played))
+    return tuple(found)
 
 
 def _shines(material: Value) -> bool:

@@ -7,6 +7,7 @@ arc cosine, so that a pose has the same bits on every machine.
 from __future__ import annotations
 
 import math
+import struct
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +16,15 @@ from itertools import pairwise
 
 from mesh.scenes.exact import acos, sin_cos
 from mesh.scenes.gltf.accessors import Accessors
+from mesh.scenes.gltf.clips import WEIGHTS
 from mesh.scenes.gltf.cursor import Value
 from mesh.scenes.matrices import normalize_quaternion
 
 _PATHS = {"translation": 3, "rotation": 4, "scale": 3}
-WEIGHTS = "weights"
 _MAX_TIME = 1e7
+_ENDLESS = 1e30
+"""Seconds, which a float32 can still say."""
+_F32 = struct.Struct("<f")
 
 
 class Interpolation(Enum):
@@ -97,11 +101,19 @@ class Clip:
         """Where in the clip `time` falls: it plays over and over, and its very end is shown when reached.
 
         Artists render a walk of one second for as many frames as they need; a clip that should stand
-        still at its end is exported with that standstill.
+        still at its end is exported with that standstill. Files say times in float32, so ours is rounded as
+        theirs were: else every other frame would fall just before the keyframe that was made for it.
         """
+        (time,) = _F32.unpack(_F32.pack(min(max(time, 0.0), _ENDLESS)))
         if time <= self.duration:
-            return max(0.0, time)
+            return time
         return math.fmod(time, self.duration) if self.duration > 0.0 else 0.0
+
+
+def together(clips: Sequence[Clip]) -> Clip:
+    """Clips that move different things as one, as long as the longest: shorter ones stand still at their end."""
+    channels = tuple(channel for clip in clips for channel in clip.channels)
+    return Clip(channels, max(clip.duration for clip in clips))
 
 
 def slerp(a: Sequence[float], b: Sequence[float], part: float) -> tuple[float, ...]:

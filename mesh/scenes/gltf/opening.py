@@ -12,8 +12,9 @@ from mesh.scenes.deform import blend_joints, deform, weighted_sum
 from mesh.scenes.description import Camera, Instance, Mesh, Scene, Snapshot
 from mesh.scenes.geometry import F64
 from mesh.scenes.gltf.accessors import Accessors
-from mesh.scenes.gltf.animation import Clip, read_clip
+from mesh.scenes.gltf.animation import Clip, read_clip, together
 from mesh.scenes.gltf.buffers import Buffers
+from mesh.scenes.gltf.clips import played_together
 from mesh.scenes.gltf.cursor import Value
 from mesh.scenes.gltf.document import Document, choose, read_document
 from mesh.scenes.gltf.hierarchy import Node, camera_nodes, chosen_scene, light_nodes, walk
@@ -72,17 +73,19 @@ def open_gltf(path: Path, *, scene: str, clip: str, variant: str, foreseen: Call
 
 
 def _clip(document: Document, name: str, accessors: Accessors, warnings: list[str]) -> Clip | None:
-    """The clip called `name`, or the file's first one."""
+    """The clip called `name`, or all that play together."""
     animations = document.objects("animations")
     if not name and not animations:
         return None
-    at = choose(document.path.name, "clip", name, document.names("animations")) if name else 0
+    chosen = played_together(animations)
+    if name:
+        chosen = (choose(document.path.name, "clip", name, document.names("animations")),)
     meshes = document.objects("meshes")
     morphs = []
     for node in document.objects("nodes"):
         mesh = node.index("mesh", len(meshes), "meshes")
         morphs.append(0 if mesh < 0 else target_count(meshes[mesh]))
-    return read_clip(animations[at], accessors, morphs, warnings)
+    return together([read_clip(animations[at], accessors, morphs, warnings) for at in chosen])
 
 
 def target_count(mesh: Value) -> int:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mesh.scenes.gltf.animation import WEIGHTS, Clip
+from mesh.scenes.gltf.animation import Clip
+from mesh.scenes.gltf.clips import WEIGHTS
 from mesh.scenes.gltf.hierarchy import Node
 from mesh.scenes.matrices import Matrix, compose, multiply
 
