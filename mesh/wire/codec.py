@@ -3,7 +3,7 @@
 A message is `[type number, field, ...]`; a record is `[field, ...]`, its class known to the reader. Equal
 values have equal bytes (RFC 8949, section 4.2: shortest heads, shortest floats), so a record's digest
 names it. Reading trusts nothing: size, then nesting, then CBOR features, then the types and ranges of
-`wire/plans.py`. Tags, maps, indefinite lengths, bignums and shared references are refused. The only
+`wire/coders.py`. Tags, maps, indefinite lengths, bignums and shared references are refused. The only
 importer of cbor2; it reads no more than the bytes given, whatever lengths they declare (see
 `tests/test_wire_codec.py`).
 """
@@ -20,8 +20,9 @@ import cbor2
 from mesh.model.ids import Digest, JobId
 from mesh.model.manifest import Manifest
 from mesh.wire.base import Message
+from mesh.wire.coders import coder_of
 from mesh.wire.messages import MESSAGES
-from mesh.wire.plans import Misfit, coder_of
+from mesh.wire.scalars import Misfit
 
 MAX_DEPTH = 16
 MAX_RECORD = 64 << 20

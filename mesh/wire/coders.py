@@ -1,7 +1,7 @@
-"""How each type of field is checked and turned into plain values, compiled once per class from its hints.
+"""Coders: from a dataclass to plain values and back, compiled once for each class from its type hints.
 
 Plain values are what CBOR's core knows: int, float, bool, str, bytes, None and tuples. Nothing here knows
-of bytes on the wire. The same checks run in both directions, so that what we send is what others accept.
+of bytes on the wire. Single values are checked by `mesh/wire/scalars.py`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import math
 import types
 import typing
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from operator import attrgetter
 from typing import Annotated, Any, NoReturn, get_args, get_origin
@@ -20,32 +19,27 @@ from mesh.model.frames import MAX_FRAMES
 from mesh.model.ids import DIGEST_SIZE, Digest, JobId, NodeId
 from mesh.model.manifest import Manifest
 from mesh.wire.base import AtMost, Range
+from mesh.wire.scalars import (
+    Check,
+    Coder,
+    Misfit,
+    at_most_bytes,
+    boolean,
+    enumerated,
+    exact_bytes,
+    integer,
+    misfit,
+    real,
+    text,
+)
 
 DEFAULT_LENGTH = 1024
 DEFAULT_RANGE = Range(-(2**63), 2**63 - 1)
-WIDEST_RANGE = Range(-(2**64), 2**64 - 1)
-"""What CBOR's major types 0 and 1 hold; beyond lie bignums, which we neither write nor read."""
 
 _MODEL_BOUNDS: dict[tuple[type, str], AtMost] = {(Manifest, "frames"): AtMost(MAX_FRAMES)}
 """Bounds of classes in `mesh/model`, which must not know of the wire."""
 
 _IDS = (NodeId, Digest, JobId)
-
-
-class Misfit(ValueError):
-    """A value does not fit the type its field declares. Becomes BadMessage or Unencodable in the codec."""
-
-
-Check = Callable[[Any], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Coder:
-    """`pack` makes a plain value of a field's value, `unpack` the reverse; both raise Misfit."""
-
-    pack: Check
-    unpack: Check
-
 
 _coders: dict[type[Any], Coder] = {}
 
@@ -80,7 +74,7 @@ def _compile(cls: type[Any]) -> Coder:
 
     def pack(value: Any) -> list[Any]:
         if type(value) is not cls:
-            _refuse(cls.__name__, value)
+            raise misfit(cls.__name__, value)
         values = values_of(value)
         try:
             return [check(item) for check, item in zip(packs, values, strict=True)]
@@ -89,7 +83,7 @@ def _compile(cls: type[Any]) -> Coder:
 
     def unpack(plain: Any) -> Any:
         if type(plain) is not tuple or len(plain) < required:
-            _refuse(f"{cls.__name__} with {required} fields or more", plain)
+            raise misfit(f"{cls.__name__} with {required} fields or more", plain)
         try:
             return cls(*[check(item) for check, item in zip(unpacks, plain, strict=False)])
         except Misfit:
@@ -110,14 +104,9 @@ def _name_field(cls: type[Any], names: list[str], checks: list[Check], values: t
     for name, check, value in zip(names, checks, values, strict=False):
         try:
             check(value)
-        except Misfit as misfit:
-            raise Misfit(f"{cls.__name__}.{name}: {misfit}") from None
+        except Misfit as error:
+            raise Misfit(f"{cls.__name__}.{name}: {error}") from None
     raise AssertionError("a check passed that had failed")
-
-
-def _refuse(expected: str, value: object) -> NoReturn:
-    size = f" of {len(value)}" if isinstance(value, (bytes, str, tuple)) else ""
-    raise Misfit(f"expected {expected}, got {type(value).__name__}{size}")
 
 
 def _field_coder(cls: type[Any], name: str, hint: Any) -> Coder:
@@ -137,7 +126,7 @@ def _coder(hint: Any, bound: AtMost | Range | None = None) -> Coder:
             raise TypeError(f"{hint} needs one Range or AtMost")
         return _coder(inner, bounds[0])
     if hint in _IDS:
-        return _both(_exact_bytes(DIGEST_SIZE))
+        return _both(exact_bytes(DIGEST_SIZE))
     if isinstance(hint, typing.NewType):
         return _coder(hint.__supertype__, bound)
     if get_origin(hint) in (typing.Union, types.UnionType):
@@ -145,16 +134,16 @@ def _coder(hint: Any, bound: AtMost | Range | None = None) -> Coder:
     if get_origin(hint) is tuple:
         return _tuple(get_args(hint), bound)
     if hint is bool:
-        return _both(_boolean)
+        return _both(boolean)
     if hint in (int, float):
         limits = bound or (DEFAULT_RANGE if hint is int else Range(-math.inf, math.inf))
         if not isinstance(limits, Range):
             raise TypeError(f"{hint.__name__} takes a Range")
-        return _both(_integer(limits) if hint is int else _real(limits))
+        return _both(integer(limits) if hint is int else real(limits))
     if hint in (str, bytes):
-        return _both((_text if hint is str else _at_most_bytes)(_length(bound)))
+        return _both((text if hint is str else at_most_bytes)(_length(bound)))
     if isinstance(hint, type) and issubclass(hint, Enum):
-        return _enum(hint)
+        return enumerated(hint)
     if dataclasses.is_dataclass(hint):
         return coder_of(typing.cast("type[Any]", hint))
     raise TypeError(f"{hint} cannot travel")
@@ -168,91 +157,6 @@ def _length(bound: AtMost | Range | None) -> int:
 
 def _both(check: Check) -> Coder:
     return Coder(check, check)
-
-
-# --- scalars ----------------------------------------------------------------------------------------
-
-
-def _boolean(value: Any) -> Any:
-    if value is True or value is False:
-        return value
-    _refuse("bool", value)
-
-
-def _integer(limits: Range) -> Check:
-    low, high = limits.low, limits.high
-    if low < WIDEST_RANGE.low or high > WIDEST_RANGE.high:
-        raise TypeError("integers beyond 64 bits cannot travel")
-
-    def check(value: Any) -> Any:
-        if type(value) is int and low <= value <= high:
-            return value
-        _refuse(f"int in {low} to {high}", value)
-
-    return check
-
-
-def _real(limits: Range) -> Check:
-    low, high = limits.low, limits.high
-
-    def check(value: Any) -> Any:
-        if type(value) is float and low <= value <= high and value - value == 0.0:
-            return value
-        if type(value) is int and low <= value <= high and abs(value) <= 2**53:
-            return float(value)
-        _refuse(f"finite float in {low} to {high}", value)
-
-    return check
-
-
-def _exact_bytes(length: int) -> Check:
-    def check(value: Any) -> Any:
-        if type(value) is bytes and len(value) == length:
-            return value
-        _refuse(f"{length} bytes", value)
-
-    return check
-
-
-def _at_most_bytes(length: int) -> Check:
-    def check(value: Any) -> Any:
-        if type(value) is bytes and len(value) <= length:
-            return value
-        _refuse(f"at most {length} bytes", value)
-
-    return check
-
-
-def _text(length: int) -> Check:
-    def check(value: Any) -> Any:
-        if type(value) is str and len(value) <= length:
-            if value.isascii():
-                return value
-            try:
-                if len(value.encode()) <= length:
-                    return value
-            except UnicodeEncodeError:
-                _refuse("text without lone surrogates", value)
-        _refuse(f"text of at most {length} bytes", value)
-
-    return check
-
-
-def _enum(cls: type[Enum]) -> Coder:
-    """Enums travel as their values, which must be int or str."""
-    members: dict[Any, Enum] = {member.value: member for member in cls}
-    if not all(type(value) in (int, str) for value in members):
-        raise TypeError(f"the values of {cls.__name__} are neither int nor str")
-
-    def pack(value: Any) -> Any:
-        return value.value if type(value) is cls else _refuse(cls.__name__, value)
-
-    def unpack(plain: Any) -> Any:
-        if type(plain) in (int, str) and plain in members:
-            return members[plain]
-        _refuse(cls.__name__, plain)
-
-    return Coder(pack, unpack)
 
 
 # --- compounds --------------------------------------------------------------------------------------
@@ -273,7 +177,7 @@ def _many(item: Check, length: int) -> Check:
     def check(value: Any) -> Any:
         if type(value) is tuple and len(value) <= length:
             return tuple([item(each) for each in value])
-        _refuse(f"tuple of at most {length}", value)
+        raise misfit(f"tuple of at most {length}", value)
 
     return check
 
@@ -282,7 +186,7 @@ def _row(items: list[Check]) -> Check:
     def check(value: Any) -> Any:
         if type(value) is tuple and len(value) == len(items):
             return tuple([item(each) for item, each in zip(items, value, strict=True)])
-        _refuse(f"tuple of {len(items)}", value)
+        raise misfit(f"tuple of {len(items)}", value)
 
     return check
 
@@ -315,7 +219,7 @@ def _tagged(members: list[Any]) -> Coder:
         try:
             tag, pack_member = tags[type(value)]
         except KeyError:
-            _refuse(names, value)
+            raise misfit(names, value) from None
         return (tag, pack_member(value))
 
     def unpack(plain: Any) -> Any:
@@ -323,6 +227,6 @@ def _tagged(members: list[Any]) -> Coder:
             tag, fields = plain
             if type(tag) is int and 0 <= tag < len(unpacks):
                 return unpacks[tag](fields)
-        _refuse(names, plain)
+        raise misfit(names, plain)
 
     return Coder(pack, unpack)
