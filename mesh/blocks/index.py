@@ -20,6 +20,8 @@ from mesh.wire.blocks import BlockForm
 
 FORMAT = 1
 _IN_ONE_QUERY = 500
+_TOUCHES = 1000
+"""Uses of blocks that are gathered before they are written."""
 
 _SCHEMA = """
 CREATE TABLE block (
@@ -50,6 +52,8 @@ class BlockIndex:
     def __init__(self, path: Path) -> None:
         self.sync_path = path.with_name(path.name + "-wal")
         self._database = open_database(path, _SCHEMA, FORMAT)
+        self._touched: dict[Digest, None] = {}
+        """Used since the last writing, the latest last."""
         self._clock = count(self._one("SELECT coalesce(max(used), 0) FROM block") + 1)
         self.total = self._one("SELECT coalesce(sum(size), 0) FROM block")
         """Bytes of all blocks as stored."""
@@ -61,6 +65,7 @@ class BlockIndex:
     def close(self, *, torn: bool = False) -> None:
         try:
             if not torn:
+                self._write_touches()
                 self._database.execute("UPDATE state SET open = 0")
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
@@ -91,15 +96,26 @@ class BlockIndex:
         self.count += len(rows)
 
     def touch(self, digests: Iterable[Digest]) -> None:
-        """Marks blocks as just used, in this order."""
-        with self._database:
-            self._database.execute("BEGIN IMMEDIATE")
-            values = [(digest, next(self._clock)) for digest in digests]
-            execute_rows(
-                self._database,
-                "UPDATE block SET used = fresh.column2 FROM (VALUES {}) AS fresh WHERE digest = fresh.column1",
-                values,
-            )
+        """Marks blocks as just used, in this order: in memory, and now and then in the database."""
+        for digest in digests:
+            self._touched.pop(digest, None)
+            self._touched[digest] = None
+        if len(self._touched) > _TOUCHES:
+            self._write_touches()
+
+    def _write_touches(self) -> None:
+        touched, self._touched = self._touched, {}
+        try:
+            with self._database:
+                self._database.execute("BEGIN IMMEDIATE")
+                execute_rows(
+                    self._database,
+                    "UPDATE block SET used = fresh.column2 FROM (VALUES {}) AS fresh WHERE digest = fresh.column1",
+                    [(digest, next(self._clock)) for digest in touched],
+                )
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+                raise  # a full disk costs the order of use, and nothing else
 
     def remove(self, rows: Sequence[tuple[Digest, int]]) -> None:
         """Forgets blocks, given as (digest, size)."""
@@ -113,6 +129,7 @@ class BlockIndex:
 
     def by_use(self) -> Iterator[tuple[Digest, int, bool]]:
         """(digest, size, has a file), the least recently used first."""
+        self._write_touches()
         yield from self._database.execute(
             "SELECT digest, size, data IS NULL FROM block ORDER BY used"
         ).fetchall()

@@ -15,7 +15,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -37,7 +37,6 @@ SMALL = 8192
 """Bytes, as stored, up to which a block lives inside the index."""
 _GATHER = 8 << 20
 """Bytes of blocks that are held before they are handed to the index together."""
-_TOUCHES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,6 @@ class BlockShelf:
         self.capacity = capacity
         self._disk = disk or Disk()
         self._lock = threading.RLock()
-        self._touched: dict[Digest, None] = {}
         self._guarded: Counter[Digest] = Counter()
         self._crowded_until = 0
         self._serial = 0
@@ -84,7 +82,6 @@ class BlockShelf:
     def close(self) -> None:
         self.flush()
         with self._lock:
-            self._write_touches()
             self._index.close()
 
     # --- blocks ---------------------------------------------------------------------------------------
@@ -159,7 +156,6 @@ class BlockShelf:
         Returns how many are. Files go before their rows: on a full disk the index cannot grow either."""
         with self._lock:
             kept = present_blocks(self, self._index.pinned()) | set(self._guarded)
-            self._write_touches()
             victims: list[tuple[Digest, int]] = []
             freed = 0
             for digest, size, has_file in self._index.by_use():
@@ -220,7 +216,7 @@ class BlockShelf:
             with self._lock:
                 self._guarded.subtract(guarded)
                 self._guarded = +self._guarded
-                self._touch(guarded)
+                self._index.touch(guarded)
 
     def _row(self, digest: Digest, data: bytes) -> Row:
         if len(data) > BLOCK_MAX:
@@ -232,7 +228,7 @@ class BlockShelf:
         """Puts blocks in their places; on any failure no partial file stays."""
         with self._lock:
             absent = self.absent([row.digest for row in rows])
-            self._touch(row.digest for row in rows if row.digest not in absent)
+            self._index.touch(row.digest for row in rows if row.digest not in absent)
         fresh = [row for row in rows if row.digest in absent]
         if not fresh:
             return
@@ -278,7 +274,7 @@ class BlockShelf:
         with self._lock:
             row = self._index.find(digest)
             if row is not None:
-                self._touch((digest,))
+                self._index.touch((digest,))
         if row is None:
             raise BlockAbsent(digest=digest.hex()[:16])
         try:
@@ -299,22 +295,6 @@ class BlockShelf:
             if self._index.present((row.digest,)):
                 self._disk.remove(self._path(row.digest))
                 self._index.remove([(row.digest, row.size)])
-
-    def _touch(self, digests: Iterable[Digest]) -> None:
-        """Notes uses in memory, the latest last; written now and then."""
-        for digest in digests:
-            self._touched.pop(digest, None)
-            self._touched[digest] = None
-        if len(self._touched) > _TOUCHES:
-            self._write_touches()
-
-    def _write_touches(self) -> None:
-        touched, self._touched = self._touched, {}
-        try:
-            self._index.touch(touched)
-        except sqlite3.OperationalError as error:
-            if not _says_full(error):
-                raise
 
     def _path(self, digest: Digest) -> Path:
         name = digest.hex()
