@@ -1,4 +1,4 @@
-"""Which files a scene needs, under which names the mesh stores them, and what can be chosen in it.
+"""Which files a scene needs, and under which names the mesh stores them.
 
 Runs in the command line's process at submit, so it loads no library and reads no pixels or vertices; but
 what is plainly broken, missing or unsupported is refused here, before anything is sent.
