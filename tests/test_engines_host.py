@@ -34,6 +34,16 @@ def test_a_unit_is_rendered_to_a_payload_that_depends_on_the_unit_alone(tmp_path
     with_host(tmp_path, body)
 
 
+def test_what_a_renderer_has_computed_is_counted(tmp_path: Path) -> None:
+    async def body(host: EngineHost, listener: Listener) -> None:
+        assert host._renderer.worked() == 0.0
+        host.render(Attempt(1), sleeping_job(), Unit(1, 0, 8), tmp_path)
+        await listener.next()
+        assert host._renderer.worked() > 0.0, "it has at least loaded its modules"
+
+    with_host(tmp_path, body)
+
+
 def test_the_process_stays_open_between_units(tmp_path: Path) -> None:
     async def body(host: EngineHost, listener: Listener) -> None:
         pids = set()

@@ -22,6 +22,7 @@ from mesh.engines.protocol import (
     Opened,
     Refused,
     RenderUnit,
+    Reopening,
     Replay,
     Unframer,
     WriteFailed,
@@ -127,7 +128,7 @@ def test_of_two_scenes_that_fit_one_by_one_each_is_rendered(monkeypatch: pytest.
     child.flush()
 
     said = Unframer().feed(answers.getvalue())
-    assert [type(one) for one in said] == [Opened, Opened, Done, Done, Done]
+    assert [type(one) for one in said] == [Opened, Opened, Done, Reopening, Opened, Done, Done]
     assert [one.payload for one in said if isinstance(one, Done)] == [b"yard", b"hall", b"hall"]
     assert Scene.happened == ["+hall", "-hall", "+yard", "-yard", "+hall"]
 

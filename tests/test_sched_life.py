@@ -15,6 +15,7 @@ from mesh.wire.effects import (
     Persist,
     Render,
     RenderFailed,
+    RenderPreparing,
     RenderProgress,
     StopRender,
     Unpin,
@@ -61,6 +62,31 @@ def test_a_unit_without_progress_is_stopped_and_counts_as_failed() -> None:
     view = bench.machine.views.job(job)
     assert view is not None
     assert view.failures[0].reason == "no progress for 10 s"
+
+
+def test_a_unit_is_not_late_while_its_scene_is_seen_to_be_opened() -> None:
+    bench = Bench(config=SchedConfig(progress_seconds=10.0))
+    bench.submit(manifest(frames=1, buckets=4))
+    first = bench.render()
+    # Given a scene that takes far longer to open than a unit may go without progress
+    for _ in range(20):
+        bench.wait(8.0)
+        bench.tell(RenderPreparing(first.job, first.unit, first.attempt))
+    assert not [effect for effect in bench.effects if isinstance(effect, StopRender)]
+    # When the engine is not seen to work any more
+    bench.wait(9.0)
+    assert not [effect for effect in bench.effects if isinstance(effect, StopRender)]
+    assert [effect for effect in bench.wait(2.0) if isinstance(effect, StopRender)]
+
+
+def test_that_an_engine_works_is_no_progress_once_there_are_pixels() -> None:
+    bench = Bench(config=SchedConfig(progress_seconds=10.0))
+    bench.submit(manifest(frames=1, buckets=4))
+    first = bench.render()
+    bench.tell(RenderProgress(first.job, first.unit, first.attempt, 0.25))
+    bench.wait(8.0)
+    bench.tell(RenderPreparing(first.job, first.unit, first.attempt))
+    assert [effect for effect in bench.wait(3.0) if isinstance(effect, StopRender)]
 
 
 def test_a_node_alone_does_not_wake_up_for_news_that_nobody_waits_for() -> None:

@@ -290,6 +290,11 @@ def test_a_renderer_that_stands_still_holds_up_nobody(seed: int) -> None:
     play("farm-stalled", seed)
 
 
+@pytest.mark.parametrize("seed", range(1, 5))
+def test_a_scene_that_takes_long_to_open_is_no_failure_and_a_renderer_that_hangs_is(seed: int) -> None:
+    play("farm-long-opening", seed)
+
+
 def test_nor_in_a_mesh_where_few_know_who_does_what() -> None:
     for seed in (1, 2):
         play("farm-stalled", seed, nodes=24, check_every=50)

@@ -15,6 +15,7 @@ from mesh.model.policy import FrameOrder
 from mesh.model.status import JobState
 from mesh.model.tolerance import EXACT, TOLERANCES
 from mesh.model.units import Unit
+from mesh.sched.config import SchedConfig
 from mesh.sched.events import (
     ActOnJob,
     AuditDiffers,
@@ -26,7 +27,16 @@ from mesh.sched.facts import Facts
 from mesh.sched.layout import Layout
 from mesh.sched.peers import rendezvous
 from mesh.sched.verdicts import Verdicts, audit_chance
-from mesh.wire.effects import BlobFailed, BlobReady, Compare, Compared, Fetch, RenderDone
+from mesh.wire.effects import (
+    BlobFailed,
+    BlobReady,
+    Compare,
+    Compared,
+    Fetch,
+    RenderDone,
+    RenderPreparing,
+    StopRender,
+)
 from mesh.wire.gossip import EngineBuild
 from mesh.wire.jobs import EditName, Participation
 from mesh.wire.ledger import AuditFact, Entry, ResultFact
@@ -170,6 +180,21 @@ def test_an_audit_is_not_work_that_anybody_owns(auditor: Auditor) -> None:
     view = auditor.machine.views.job(auditor.job)
     assert view is not None
     assert not any(activity.node == ME for activity in view.activities)
+
+
+def stopped(bench: Auditor) -> list[int]:
+    return [effect.attempt for effect in bench.effects if isinstance(effect, StopRender)]
+
+
+def test_an_audit_that_hangs_is_given_up_and_one_whose_scene_is_being_opened_is_not(auditor: Auditor) -> None:
+    (render,) = renders(auditor.says(A, result(1, PIXELS)))
+    patience = SchedConfig().progress_seconds
+    for _ in range(3):
+        auditor.wait(0.9 * patience)
+        auditor.tell(RenderPreparing(auditor.job, render.unit, render.attempt))
+    assert render.attempt not in stopped(auditor)
+    auditor.wait(1.1 * patience)
+    assert stopped(auditor).count(render.attempt) == 1
 
 
 def test_pixels_that_cannot_be_had_are_not_held_against_anybody(auditor: Auditor) -> None:

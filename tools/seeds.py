@@ -39,6 +39,7 @@ STORIES = (
     "farm-partition",
     "farm-storm",
     "farm-stalled",
+    "farm-long-opening",
     "farm-long-buckets",
     "farm-storm",
     "farm-turned-away",

@@ -91,7 +91,7 @@ class JobsConfig:
     keep_days: float = _setting(7.0, values.number(0.01, 3650))
     """How long the ledger and the pixels of a job that has ended are kept."""
     stall_minutes: float = _setting(10.0, values.number(0.1, 10_000))
-    """A unit that shows no progress for so long has failed."""
+    """A unit that shows no progress for so long has failed; a renderer that is seen to open its scene is at work."""
     attempts: int = _setting(3, values.integer(1, 100))
     """On so many nodes a unit fails before its frame does."""
     node_failures: int = _setting(3, values.integer(1, 1000))

@@ -32,6 +32,7 @@ from mesh.engines.protocol import (
     Progress,
     Refused,
     RenderUnit,
+    Reopening,
     Shorten,
     Split,
     Stop,
@@ -168,7 +169,9 @@ class Child:
         """An open scene, opened again where others needed its room."""
         request = self._opened.get(number)
         if number not in self._sessions and request is not None:
+            self.say(Reopening(number))
             self._sessions[number] = self._alone_if_need_be(lambda: opener(request.engine)(request), number)
+            self.say(Opened(number))
         return self._sessions.get(number)
 
     def _alone_if_need_be(self, work: Callable[[], Result], session: int) -> Result:

@@ -14,7 +14,15 @@ from pathlib import Path
 
 import trio
 
-from mesh.engines.news import EngineDone, EngineFailed, EngineNews, EngineProgress, EngineWarned
+from mesh.engines.diligence import LOOK_SECONDS, Diligence
+from mesh.engines.news import (
+    EngineDone,
+    EngineFailed,
+    EngineNews,
+    EnginePreparing,
+    EngineProgress,
+    EngineWarned,
+)
 from mesh.engines.open_scenes import OpenScenes, SceneKey
 from mesh.engines.protocol import (
     Compiling,
@@ -26,6 +34,7 @@ from mesh.engines.protocol import (
     Progress,
     Refused,
     RenderUnit,
+    Reopening,
     Shorten,
     Split,
     Stop,
@@ -182,6 +191,7 @@ class EngineHost:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._end_idle, nursery.cancel_scope)
                     nursery.start_soon(self._end_deaf, nursery.cancel_scope)
+                    nursery.start_soon(self._look_at_it)
                     await self._renderer.serve(self._hear)
                     nursery.cancel_scope.cancel()
             finally:
@@ -213,6 +223,18 @@ class EngineHost:
             else:
                 self._stopped = trio.Event()
                 await self._stopped.wait()
+
+    async def _look_at_it(self) -> None:
+        """Tells that there will be pixels, as long as the renderer has none and is seen to work."""
+        diligence = Diligence(trio.current_time())
+        while True:
+            await trio.sleep(LOOK_SECONDS)
+            at = next(iter(self._tasks.values()), None)
+            if at is None or self.stage is Stage.READY:
+                continue
+            works = diligence.look(trio.current_time(), self._renderer.worked(), self._renderer.logged)
+            if works and not at.stopping:
+                self._tell([EnginePreparing(at.attempt)])
 
     def _hear(self, messages: Sequence[Message]) -> None:
         for message in messages:
@@ -248,6 +270,8 @@ class EngineHost:
                     self._news.append(EngineWarned(Attempt(number), sentence))
             case Compiling():
                 self._compiling = True
+            case Reopening(session=session):
+                self._opening.add(session)
             case Refused(session=session, reason=reason, elsewhere=elsewhere):
                 self._opening.discard(session)
                 self._scenes.refused(session)
@@ -265,6 +289,7 @@ class EngineHost:
         task = self._tasks.pop(attempt, None)
         if task is None:
             return
+        self._opening.discard(task.session)
         task.clear_up()
         task.target.unlink(missing_ok=True)
         if not task.stopping:

@@ -16,6 +16,13 @@ class EngineProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class EnginePreparing:
+    """There are no pixels of it yet, and the renderer is seen to work: it opens the scene, or is being compiled."""
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
 class EngineDone:
     """`payload` is that of `unit`: where it is short, its bytes, else a file, which whoever gets this owns."""
 
@@ -41,4 +48,4 @@ class EngineWarned:
     sentence: str
 
 
-EngineNews = EngineProgress | EngineDone | EngineFailed | EngineWarned
+EngineNews = EngineProgress | EnginePreparing | EngineDone | EngineFailed | EngineWarned

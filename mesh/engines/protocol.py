@@ -104,6 +104,14 @@ class Compiling(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class Reopening(Message):
+    """A scene that was closed to make room for another is opened once more; `Opened` follows, or the unit that needs it
+    fails."""
+
+    session: int
+
+
+@dataclass(frozen=True, slots=True)
 class Opened(Message):
     session: int
     warnings: Annotated[tuple[Text, ...], AtMost(256)] = ()
@@ -271,6 +279,7 @@ _TYPES: tuple[type[Message], ...] = (
     Merge,
     Warned,
     Compiling,
+    Reopening,
 )
 _NUMBERS = {cls: number for number, cls in enumerate(_TYPES)}
 

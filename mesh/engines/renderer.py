@@ -7,6 +7,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
+import psutil
 import trio
 
 from mesh.engines.protocol import Unframer, frame
@@ -24,6 +25,8 @@ class Renderer:
         self._outgoing: deque[bytes] = deque()
         self._wake = trio.Event()
         self._log = bytearray()
+        self.logged = 0
+        """Bytes that it has written to its log."""
         self._process: trio.Process | None = None
         self.returncode = 0
         """Once it has ended; negative where a signal ended it."""
@@ -37,6 +40,17 @@ class Renderer:
     def log(self) -> str:
         """The end of what it wrote to its standard error."""
         return self._log.decode("utf-8", "replace")
+
+    def worked(self) -> float:
+        """Seconds of processors that it has used, with the processes that it started."""
+        if self._process is None:
+            return 0.0
+        try:
+            mine = psutil.Process(self._process.pid)
+            # The first four: its own, and those of its children that have ended.
+            return sum(sum(one.cpu_times()[:4]) for one in (mine, *mine.children(recursive=True)))
+        except psutil.Error:
+            return 0.0  # one of them ended just now
 
     def say(self, message: Message) -> None:
         """Sent as soon as the pipe takes it; lost where the process ends before."""
@@ -102,6 +116,7 @@ class Renderer:
         try:
             async for data in stream:
                 self._log += data
+                self.logged += len(data)
                 del self._log[:-LOG_BYTES]
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return

@@ -33,6 +33,7 @@ from mesh.wire.effects import (
     RenderDone,
     RenderEnded,
     RenderFailed,
+    RenderPreparing,
     RenderProgress,
     SendFailed,
     SetTimer,
@@ -82,6 +83,7 @@ _ROOM_OF_EVENT: dict[type[object], Room] = {
     **dict.fromkeys(
         (
             RenderProgress,
+            RenderPreparing,
             RenderEnded,
             RenderDone,
             RenderFailed,

@@ -14,7 +14,14 @@ import trio
 
 from mesh.blocks.errors import BlockAbsent, BlockCorrupt, DiskFull
 from mesh.engines.host import CANCEL_SECONDS, STOP_SECONDS, EngineHost
-from mesh.engines.news import EngineDone, EngineFailed, EngineNews, EngineProgress, EngineWarned
+from mesh.engines.news import (
+    EngineDone,
+    EngineFailed,
+    EngineNews,
+    EnginePreparing,
+    EngineProgress,
+    EngineWarned,
+)
 from mesh.errors import MeshError
 from mesh.model.ids import Digest, JobId
 from mesh.model.status import Stage
@@ -29,6 +36,7 @@ from mesh.wire.effects import (
     RenderDone,
     RenderEnded,
     RenderFailed,
+    RenderPreparing,
     RenderProgress,
     Shorten,
     SplitSamples,
@@ -171,6 +179,7 @@ class Rendering:
             return
         if running.scene in self._unpacking:
             self._unpacked[running.scene] = folder
+        self._answer(RenderPreparing(running.job, running.unit, effect.attempt))
         self._render(effect, running, folder)
 
     def _render(self, effect: Render, running: _Running, folder: Path) -> None:
@@ -185,7 +194,7 @@ class Rendering:
         if events:
             self._answer(Together(tuple(events)))
 
-    def _hear(self, news: EngineNews) -> RenderProgress | RenderEnded | None:
+    def _hear(self, news: EngineNews) -> RenderProgress | RenderPreparing | RenderEnded | None:
         """What to tell the machines at once."""
         running = self._running.get(news.attempt)
         if running is None:
@@ -195,6 +204,8 @@ class Rendering:
         match news:
             case EngineProgress(attempt=attempt, fraction=fraction):
                 return RenderProgress(running.job, running.unit, attempt, fraction)
+            case EnginePreparing(attempt=attempt):
+                return RenderPreparing(running.job, running.unit, attempt)
             case EngineWarned(sentence=sentence):
                 self._warn(running.job, sentence)
             case EngineDone(payload=bytes(payload)):

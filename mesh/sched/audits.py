@@ -37,9 +37,9 @@ from mesh.wire.effects import (
     Fetch,
     Render,
     RenderDone,
-    RenderEnded,
     RenderFailed,
-    RenderProgress,
+    RenderNews,
+    RenderPreparing,
     StopRender,
 )
 from mesh.wire.jobs import EditName, Participation
@@ -56,6 +56,8 @@ class Audits:
         self._rights = rights
         self._waiting: deque[Check] = deque()
         self._running: dict[Attempt, Check] = {}
+        self._due: dict[Attempt, float] = {}
+        """When each of those will have taken too long."""
         self._doubts = Doubts()
         self._comparing: dict[Digest, list[tuple[Check, Digest]]] = {}
         """Rendered again; the result's own pixels are on their way here."""
@@ -168,14 +170,17 @@ class Audits:
             self._running[attempt] = check
             core.aside += 1
             core.out.append(Render(job.id, job.manifest, check.piece, attempt, check.of.samples))
-            core.wake(("audit", job.id, attempt), core.now + core.config.progress_seconds)
+            self._due[attempt] = core.now + core.config.progress_seconds
+            core.wake(("audit", job.id, attempt), self._due[attempt])
             return
 
-    def on_render(self, event: RenderProgress | RenderEnded | RenderDone | RenderFailed) -> bool:
+    def on_render(self, event: RenderNews) -> bool:
         """What the engine says of a check; False where the attempt is none."""
         check = self._running.get(event.attempt)
         if check is None:
             return False
+        if isinstance(event, RenderPreparing):
+            self._due[event.attempt] = self._core.now + self._core.config.progress_seconds
         if isinstance(event, RenderDone | RenderFailed):
             self._end(event.attempt)
         if isinstance(event, RenderDone):
@@ -183,7 +188,14 @@ class Audits:
         return True
 
     def on_stall(self, job: Job, attempt: Attempt) -> None:
-        """A bucket that takes so long will not be looked at."""
+        """A bucket that takes so long, with its scene open, will not be looked at."""
+        due = self._due.get(attempt, 0.0)
+        if due > self._core.now:
+            self._core.wake(("audit", job.id, attempt), due)
+        else:
+            self._stop(job, attempt)
+
+    def _stop(self, job: Job, attempt: Attempt) -> None:
         check = self._running.get(attempt)
         if check is not None:
             self._end(attempt)
@@ -194,7 +206,7 @@ class Audits:
         """The job is cancelled or forgotten."""
         for attempt, check in list(self._running.items()):
             if check.job == job.id:
-                self.on_stall(job, attempt)
+                self._stop(job, attempt)
         self._waiting = deque(check for check in self._waiting if check.job != job.id)
         self._taken = {taken: None for taken in self._taken if taken[0] != job.id}
         self._seen.pop(job.id, None)
@@ -204,6 +216,7 @@ class Audits:
 
     def _end(self, attempt: Attempt) -> None:
         del self._running[attempt]
+        del self._due[attempt]
         self._core.aside -= 1
 
     # --- comparing ----------------------------------------------------------------------------------

@@ -31,7 +31,8 @@ class SchedConfig:
     lease_seconds: float = 12.0
     """A claim that is not renewed for so long is nobody's."""
     progress_seconds: float = 600.0
-    """A unit that shows no progress for so long has failed, and its node renews nothing meanwhile."""
+    """A unit that shows no progress for so long has failed. That its scene is being opened is progress, while the engine
+    is seen to work."""
     late_seconds: float = 5.0
     """A timer so late tells that this process stood still, and others may have taken over what it claimed."""
     rescue_seconds: float = 0.25

@@ -20,9 +20,8 @@ from mesh.wire.effects import (
     Attempt,
     Render,
     RenderDone,
-    RenderEnded,
     RenderFailed,
-    RenderProgress,
+    RenderNews,
     StopRender,
 )
 from mesh.wire.ledger import Helped
@@ -71,7 +70,7 @@ class Helper:
         core.wake(("samples", job.id), core.now + core.config.progress_seconds)
         return True
 
-    def on_render(self, event: RenderProgress | RenderEnded | RenderDone | RenderFailed) -> bool:
+    def on_render(self, event: RenderNews) -> bool:
         """What the engine says of samples for others; False where the attempt is none of those."""
         helped = self._helping.get(event.attempt)
         if helped is None:

@@ -63,7 +63,7 @@ class Run:
     stop: int
     began: float
     moved: float
-    """When it last made progress."""
+    """When it last made progress, or was seen to be prepared."""
     fraction: float = 0.0
     """Of the unit as it was begun."""
     ended: bool = False

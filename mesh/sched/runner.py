@@ -21,6 +21,7 @@ from mesh.wire.effects import (
     RenderDone,
     RenderEnded,
     RenderFailed,
+    RenderPreparing,
     RenderProgress,
     StopRender,
 )
@@ -179,6 +180,12 @@ class Runner:
         if core.now - job.flushed_at >= _SAY_PROGRESS:
             core.claims_changed(job)
 
+    def on_preparing(self, job: Job, event: RenderPreparing) -> None:
+        """Before its first pixels a unit is not late while its engine is seen to work, however large the scene is."""
+        run = job.runs.get(event.attempt)
+        if run is not None and not run.fraction:
+            run.moved = self._core.now
+
     def on_ended(self, job: Job, event: RenderEnded) -> None:
         """The next unit may start while this one is being stored."""
         run = job.runs.get(event.attempt)
@@ -221,7 +228,7 @@ class Runner:
         core = self._core
         limit = core.config.progress_seconds
         for run in list(job.runs.values()):
-            if run.queued or core.now - run.moved < limit:
+            if run.queued or core.now < run.moved + limit:
                 continue
             self._drop(job, run.attempt)
             unit = job.layout.unit(run.start, run.begun_stop)

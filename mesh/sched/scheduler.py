@@ -34,6 +34,8 @@ from mesh.wire.effects import (
     RenderDone,
     RenderEnded,
     RenderFailed,
+    RenderNews,
+    RenderPreparing,
     RenderProgress,
     SendFailed,
     TimerFired,
@@ -46,10 +48,7 @@ SchedEvent = (
     TimerFired
     | MessageReceived
     | SendFailed
-    | RenderProgress
-    | RenderEnded
-    | RenderDone
-    | RenderFailed
+    | RenderNews
     | BlobReady
     | BlobFailed
     | Compared
@@ -159,7 +158,7 @@ class Scheduler:
                 self._inbox.receive(sender, message)
             case SendFailed(to, message):
                 self._inbox.returned(to, message)
-            case RenderProgress() | RenderEnded() | RenderDone() | RenderFailed():
+            case RenderProgress() | RenderPreparing() | RenderEnded() | RenderDone() | RenderFailed():
                 self._on_render(event)
             case BlobReady(root):
                 self._on_blob(event)
@@ -253,7 +252,7 @@ class Scheduler:
         self._parts.spread.announce(job)
         self._parts.scenes.make_durable(job)
 
-    def _on_render(self, event: RenderProgress | RenderEnded | RenderDone | RenderFailed) -> None:
+    def _on_render(self, event: RenderNews) -> None:
         job = self._core.jobs.get(event.job)
         if job is not None and isinstance(event, RenderFailed) and event.scene_gone:
             self._parts.scenes.gone(job)
@@ -261,6 +260,8 @@ class Scheduler:
             return
         if isinstance(event, RenderProgress):
             self._parts.runner.on_progress(job, event)
+        elif isinstance(event, RenderPreparing):
+            self._parts.runner.on_preparing(job, event)
         elif isinstance(event, RenderEnded):
             self._parts.runner.on_ended(job, event)
         elif isinstance(event, RenderDone):

@@ -70,6 +70,16 @@ class RenderProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class RenderPreparing:
+    """The engine has no pixels of the unit yet, and was seen to work toward them a moment ago: it opens the scene, or is
+    being compiled. Comes every few seconds, unless the engine hangs."""
+
+    job: JobId
+    unit: Unit
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
 class RenderEnded:
     """The engine is free for what it was given next; the unit's pixels, `size` bytes, are on their way to the
     disk. RenderDone, or RenderFailed where the disk will not have them, follows. `seconds` is what rendering
@@ -150,6 +160,7 @@ Event = (
     | MessageReceived
     | SendFailed
     | RenderProgress
+    | RenderPreparing
     | RenderEnded
     | RenderDone
     | RenderFailed
@@ -158,6 +169,9 @@ Event = (
     | Compared
     | Together
 )
+
+RenderNews = RenderProgress | RenderPreparing | RenderEnded | RenderDone | RenderFailed
+"""What an engine says of a unit."""
 
 
 # --- effects ----------------------------------------------------------------------------------------
@@ -217,7 +231,7 @@ class KeepBlob:
 @dataclass(frozen=True, slots=True)
 class Render:
     """Render on this node's engine, after what it was given before; the scene is here. Answered by
-    RenderProgress (several) and RenderDone or RenderFailed, unless StopRender comes first. With `samples`, only
+    RenderPreparing and RenderProgress (several) and RenderDone or RenderFailed, unless StopRender comes first. With `samples`, only
     those of its one bucket are rendered, and what RenderDone names are their sums."""
 
     job: JobId

@@ -7,6 +7,7 @@ take what others rendered of a bucket as the real one does.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ from mesh.wire.effects import (
     RenderDone,
     RenderEnded,
     RenderFailed,
+    RenderPreparing,
     RenderProgress,
     Shorten,
     SplitSamples,
@@ -44,6 +46,10 @@ from tools.sim.simulation import Simulation
 PIXEL_BYTES = 100_000
 SMALL_BYTES = 100
 """Of every other unit's pixels, which travel with the request to keep them."""
+PREPARING_SECONDS = 5.0
+"""Between two signs of an engine that opens a scene."""
+_ROUNDING = 1e-6
+"""Seconds; sums of less may not move the clock at all."""
 STORE_SECONDS = 0.005
 """From the end of rendering until the pixels are durable."""
 
@@ -65,6 +71,8 @@ class FarmWorld:
     bucket_seconds: Callable[[int, JobId, int], float]
     """(host, job, frame) -> seconds."""
     fails: Callable[[int, Unit], str | None] = lambda _host, _unit: None
+    opening_seconds: Callable[[int], float] = lambda _host: 0.0
+    """How long an engine is at opening a scene, which it does once in a life; infinite where it hangs then."""
     lies: Callable[[int, Unit], bool] = lambda _host, _unit: False
     """Whether a host makes false pixels of a unit."""
     steps: int = 10
@@ -87,6 +95,8 @@ class FarmWorld:
     """Seconds each host has spent rendering."""
     spent: dict[JobId, float] = field(default_factory=dict)
     """Seconds all hosts have spent on each job."""
+    _opened: dict[tuple[int, int, Digest], float] = field(default_factory=dict)
+    """(host, life, scene) -> when it is open."""
     _engines: dict[int, dict[Attempt, Rendering]] = field(default_factory=dict)
     """What each host's engine has, in its order; it renders the first."""
     _written: dict[int, list[tuple[JobId, tuple[str, ...]]]] = field(default_factory=dict)
@@ -222,7 +232,25 @@ class FarmWorld:
                 simulation, host, rendering, 0.05, lambda: self._end(simulation, host, rendering, failed)
             )
             return
-        self._go_on(simulation, host, rendering)
+        self._open(simulation, host, rendering)
+
+    def _open(self, simulation: Simulation, host: Host, rendering: Rendering) -> None:
+        """Renders, once the scene is open; says until then that it works, unless it hangs."""
+        effect = rendering.effect
+        seconds = self.opening_seconds(host.place.index)
+        scene = (host.place.index, host.life, effect.manifest.scene_root)
+        left = self._opened.setdefault(scene, simulation.now + seconds) - simulation.now
+        if left == math.inf:
+            return
+        if left < _ROUNDING:
+            self._go_on(simulation, host, rendering)
+            return
+
+        def look() -> None:
+            simulation.deliver(host, RenderPreparing(effect.job, effect.unit, effect.attempt))
+            self._open(simulation, host, rendering)
+
+        self._after(simulation, host, rendering, min(left, PREPARING_SECONDS), look)
 
     def _go_on(self, simulation: Simulation, host: Host, rendering: Rendering) -> None:
         """Renders the next few buckets, or samples."""

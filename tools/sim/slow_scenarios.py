@@ -5,17 +5,21 @@ Frames of one bucket stand for renderers that know whole frames only.
 
 from __future__ import annotations
 
+import math
+import random
 from collections.abc import Callable
 
 from mesh.model.ids import JobId
 from mesh.sched.config import SchedConfig
-from mesh.sched.events import StragglerRelieved
+from mesh.sched.events import StragglerRelieved, UnitFailed
 from tools.sim.farm import LIMIT, Farm, farm, manifest, settle
 from tools.sim.log import Log
 
 Figures = dict[str, float]
 FRAME_SECONDS = 1.0
 SLOWNESS = 4
+PATIENCE = 20.0
+"""Seconds that a unit may go without progress."""
 
 
 def straggler(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
@@ -80,6 +84,30 @@ def stalled(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures
     return {"seconds": seconds}
 
 
+def long_opening(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
+    """The scene takes each node longer to open than a unit may go without progress, and one hangs while it opens
+    it: nobody but that one is taken to have failed."""
+    rng = random.Random(f"{seed}/opening")
+    hung = rng.randrange(1, nodes)
+    config = SchedConfig(progress_seconds=PATIENCE)
+    made = farm(seed, nodes, config=config, log=log, check_every=check_every)
+    seconds = {host: rng.uniform(1.5, 4.0) * PATIENCE for host in range(nodes)} | {hung: math.inf}
+    made.world.opening_seconds = lambda host: seconds[host]
+    made.start_all()
+    made.simulation.run(1.0)
+    of = manifest(frames=8 * nodes, buckets=8)
+    job = made.submit(0, of)
+    made.run_until_done(job, LIMIT)
+    made.check_results(job, of)
+    failed = [event for _, _, event in made.told(UnitFailed) if isinstance(event, UnitFailed)]
+    assert failed, "a renderer hung, and nobody noticed"
+    assert {(event.node, event.reason) for event in failed} == {
+        (made.node(hung), f"no progress for {PATIENCE:.0f} s")
+    }
+    settle(made, job)
+    return {"failures": len(failed)}
+
+
 def _few_started_twice(made: Farm, buckets: int) -> None:
     told = [event for _, _, event in made.told(StragglerRelieved)]
     again = sum(event.unit.size for event in told if isinstance(event, StragglerRelieved))
@@ -90,5 +118,6 @@ STORIES: dict[str, tuple[int, Callable[[int, int, Log | None, int], Figures]]] =
     "farm-straggler": (4, straggler),
     "farm-slow-keeper": (8, slow_keeper),
     "farm-stalled": (4, stalled),
+    "farm-long-opening": (4, long_opening),
 }
 """By name: the number of nodes by default, and the story."""
