@@ -16,6 +16,7 @@ from mesh.control.service import PendingRequest, SceneFile, SubmitReceipt, Submi
 from mesh.control.terms import JobTerms
 from mesh.errors import ExitCode, MeshError
 from mesh.model.manifest import EngineName, RenderSettings
+from mesh.scenes.advice import advice
 from mesh.scenes.inspection import SceneInfo, inspect
 from mesh.scenes.pack import SceneFiles, find_files
 from mesh.scenes.panorama import check_panorama
@@ -90,7 +91,7 @@ def prepare(wish: Wish) -> Prepared:
     terms = wish.terms
     if wish.scene.suffix.lower() in _GLTF or wish.engine is EngineName.BUILTIN:
         info = _check_choices(wish.scene, wish.settings)
-        warnings = info.warnings
+        warnings = (*info.warnings, *advice(info, wish.frames, wish.settings))
         if wish.engine is EngineName.BUILTIN and info.least_memory > max(_EVERYBODY_HAS, terms.memory_bytes):
             terms = replace(terms, memory_bytes=info.least_memory)
             gigabytes = f"{info.least_memory / 1e9:.1f} GB"

@@ -12,7 +12,7 @@ from mesh.scenes.gltf.clips import keys_of, played_together
 from mesh.scenes.gltf.cursor import Value
 from mesh.scenes.gltf.document import Document, choose, read_document
 from mesh.scenes.gltf.hierarchy import camera_nodes, chosen_scene, light_nodes, walk
-from mesh.scenes.gltf.lenses import camera_aspect
+from mesh.scenes.gltf.lenses import SUN, camera_aspect
 from mesh.scenes.gltf.need import least_memory
 
 
@@ -42,7 +42,8 @@ class ClipInfo:
 @dataclass(frozen=True, slots=True)
 class SceneInfo:
     """What a scene file offers. `has_lights`: it has punctual lights, or surfaces that shine. `least_memory`: bytes
-    without which it cannot be rendered."""
+    without which it cannot be rendered. `lux` and `candela` are of its brightest sun and its brightest lamp, 0 where it
+    has none; `generator` is the program that wrote it, as the file says."""
 
     name: str
     cameras: tuple[CameraInfo, ...]
@@ -52,6 +53,9 @@ class SceneInfo:
     has_lights: bool
     least_memory: int
     warnings: tuple[str, ...]
+    generator: str = ""
+    lux: float = 0.0
+    candela: float = 0.0
 
     def check_camera(self, name: str) -> None:
         """Raises NoSuchChoice, listing the cameras, where there is none of this name."""
@@ -71,7 +75,11 @@ def inspect(entry: Path, *, scene: str = "") -> SceneInfo:
     """
     document = read_document(entry)
     nodes = walk(document, chosen_scene(document, scene))
-    lights = light_nodes(document, nodes)
+    lights = [light for _, light in light_nodes(document, nodes)]
+    suns, lamps = (
+        [light.number("intensity", 1.0) for light in lights if (light.text("type") == SUN) is are_suns]
+        for are_suns in (True, False)
+    )
     return SceneInfo(
         name=entry.name,
         cameras=tuple(
@@ -83,6 +91,9 @@ def inspect(entry: Path, *, scene: str = "") -> SceneInfo:
         has_lights=bool(lights) or any(_shines(material) for material in document.objects("materials")),
         least_memory=least_memory(document, nodes),
         warnings=document.warnings,
+        generator=document.root.required("asset").text("generator"),
+        lux=max(suns, default=0.0),
+        candela=max(lamps, default=0.0),
     )
 
 

@@ -1,10 +1,11 @@
-"""A camera's aspect, which the command line wants too. Standard library only."""
+"""A camera's aspect and the kind of a lamp, which the command line wants too. Standard library only."""
 
 from __future__ import annotations
 
 from mesh.scenes.gltf.cursor import Value
 
 PERSPECTIVE = "perspective"
+SUN = "directional"
 
 
 def camera_aspect(camera: Value) -> float | None:

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from mesh.scenes.description import Camera, Light, LightKind
 from mesh.scenes.gltf.cursor import Value
-from mesh.scenes.gltf.lenses import PERSPECTIVE, camera_aspect
+from mesh.scenes.gltf.lenses import PERSPECTIVE, SUN, camera_aspect
 from mesh.scenes.matrices import Matrix
 
-_KINDS = {"directional": LightKind.DIRECTIONAL, "point": LightKind.POINT, "spot": LightKind.SPOT}
+_KINDS = {SUN: LightKind.DIRECTIONAL, "point": LightKind.POINT, "spot": LightKind.SPOT}
 
 
 def read_camera(name: str, camera: Value, transform: Matrix) -> Camera:
