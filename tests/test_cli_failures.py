@@ -13,7 +13,7 @@ from mesh.model.ids import Digest, JobId
 from mesh.model.status import JobState
 from mesh.node.journal import Journal
 from mesh.node.narrator import Narrator
-from mesh.sched.events import FrameFailed
+from mesh.sched.news import FrameFailed
 from tests.fake_service import event, job_status, mesh_status
 
 JOB = JobId(bytes(range(32)))

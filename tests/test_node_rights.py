@@ -13,7 +13,7 @@ from mesh.identity.identity import Identity
 from mesh.model.ids import JobId
 from mesh.model.policy import JobPolicy
 from mesh.node.rights import NodeRights
-from mesh.sched.events import EditRefused, JobRefused
+from mesh.sched.news import EditRefused, JobRefused
 from mesh.sched.rights import Rights
 from mesh.wire.codec import job_id
 from mesh.wire.jobs import Edit, EditName, JobEdits, JobOffer

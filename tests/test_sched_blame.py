@@ -12,9 +12,9 @@ from mesh.model.ids import Boot, Digest, JobId, NodeId
 from mesh.model.policy import FrameOrder
 from mesh.model.units import SampleRange, Unit
 from mesh.node.rights import NodeRights
-from mesh.sched.events import EntryRefused
 from mesh.sched.facts import Facts
 from mesh.sched.layout import Layout
+from mesh.sched.news import EntryRefused
 from mesh.sched.rights import Everybody
 from mesh.wire.effects import BlobReady, Compared, Fetch, Persist, Render, RenderDone
 from mesh.wire.ledger import AuditFact, Entry, Helped, LedgerDelta, LogRun, ResultFact

@@ -18,17 +18,8 @@ from mesh.node.rights import NodeRights
 from mesh.sched.config import SchedConfig
 from mesh.sched.convictions import ConvictionBook, is_standing
 from mesh.sched.core import Core
-from mesh.sched.events import (
-    ConvictionRefused,
-    EntryRefused,
-    NodeConvicted,
-    NodePardoned,
-    PeerInfo,
-    PeerUp,
-    Record,
-    Restore,
-    SetCapacity,
-)
+from mesh.sched.events import PeerInfo, PeerUp, Record, Restore, SetCapacity
+from mesh.sched.news import ConvictionRefused, EntryRefused, NodeConvicted, NodePardoned
 from mesh.sched.rights import Everybody
 from mesh.wire.effects import Persist
 from mesh.wire.jobs import Edit, EditName, JobBrief, JobsKnown, Participation

@@ -6,7 +6,8 @@ from mesh.model.ids import Boot, Digest, JobId
 from mesh.model.status import JobState
 from mesh.model.units import Unit
 from mesh.sched.config import SchedConfig
-from mesh.sched.events import JobFinished, PeerDown, UnitStarted, Watch
+from mesh.sched.events import PeerDown, Watch
+from mesh.sched.news import JobFinished, UnitStarted
 from mesh.wire.jobs import Edit, EditName, JobEdits
 from mesh.wire.ledger import Entry, JobSummary, LedgerDelta, LedgerVector, LogRun, ResultFact
 from tests.sched_bench import ME, A, B, Bench, sent, told

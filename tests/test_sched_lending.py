@@ -7,7 +7,8 @@ from mesh.model.policy import JobPolicy
 from mesh.model.status import JobState
 from mesh.model.units import Unit
 from mesh.sched.config import SchedConfig
-from mesh.sched.events import JobFinished, PeerChanged, PeerDown, PeerInfo, WorkReassigned
+from mesh.sched.events import PeerChanged, PeerDown, PeerInfo
+from mesh.sched.news import JobFinished, WorkReassigned
 from mesh.wire.copies import KeepPixels, PixelsKept
 from mesh.wire.effects import RenderProgress, SendFailed, Shorten
 from mesh.wire.stealing import GrantTaken, StealGrant

@@ -7,7 +7,8 @@ from mesh.model.policy import FrameOrder, JobPolicy
 from mesh.model.status import JobState
 from mesh.model.units import Unit
 from mesh.sched.config import SchedConfig
-from mesh.sched.events import ActOnJob, JobDurable, JobFinished, Leave, Restore, Start, Woke
+from mesh.sched.events import ActOnJob, Leave, Restore, Start, Woke
+from mesh.sched.news import JobDurable, JobFinished
 from mesh.wire.copies import KeepPixels, KeepScene, SceneKept
 from mesh.wire.effects import (
     BlobFailed,

@@ -10,7 +10,8 @@ from mesh.config.settings import JobsConfig
 from mesh.model.manifest import Manifest
 from mesh.node.scheduling import sched_config
 from mesh.sched.config import SchedConfig
-from mesh.sched.events import JobDropped, Restore, RetryJob, Start
+from mesh.sched.events import Restore, RetryJob, Start
+from mesh.sched.news import JobDropped
 from mesh.sched.quotas import user_of
 from mesh.wire.effects import Persist, RenderFailed
 from mesh.wire.records import EndedRecord

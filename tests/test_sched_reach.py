@@ -13,18 +13,11 @@ from mesh.model.status import JobState
 from mesh.model.units import Unit
 from mesh.node.waiting import waiting_for
 from mesh.sched.config import SchedConfig
-from mesh.sched.events import (
-    JobFinished,
-    PeerDown,
-    PeerVanished,
-    ResultsAway,
-    ResultsGivenUp,
-    RetryJob,
-    Woke,
-)
+from mesh.sched.events import PeerDown, PeerVanished, RetryJob, Woke
 from mesh.sched.facts import Facts
 from mesh.sched.layout import Layout
 from mesh.sched.looks import JobView
+from mesh.sched.news import JobFinished, ResultsAway, ResultsGivenUp
 from mesh.wire.codec import job_id
 from mesh.wire.copies import PixelsKept
 from mesh.wire.effects import BlobReady, Effect, Persist, Render

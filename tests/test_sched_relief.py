@@ -9,7 +9,8 @@ from mesh.model.status import JobState
 from mesh.model.units import Unit
 from mesh.sched.config import SchedConfig
 from mesh.sched.estimates import time_left
-from mesh.sched.events import PeerDown, StragglerRelieved, UnitStarted
+from mesh.sched.events import PeerDown
+from mesh.sched.news import StragglerRelieved, UnitStarted
 from mesh.sched.rules import worth_starting_again
 from mesh.wire.effects import Effect, Render, RenderProgress, StopRender
 from mesh.wire.ledger import (

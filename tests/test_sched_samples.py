@@ -8,7 +8,8 @@ from mesh.model.ids import Boot, Digest, JobId, NodeId
 from mesh.model.layers import Layer
 from mesh.model.manifest import RenderSettings
 from mesh.model.units import SampleRange, Unit
-from mesh.sched.events import PeerDown, SamplesShared, SetCapacity
+from mesh.sched.events import PeerDown, SetCapacity
+from mesh.sched.news import SamplesShared
 from mesh.sched.rules import helpers_part
 from mesh.wire.copies import KeepPixels
 from mesh.wire.effects import (

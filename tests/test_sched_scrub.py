@@ -12,10 +12,11 @@ from mesh.model.ids import Boot, Digest, NodeId
 from mesh.model.policy import FrameOrder
 from mesh.model.status import JobState
 from mesh.model.units import Unit
-from mesh.sched.events import DiskDamaged, PixelsLost
+from mesh.sched.events import DiskDamaged
 from mesh.sched.facts import Facts
 from mesh.sched.holders import Holders
 from mesh.sched.layout import Layout
+from mesh.sched.news import PixelsLost
 from mesh.wire.copies import KeepPixels, PixelsKept
 from mesh.wire.effects import BlobFailed, BlobReady, Effect, Fetch, Persist, Render, RenderFailed
 from mesh.wire.ledger import AwayFact, Entry, HolderFact, LedgerDelta, LogRun, ResultFact

@@ -5,7 +5,8 @@ from __future__ import annotations
 from mesh.model.ids import Boot, Digest
 from mesh.model.policy import JobPolicy
 from mesh.model.units import Unit
-from mesh.sched.events import PeerDown, WorkReassigned
+from mesh.sched.events import PeerDown
+from mesh.sched.news import WorkReassigned
 from mesh.wire.effects import Fetch, Pin, RenderFailed
 from mesh.wire.jobs import Edit, EditName, JobOffer
 from mesh.wire.ledger import ClaimSet, Entry, FailureFact, LedgerDelta, LogRun

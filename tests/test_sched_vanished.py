@@ -8,7 +8,8 @@ from mesh.model.ids import Boot, JobId, NodeId
 from mesh.model.policy import JobPolicy
 from mesh.model.units import Unit
 from mesh.sched.config import SchedConfig
-from mesh.sched.events import PeerDown, PeerVanished, ResultKnown, WorkReassigned
+from mesh.sched.events import PeerDown, PeerVanished
+from mesh.sched.news import ResultKnown, WorkReassigned
 from mesh.sched.peers import rendezvous
 from mesh.wire.copies import KeepPixels
 from mesh.wire.effects import Send

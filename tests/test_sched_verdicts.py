@@ -16,15 +16,10 @@ from mesh.model.status import JobState
 from mesh.model.tolerance import EXACT, TOLERANCES
 from mesh.model.units import Unit
 from mesh.sched.config import SchedConfig
-from mesh.sched.events import (
-    ActOnJob,
-    AuditDiffers,
-    NodeConvicted,
-    SelfConvicted,
-    SetCapacity,
-)
+from mesh.sched.events import ActOnJob, SetCapacity
 from mesh.sched.facts import Facts
 from mesh.sched.layout import Layout
+from mesh.sched.news import AuditDiffers, NodeConvicted, SelfConvicted
 from mesh.sched.peers import rendezvous
 from mesh.sched.verdicts import Verdicts, audit_chance
 from mesh.wire.effects import (

@@ -22,7 +22,7 @@ from mesh.model.ids import NodeId
 from mesh.model.policy import FrameOrder
 from mesh.node import runtime
 from mesh.node.core import NodeCore
-from mesh.sched import events as sched
+from mesh.sched import news as sched
 from mesh.sched.intervals import Interval, IntervalSet, from_numbers
 from mesh.sched.layout import Layout
 from mesh.wire.copies import KeepPixels, PixelsKept

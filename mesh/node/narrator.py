@@ -11,7 +11,7 @@ from mesh.gossip.keyring import KeyInUse
 from mesh.model.ids import JobId, NodeId, short
 from mesh.model.units import Unit
 from mesh.node.journal import Journal
-from mesh.sched import events as sched
+from mesh.sched import news as sched
 from mesh.wire.jobs import Edit, EditName, Participation
 
 _HOW_DOWN = {

@@ -63,6 +63,7 @@ from mesh.node.slumber import Slumber
 from mesh.node.timers import Timers
 from mesh.node.traffic import Traffic
 from mesh.sched import events as sched
+from mesh.sched.news import JobDropped
 from mesh.sched.scheduler import Scheduler
 from mesh.wire.admission import Peer
 from mesh.wire.effects import (
@@ -313,7 +314,7 @@ class Node:
                 self.seals.notice(news)
             case gossip.MemberDown(node=node):
                 self._traffic.drop(node)
-            case sched.JobDropped(job=job):
+            case JobDropped(job=job):
                 self.progress.forget(job)
                 self._forget_scenes()
         self.narrator.tell(news)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from mesh.model.ids import NodeId
 from mesh.sched.core import Core
-from mesh.sched.events import WorkReassigned
 from mesh.sched.intervals import IntervalSet
 from mesh.sched.job import Job
+from mesh.sched.news import WorkReassigned
 from mesh.wire.stealing import WorkTaken
 
 

@@ -24,8 +24,8 @@ from mesh.sched.comparing import audited
 from mesh.sched.constraints import participation
 from mesh.sched.convictions import ConvictionBook
 from mesh.sched.core import Core
-from mesh.sched.events import AuditDiffers
 from mesh.sched.job import Job, SceneState
+from mesh.sched.news import AuditDiffers
 from mesh.sched.peers import rendezvous
 from mesh.sched.rights import Rights
 from mesh.sched.verdicts import audit_chance

@@ -12,7 +12,11 @@ from mesh.model.ids import JobId, NodeId
 from mesh.sched.comparing import audited
 from mesh.sched.constraints import participation
 from mesh.sched.core import Core
-from mesh.sched.events import (
+from mesh.sched.facts import Facts, News
+from mesh.sched.job import Copy, Job
+from mesh.sched.layout import Layout
+from mesh.sched.life import UnitState
+from mesh.sched.news import (
     EntryRefused,
     FrameDone,
     FrameFailed,
@@ -22,10 +26,6 @@ from mesh.sched.events import (
     ResultKnown,
     UnitFailed,
 )
-from mesh.sched.facts import Facts, News
-from mesh.sched.job import Copy, Job
-from mesh.sched.layout import Layout
-from mesh.sched.life import UnitState
 from mesh.sched.rights import Rights
 from mesh.wire.effects import Fetch, Pin
 from mesh.wire.jobs import EditName, Participation

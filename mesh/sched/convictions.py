@@ -15,8 +15,8 @@ from hashlib import blake2b
 from mesh.model.ids import Digest, JobId, NodeId
 from mesh.model.units import Unit
 from mesh.sched.core import Core
-from mesh.sched.events import ConvictionRefused, NodeConvicted, NodePardoned, SelfConvicted
 from mesh.sched.job import Job
+from mesh.sched.news import ConvictionRefused, NodeConvicted, NodePardoned, SelfConvicted
 from mesh.sched.rights import Rights
 from mesh.sched.verdicts import QUORUM, Ballot, is_false
 from mesh.wire.jobs import Edit, EditName, Participation

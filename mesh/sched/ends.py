@@ -6,10 +6,10 @@ from mesh.sched.audits import Audits
 from mesh.sched.constraints import obstacle
 from mesh.sched.copies import Copies
 from mesh.sched.core import Core
-from mesh.sched.events import JobChanged, JobDropped, JobFinished
 from mesh.sched.helping import Helper
 from mesh.sched.job import Job
 from mesh.sched.life import UnitState
+from mesh.sched.news import JobChanged, JobDropped, JobFinished
 from mesh.sched.reach import Reach
 from mesh.sched.replication import Replication
 from mesh.sched.runner import Runner

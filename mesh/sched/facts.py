@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 
 from mesh.model.ids import Boot, Digest, NodeId
 from mesh.sched.effort import Effort
-from mesh.sched.events import JobResult
 from mesh.sched.failures import Failures
 from mesh.sched.holders import Holders
 from mesh.sched.intervals import IntervalSet
 from mesh.sched.layout import Layout
+from mesh.sched.news import JobResult
 from mesh.sched.places import Places
 from mesh.sched.verdicts import Verdicts
 from mesh.wire.ledger import AuditFact, AwayFact, Entry, FailureFact, HolderFact, ReliefFact, ResultFact

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from mesh.model.ids import JobId, NodeId
 from mesh.sched.core import Core
-from mesh.sched.events import WorkReassigned
 from mesh.sched.intervals import from_numbers
 from mesh.sched.job import Job
+from mesh.sched.news import WorkReassigned
 from mesh.sched.parts import Parts
 from mesh.wire.base import Message
 from mesh.wire.copies import KeepPixels, KeepScene, PixelsKept, SceneKept

@@ -14,8 +14,8 @@ from __future__ import annotations
 from mesh.model.ids import Digest, NodeId
 from mesh.sched.books import Books
 from mesh.sched.core import Core
-from mesh.sched.events import JobChanged, ResultsAway, ResultsGivenUp
 from mesh.sched.job import Absence, Job
+from mesh.sched.news import JobChanged, ResultsAway, ResultsGivenUp
 from mesh.wire.ledger import MAX_AWAY, AwayFact, Entry
 
 _SURVIVED = 2

@@ -18,10 +18,10 @@ from mesh.model.units import Unit
 from mesh.sched.books import Books
 from mesh.sched.core import Core
 from mesh.sched.estimates import pace_of, time_left, under_way, usual_pace
-from mesh.sched.events import StragglerRelieved
 from mesh.sched.intervals import Interval, IntervalSet
 from mesh.sched.job import Claim, Job, Run
 from mesh.sched.market import Market
+from mesh.sched.news import StragglerRelieved
 from mesh.sched.rules import worth_starting_again
 from mesh.sched.samples import sharing_pays
 from mesh.wire.ledger import Entry, Hint, ReliefFact

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from mesh.sched.books import Books
 from mesh.sched.core import Core
 from mesh.sched.estimates import seconds_left
-from mesh.sched.events import UnitStarted
 from mesh.sched.intervals import Interval, IntervalSet
 from mesh.sched.job import Job, Run, SceneState
 from mesh.sched.life import UnitState
+from mesh.sched.news import UnitStarted
 from mesh.sched.sharing import Sharing
 from mesh.sched.slots import Slots
 from mesh.wire.effects import (

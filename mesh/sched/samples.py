@@ -21,10 +21,10 @@ from mesh.model.manifest import EngineName
 from mesh.model.units import SampleRange
 from mesh.sched.core import Core
 from mesh.sched.estimates import pace_of, rendered_of
-from mesh.sched.events import SamplesShared
 from mesh.sched.intervals import IntervalSet
 from mesh.sched.job import Job, Run
 from mesh.sched.market import Market
+from mesh.sched.news import SamplesShared
 from mesh.sched.rights import Rights
 from mesh.sched.rules import helpers_part, worth_sharing
 from mesh.wire.effects import Attempt, Fetch, MergeSamples, RenderDone, SplitSamples

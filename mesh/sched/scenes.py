@@ -9,8 +9,8 @@ from __future__ import annotations
 from mesh.model.ids import Digest, NodeId
 from mesh.sched.books import Books
 from mesh.sched.core import Core
-from mesh.sched.events import JobDurable
 from mesh.sched.job import Job, SceneState
+from mesh.sched.news import JobDurable
 from mesh.sched.peers import rendezvous
 from mesh.wire.copies import KeepScene, SceneKept
 from mesh.wire.effects import Fetch, Pin

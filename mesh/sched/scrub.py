@@ -13,8 +13,8 @@ from collections import deque
 from mesh.model.ids import Digest, JobId
 from mesh.sched.books import Books
 from mesh.sched.core import Core
-from mesh.sched.events import PixelsLost
 from mesh.sched.job import Job
+from mesh.sched.news import PixelsLost
 from mesh.wire.effects import Fetch
 from mesh.wire.ledger import Entry, HolderFact
 

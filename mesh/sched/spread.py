@@ -13,8 +13,8 @@ from mesh.sched.books import Books
 from mesh.sched.convictions import ConvictionBook
 from mesh.sched.core import Core
 from mesh.sched.dealing import Part, alone, deal, node_of
-from mesh.sched.events import EditRefused, JobChanged, JobEdited, JobRefused
 from mesh.sched.job import Job
+from mesh.sched.news import EditRefused, JobChanged, JobEdited, JobRefused
 from mesh.sched.peers import rendezvous
 from mesh.sched.rights import Rights
 from mesh.wire.jobs import Edit, EditName, JobBrief, JobEdits, JobOffer, JobsKnown, JobWanted

@@ -8,9 +8,9 @@ from mesh.model.units import Unit
 from mesh.sched.constraints import Obstacle, after_of, nodes_of, obstacle, participation, tags_of
 from mesh.sched.core import Core
 from mesh.sched.estimates import speed_of
-from mesh.sched.events import JobResult
 from mesh.sched.job import Job, SceneState
 from mesh.sched.looks import ActivityView, AttemptView, FailureView, FrameView, JobView, ShareView, WaitView
+from mesh.sched.news import JobResult
 from mesh.sched.sharing import unfinished
 from mesh.wire.jobs import EditName, Participation
 

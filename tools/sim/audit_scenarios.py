@@ -10,7 +10,8 @@ from mesh.model.ids import JobId
 from mesh.model.manifest import Manifest
 from mesh.model.units import Unit
 from mesh.sched.config import SchedConfig
-from mesh.sched.events import ActOnJob, AuditDiffers, NodeConvicted, SelfConvicted
+from mesh.sched.events import ActOnJob
+from mesh.sched.news import AuditDiffers, NodeConvicted, SelfConvicted
 from mesh.wire.gossip import EngineBuild
 from mesh.wire.jobs import EditName, Participation
 from tools.sim.farm import LIMIT, Farm, farm, manifest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mesh.sched.events import PixelsLost
+from mesh.sched.news import PixelsLost
 from tools.sim.farm import LIMIT, farm, manifest, settle
 from tools.sim.farm_scenarios import Figures
 from tools.sim.log import Log

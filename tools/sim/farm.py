@@ -16,20 +16,10 @@ from mesh.model.manifest import EngineName, Manifest, RenderSettings
 from mesh.model.policy import JobPolicy
 from mesh.model.status import JobState
 from mesh.sched.config import SchedConfig
-from mesh.sched.events import (
-    JobFinished,
-    JobResult,
-    PeerDown,
-    PeerInfo,
-    PeerUp,
-    PeerVanished,
-    Restore,
-    SetCapacity,
-    Start,
-    SubmitJob,
-)
+from mesh.sched.events import PeerDown, PeerInfo, PeerUp, PeerVanished, Restore, SetCapacity, Start, SubmitJob
 from mesh.sched.intervals import IntervalSet
 from mesh.sched.layout import Layout
+from mesh.sched.news import JobFinished, JobResult
 from mesh.sched.peers import Peers
 from mesh.sched.scheduler import Scheduler
 from mesh.wire.base import Message

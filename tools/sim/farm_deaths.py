@@ -11,7 +11,7 @@ from itertools import combinations
 
 from mesh.model.ids import JobId
 from mesh.sched.config import SchedConfig
-from mesh.sched.events import JobDurable, JobFinished, ResultKnown, ResultsGivenUp
+from mesh.sched.news import JobDurable, JobFinished, ResultKnown, ResultsGivenUp
 from tools.sim.farm import LIMIT, Farm, begin, farm, manifest, settle
 from tools.sim.log import Log
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mesh.sched.config import SchedConfig
-from mesh.sched.events import PeerDown, RetryJob, WorkReassigned
+from mesh.sched.events import PeerDown, RetryJob
+from mesh.sched.news import WorkReassigned
 from tools.sim.farm import LIMIT, begin, farm, manifest, settle
 from tools.sim.log import Log
 

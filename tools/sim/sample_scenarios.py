@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mesh.sched.config import SchedConfig
-from mesh.sched.events import NodeConvicted, SamplesShared
+from mesh.sched.news import NodeConvicted, SamplesShared
 from tools.sim.farm import LIMIT, Farm, farm, manifest, settle
 from tools.sim.farm_storm import EXACT_ENGINE
 from tools.sim.log import Log

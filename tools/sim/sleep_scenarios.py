@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mesh.sched.events import PeerDown, UnitFailed, Woke
+from mesh.sched.events import PeerDown, Woke
+from mesh.sched.news import UnitFailed
 from tools.sim.farm import LIMIT, Farm, farm, manifest, settle
 from tools.sim.log import Log
 

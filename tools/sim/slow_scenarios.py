@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from mesh.model.ids import JobId
 from mesh.sched.config import SchedConfig
-from mesh.sched.events import StragglerRelieved, UnitFailed
+from mesh.sched.news import StragglerRelieved, UnitFailed
 from tools.sim.farm import LIMIT, Farm, farm, manifest, settle
 from tools.sim.log import Log
 
