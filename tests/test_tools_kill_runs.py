@@ -77,16 +77,16 @@ def test_a_victim_has_lent_what_is_not_finished_and_holds_more() -> None:
     assert situation(lent, holding).candidates(plan(Kind.VICTIM)) == ["mary"]
 
 
-def test_a_relay_is_hit_while_it_fetches_a_result_if_any_does() -> None:
+def test_a_holder_of_copies_is_hit_while_it_fetches_a_result_if_any_does() -> None:
     kept = [
         step(1.0, name, what, other="ada")
         for name in ("mary", "alan")
         for what in (What.ASKED_TO_KEEP, What.KEEPS)
     ]
     holding = [step(1.1, name, What.HOLDS, (start, start + 8)) for start, name in ((0, "mary"), (8, "alan"))]
-    assert situation(*kept, *holding).candidates(plan(Kind.RELAY)) == ["mary", "alan"]
+    assert situation(*kept, *holding).candidates(plan(Kind.HOLDER)) == ["mary", "alan"]
     fetching = step(1.2, "alan", What.ASKED_TO_KEEP, other="ada")
-    assert situation(*kept, *holding, fetching).candidates(plan(Kind.RELAY)) == ["alan"]
+    assert situation(*kept, *holding, fetching).candidates(plan(Kind.HOLDER)) == ["alan"]
 
 
 def test_the_submitter_is_hit_by_its_own_kind_alone() -> None:
@@ -144,9 +144,9 @@ def outcome(kind: Kind, again: float, failure: str = "") -> Outcome:
 
 
 def test_promises_are_about_kills_alone() -> None:
-    good = [outcome(Kind.THIEF, 4.0), outcome(Kind.RELAY, 4.9), outcome(Kind.PAUSE, 20.0)]
+    good = [outcome(Kind.THIEF, 4.0), outcome(Kind.HOLDER, 4.9), outcome(Kind.PAUSE, 20.0)]
     assert verdict(good) == []
-    slow = [outcome(Kind.THIEF, 6.0), outcome(Kind.VICTIM, 13.0), outcome(Kind.RELAY, 6.0)]
+    slow = [outcome(Kind.THIEF, 6.0), outcome(Kind.VICTIM, 13.0), outcome(Kind.HOLDER, 6.0)]
     assert [sentence.split()[0] for sentence in verdict(slow)] == ["p50", "p99"]
     assert verdict([outcome(Kind.THIEF, 1.0, "ada does not answer")]) == ["ada does not answer"]
 

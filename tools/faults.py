@@ -20,7 +20,7 @@ class Kind(StrEnum):
     """kill -9 of a node that holds work which it has stolen."""
     VICTIM = "victim"
     """kill -9 of a node from which others have stolen what they have not finished, and that holds more."""
-    RELAY = "relay"
+    HOLDER = "holder"
     """kill -9 of a node that keeps results of others, if possible while it fetches one."""
     SUBMITTER = "submitter"
     PAUSE = "pause"
@@ -110,7 +110,7 @@ class Situation:
         if plan.kind is Kind.SUBMITTER:
             return [plan.submitter] if self._loses_something(plan.submitter) else []
         found = [name for name in self.nodes if self._loses_something(name) and self._fits(plan, name)]
-        if plan.kind is Kind.RELAY:
+        if plan.kind is Kind.HOLDER:
             return [name for name in found if self.nodes[name].fetching > 0] or found
         return found
 
@@ -126,7 +126,7 @@ class Situation:
                 return self._open(one.holds.common(one.stolen)).size >= _LEAST
             case Kind.VICTIM:
                 return bool(self._open(one.lent))
-            case Kind.RELAY:
+            case Kind.HOLDER:
                 return one.kept > 0
             case _:
                 return True
