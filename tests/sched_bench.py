@@ -30,6 +30,9 @@ from mesh.wire.jobs import Edit, EditName, JobOffer
 from mesh.wire.stealing import StealRequest, Want
 from tools.sim.farm import ENGINE, job_id, manifest
 
+_MOST_AT_ONCE = 1000
+"""Timers that fire at one time."""
+
 ME, A, B = (NodeId(bytes([letter]) * 32) for letter in b"mab")
 Kind = TypeVar("Kind")
 
@@ -64,10 +67,13 @@ class Bench:
     def wait(self, seconds: float) -> list[Effect]:
         effects: list[Effect] = []
         until = self.now + seconds
+        moment, rung = self.now, 0
         while due := [timer for timer in self.timers if timer.at <= until]:
             timer = min(due, key=lambda timer: timer.at)
             self.timers.remove(timer)
             self.now = max(self.now, timer.at)
+            moment, rung = self.now, rung + 1 if self.now == moment else 0
+            assert rung < _MOST_AT_ONCE, f"{timer.token} rings for ever at one moment"
             effects += self.tell(TimerFired(timer.token))
         self.now = until
         return effects

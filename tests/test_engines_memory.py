@@ -15,7 +15,7 @@ from mesh.engines import child as child_module
 from mesh.engines.adapter import KERNEL_CACHE, UnitControl
 from mesh.engines.child import Attempt as ChildAttempt
 from mesh.engines.child import Child
-from mesh.engines.memory import SceneTooLarge, group_limit
+from mesh.engines.memory import SceneTooLarge, group_limit, machine_memory
 from mesh.engines.protocol import (
     Done,
     Open,
@@ -65,7 +65,7 @@ def test_a_scene_that_does_not_fit_is_refused_here_and_not_elsewhere(monkeypatch
     *_, said = Unframer().feed(answers.getvalue())  # maybe that it compiles, before
     assert isinstance(said, Refused)
     assert said.session == 7
-    assert said.elsewhere
+    assert said.needs == machine_memory() + 1
     assert said.reason == str(SceneTooLarge.found("hall.glb"))
     assert said.reason.startswith("hall.glb needs more than ")
 
@@ -87,7 +87,7 @@ def test_a_scene_whose_need_is_foreseen_is_refused_before_it_is_read(
     *_, said = Unframer().feed(answers.getvalue())  # maybe that it compiles, before
     assert isinstance(said, Refused)
     # what claims more than its bytes can hold is wrong everywhere
-    assert said.elsewhere == bool(need)
+    assert bool(said.needs) == bool(need)
     assert said.reason.startswith(
         "hall.glb needs at least 2000.0 GB of memory, and this machine has "
     ) == bool(need)

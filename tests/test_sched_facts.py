@@ -91,6 +91,17 @@ def test_a_unit_has_failed_after_three_tries_and_only_where_they_overlap() -> No
     assert facts.failed == IntervalSet([(1, 2)])
 
 
+def test_that_a_scene_is_too_large_for_nodes_is_no_failure_and_tells_what_it_takes() -> None:
+    facts = _facts()
+    for author, needs in ((A, 9), (B, 20), (C, 17)):
+        found = FailureFact(Unit(1, 0, 4), "too large", None, True, 0, memory=needs)
+        assert not facts.learn(author, Entry(failure=found)).frames_failed
+    assert (facts.failures.memory, list(facts.failures.too_small)) == (20, [A, B, C])
+    assert not (facts.failed or facts.failures.by_node or facts.failures.tried_by(0, 4))
+    facts.retry(1)
+    assert (facts.failures.memory, list(facts.failures.too_small)) == (0, [])
+
+
 def test_what_nobody_can_render_fails_at_once() -> None:
     facts = _facts()
     facts.learn(A, _failure(1, 0, 4, retryable=False))

@@ -155,11 +155,12 @@ class Child:
                 self.say(Compiling(request.session))
             session = self._alone_if_need_be(lambda: open_scene(request), request.session)
         except SceneTooLarge as error:
-            self.say(Refused(request.session, str(error), elsewhere=True))
+            self.say(Refused(request.session, str(error), error.least))
         except MeshError as error:
             self.say(Refused(request.session, str(error)))
         except MemoryError:
-            self.say(Refused(request.session, str(SceneTooLarge.found(request.entry)), elsewhere=True))
+            found = SceneTooLarge.found(request.entry)
+            self.say(Refused(request.session, str(found), found.least))
         else:
             self._sessions[request.session] = session
             self._opened[request.session] = request
@@ -217,7 +218,8 @@ class Child:
             self.say(Failed(number, f"the pixels could not be written to {request.target}: {error.strerror}"))
         except MemoryError:
             scene = self._opened[request.session].entry
-            self.say(Failed(number, str(SceneTooLarge.found(f"Frame {request.unit.frame} of {scene}"))))
+            found = SceneTooLarge.found(f"Frame {request.unit.frame} of {scene}")
+            self.say(Failed(number, str(found), needs=found.least))
         else:
             seconds = time.monotonic() - began
             self.say(Done(number, unit, seconds, payload if len(payload) <= PAYLOAD_MAX else None))

@@ -259,8 +259,8 @@ class EngineHost:
                     self._news.append(EngineDone(task.attempt, unit, at, seconds))
                 elif payload is None:
                     task.target.unlink(missing_ok=True)
-            case Failed(attempt=number, reason=reason, retryable=retryable):
-                self._fail(Attempt(number), reason, retryable)
+            case Failed(attempt=number, reason=reason, retryable=retryable, needs=needs):
+                self._fail(Attempt(number), reason, retryable, unit_needs=needs)
             case Stopped(attempt=number):
                 task = self._tasks.pop(Attempt(number), None)
                 if task is not None:
@@ -272,11 +272,11 @@ class EngineHost:
                 self._compiling = True
             case Reopening(session=session):
                 self._opening.add(session)
-            case Refused(session=session, reason=reason, elsewhere=elsewhere):
+            case Refused(session=session, reason=reason, needs=needs):
                 self._opening.discard(session)
                 self._scenes.refused(session)
                 for attempt in [a for a, task in self._tasks.items() if task.session == session]:
-                    self._fail(attempt, reason, retryable=elsewhere)
+                    self._fail(attempt, reason, retryable=needs > 0, scene_needs=needs)
             case Opened(session=session, warnings=warnings):
                 self._opening.discard(session)
                 first = next((a for a, task in self._tasks.items() if task.session == session), None)
@@ -285,7 +285,9 @@ class EngineHost:
             case _:
                 raise BadMessage(f"a renderer does not say {type(message).__name__}")
 
-    def _fail(self, attempt: Attempt, reason: str, retryable: bool) -> None:
+    def _fail(
+        self, attempt: Attempt, reason: str, retryable: bool, *, scene_needs: int = 0, unit_needs: int = 0
+    ) -> None:
         task = self._tasks.pop(attempt, None)
         if task is None:
             return
@@ -293,7 +295,8 @@ class EngineHost:
         task.clear_up()
         task.target.unlink(missing_ok=True)
         if not task.stopping:
-            self._news.append(EngineFailed(attempt, reason, self._renderer.log, retryable))
+            log = self._renderer.log
+            self._news.append(EngineFailed(attempt, reason, log, retryable, scene_needs, unit_needs))
 
     def _tell_news(self) -> None:
         news, self._news = self._news, []

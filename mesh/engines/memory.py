@@ -24,13 +24,21 @@ class SceneTooLarge(MeshError):
     @classmethod
     def found(cls, entry: str) -> SceneTooLarge:
         """It turned out so, whatever its need."""
-        total = machine_memory() / 1e9
-        return cls(entry=entry, need=f"more than {total:.1f} GB", total=total)
+        had = machine_memory()
+        return cls(entry=entry, need=f"more than {had / 1e9:.1f} GB", total=had / 1e9, least=had + 1)
 
     @classmethod
     def foreseen(cls, entry: str, need: int) -> SceneTooLarge:
         """It needs so many bytes at least."""
-        return cls(entry=entry, need=f"at least {need / 1e9:.1f} GB", total=machine_memory() / 1e9)
+        total = machine_memory() / 1e9
+        return cls(entry=entry, need=f"at least {need / 1e9:.1f} GB", total=total, least=need)
+
+    @property
+    def least(self) -> int:
+        """Bytes that it takes at least."""
+        least = self.details["least"]
+        assert isinstance(least, int)
+        return least
 
 
 class FrameTooLarge(MeshError):

@@ -38,6 +38,10 @@ class EngineFailed:
     reason: str
     log: str
     retryable: bool
+    scene_needs: int = 0
+    """Bytes of memory that its scene takes at least, where that is why."""
+    unit_needs: int = 0
+    """The same where the scene could be opened."""
 
 
 @dataclass(frozen=True, slots=True)

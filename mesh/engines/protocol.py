@@ -119,11 +119,12 @@ class Opened(Message):
 
 @dataclass(frozen=True, slots=True)
 class Refused(Message):
-    """The scene cannot be opened, here or, unless `elsewhere`, anywhere: the sentence says why."""
+    """The scene cannot be opened: the sentence says why."""
 
     session: int
     reason: LongText
-    elsewhere: bool = False
+    needs: int = 0
+    """Bytes of memory that it takes at least, where this machine has not so many; 0 where it cannot be opened anywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,8 @@ class Failed(Message):
     attempt: int
     reason: LongText
     retryable: bool = True
+    needs: int = 0
+    """Bytes of memory that the unit takes at least, with its scene, where this machine has not so many."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -261,7 +261,16 @@ class Rendering:
                 log = None
         if self._running.pop(news.attempt, None) is not None:
             self._answer(
-                RenderFailed(running.job, running.unit, news.attempt, news.reason, log, news.retryable)
+                RenderFailed(
+                    running.job,
+                    running.unit,
+                    news.attempt,
+                    news.reason,
+                    log,
+                    news.retryable,
+                    scene_needs=news.scene_needs,
+                    unit_needs=news.unit_needs,
+                )
             )
 
 

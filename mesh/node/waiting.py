@@ -111,9 +111,7 @@ def _reason(view: JobView, one: Obstacle, count: int, node_name: Names) -> str:
             tags = " and ".join(view.tags)
             return f"{count} {'lacks' if singular else 'lack'} the tag{'s' * (len(view.tags) > 1)} {tags}"
         case Obstacle.MEMORY:
-            need = view.policy.memory_bytes / 1e9
-            amount = f"{need:.0f}" if need >= 100 else f"{need:.3g}"
-            return f"{count} {'has' if singular else 'have'} less than {amount} GB of memory"
+            return _memory(view, count)
         case Obstacle.RESERVED:
             return f"{count} {'works only for jobs that ask for it' if singular else 'work only for jobs that ask for them'}"
         case Obstacle.EXCLUDED:
@@ -122,3 +120,22 @@ def _reason(view: JobView, one: Obstacle, count: int, node_name: Names) -> str:
             return f"{count} {'was' if singular else 'were'} caught with false pixels"
         case Obstacle.BLOCKED:
             return f"{count} {'is' if singular else 'are'} blocked after failures"
+
+
+def _memory(view: JobView, count: int) -> str:
+    """What the job takes, and what there is."""
+    has = "has" if count == 1 else "have"
+    if view.memory > view.policy.memory_bytes:
+        there = f"{_gigabytes(view.waits.memory)} GB of memory{' at most' * (count > 1)}"
+        takes = (
+            "more"
+            if _gigabytes(view.memory) == _gigabytes(view.waits.memory)
+            else f"{_gigabytes(view.memory)} GB"
+        )
+        return f"{count} {has} {there}, and its scene takes {takes}"
+    return f"{count} {has} less than {_gigabytes(view.memory)} GB of memory"
+
+
+def _gigabytes(amount: int) -> str:
+    size = amount / 1e9
+    return f"{size:.0f}" if size >= 100 else f"{size:.3g}"

@@ -28,6 +28,7 @@ class Obstacle(Enum):
     RESERVED = "reserved"
     """It works only for jobs that ask for it, by name or by one of its tags."""
     MEMORY = "memory"
+    """It has less than the job asks for, or than its scene turned out to take."""
     EXCLUDED = "excluded"
     """Somebody excluded it by hand."""
     BLOCKED = "blocked"
@@ -56,10 +57,21 @@ def after_of(job: Job) -> tuple[JobId, ...]:
     return tuple(JobId(bytes.fromhex(word)) for word in edit.words if _HEX.fullmatch(word))
 
 
+def memory_of(job: Job) -> int:
+    """Bytes that a node must have: what was asked for, or more where that proved too little."""
+    return max(job.policy.memory_bytes, job.facts.failures.memory)
+
+
 def participation(job: Job, node: NodeId) -> Participation:
     """What people have said of the node's part in the job."""
     number = job.edits.number(EditName.EXCLUDED, subject=node)
     return next((one for one in Participation if one.value == number), Participation.JUDGED)
+
+
+def _lacks_memory(job: Job, peer: PeerInfo) -> bool:
+    if peer.memory_bytes:
+        return peer.memory_bytes < memory_of(job)
+    return peer.node in job.facts.failures.too_small
 
 
 def obstacle(job: Job, peer: PeerInfo) -> Obstacle | None:
@@ -76,7 +88,7 @@ def obstacle(job: Job, peer: PeerInfo) -> Obstacle | None:
         return Obstacle.TAGS
     if peer.exclusive and not tags and peer.node not in nodes:
         return Obstacle.RESERVED
-    if 0 < peer.memory_bytes < job.policy.memory_bytes:
+    if _lacks_memory(job, peer):
         return Obstacle.MEMORY
     if participation(job, peer.node) is Participation.EXCLUDED:
         return Obstacle.EXCLUDED

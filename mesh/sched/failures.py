@@ -1,6 +1,7 @@
 """Who has failed at which units of a job, and what was tried so often that nobody tries it again.
 
-A retry begins a new epoch: failures of earlier ones are remembered, and forgiven.
+A retry begins a new epoch: failures of earlier ones are remembered, and forgiven. That a scene does not fit into a node's
+memory is no failure of a unit: it tells how much a node must have, and nobody who has less tries again.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ class Failures:
         """In the order in which this node learned of them, forgiven ones too."""
         self.by_node: dict[NodeId, int] = {}
         """In this epoch."""
+        self.too_small: dict[NodeId, None] = {}
+        """Nodes whose memory the scene did not fit into, in this epoch."""
+        self.memory = 0
+        """Bytes that a node must have at least, as far as the failures of this epoch tell."""
         self._by_frame: dict[int, list[tuple[NodeId, FailureFact]]] = {}
 
     def learn(self, author: NodeId, fact: FailureFact, place: int) -> None:
@@ -37,11 +42,16 @@ class Failures:
         """All failures of epochs before this one."""
         self.epoch = epoch
         self.by_node.clear()
+        self.too_small.clear()
+        self.memory = 0
         for author, fact in self.all:
             self._blame(author, fact)
 
     def _blame(self, author: NodeId, fact: FailureFact) -> None:
-        if fact.epoch >= self.epoch:
+        if fact.epoch >= self.epoch and fact.memory:
+            self.memory = max(self.memory, fact.memory)
+            self.too_small[author] = None
+        elif fact.epoch >= self.epoch:
             self.by_node[author] = self.by_node.get(author, 0) + 1
 
     def places(self) -> list[int]:
@@ -69,5 +79,5 @@ class Failures:
         return [
             (author, self._layout.span(fact.unit), fact)
             for author, fact in self._by_frame.get(place, ())
-            if fact.epoch >= self.epoch
+            if fact.epoch >= self.epoch and not fact.memory
         ]

@@ -75,6 +75,8 @@ class WaitView:
     """Where no node that is here may take part: how many are kept out by what."""
     scene: bool = False
     """Nobody that is here has its scene."""
+    memory: int = 0
+    """Bytes that the largest of those have which are kept out for their memory."""
     limited: bool = False
     """Nothing is left of the frames that may be rendered for now."""
     away: tuple[NodeId, ...] = ()
@@ -130,3 +132,5 @@ class JobView:
     """Nodes at work on it, averaged over ten seconds."""
     after: tuple[JobId, ...]
     """Jobs that must be done first, whether or not they are."""
+    memory: int
+    """Bytes that a node must have, as it was asked for, or as it turned out."""

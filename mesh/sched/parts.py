@@ -10,6 +10,7 @@ from mesh.sched.convictions import ConvictionBook
 from mesh.sched.copies import Copies
 from mesh.sched.core import Core
 from mesh.sched.ends import Ends
+from mesh.sched.failing import Failing
 from mesh.sched.helping import Helper
 from mesh.sched.inviting import Inviting
 from mesh.sched.lender import Lender
@@ -48,7 +49,8 @@ class Parts:
         self.convictions.on_change = self.audits.spread_distrust
         self.sharing = Sharing(core)
         self.slots = Slots(core)
-        self.runner = Runner(core, self.slots, self.books, self.sharing, self.copies.on_stored)
+        self.failing = Failing(core, self.books)
+        self.runner = Runner(core, self.slots, self.failing, self.sharing, self.copies.on_stored)
         self.relief = Relief(core, self.books, self.market)
         self.inviting = Inviting(core, self.market, self.relief)
         self.samples = Samples(core, self.market, rights)

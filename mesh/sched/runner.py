@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mesh.sched.books import Books
 from mesh.sched.core import Core
 from mesh.sched.estimates import seconds_left
+from mesh.sched.failing import Failing
 from mesh.sched.intervals import Interval, IntervalSet
 from mesh.sched.job import Job, Run, SceneState
 from mesh.sched.life import UnitState
@@ -16,7 +16,6 @@ from mesh.sched.slots import Slots
 from mesh.wire.effects import (
     Attempt,
     Effect,
-    Pin,
     Render,
     RenderDone,
     RenderEnded,
@@ -25,9 +24,6 @@ from mesh.wire.effects import (
     RenderProgress,
     StopRender,
 )
-from mesh.wire.fields import MAX_SPAN_NUMBERS
-from mesh.wire.ledger import Entry, FailureFact
-from mesh.wire.stealing import WorkReturned
 
 _SAY_PROGRESS = 1.0
 """Seconds between two statements of progress to the keepers."""
@@ -41,14 +37,14 @@ class Runner:
         self,
         core: Core,
         slots: Slots,
-        books: Books,
+        failing: Failing,
         sharing: Sharing,
         stored: Callable[[Job, RenderDone], None],
     ) -> None:
         """`stored` is called for every unit whose pixels are on this disk."""
         self._core = core
         self._slots = slots
-        self._books = books
+        self._failing = failing
         self._sharing = sharing
         self._stored = stored
 
@@ -221,7 +217,7 @@ class Runner:
             job.holdings.move([(run.start, run.stop)], UnitState.RUNNING, UnitState.OWNED)
             self._core.claims_changed(job)
         else:
-            self._fail(job, run, event.reason, event)
+            self._fail(job, run, event)
 
     def on_stall(self, job: Job) -> None:
         """No progress for too long is a failure; otherwise look again later."""
@@ -233,40 +229,16 @@ class Runner:
             self._drop(job, run.attempt)
             unit = job.layout.unit(run.start, run.begun_stop)
             core.out.append(StopRender(job.id, unit, run.attempt))
-            self._fail(job, run, f"no progress for {limit:.0f} s", None)
+            self._fail(job, run, RenderFailed(job.id, unit, run.attempt, f"no progress for {limit:.0f} s"))
         moved = [core.now if run.queued else run.moved for run in job.runs.values()]
         if moved:
             core.wake(("stall", job.id), min(moved) + limit)
 
-    def _fail(self, job: Job, run: Run, reason: str, event: RenderFailed | None) -> None:
-        core = self._core
+    def _fail(self, job: Job, run: Run, event: RenderFailed) -> None:
         span = (run.start, run.stop)
         job.holdings.move([span], UnitState.RUNNING, UnitState.OWNED)
-        fact = FailureFact(
-            job.layout.unit(*span),
-            reason.encode()[:1000].decode(errors="ignore"),
-            None if event is None else event.log,
-            True if event is None else event.retryable,
-            job.facts.failures.epoch,
-        )
-        core.story.tell(core.now, job.id, [span], f"failed here: {fact.reason[:80]}")
-        core.claims_changed(job)
-        if fact.log is not None:
-            core.out.append(Pin(job.id, fact.log))
-        self._books.append(job, Entry(failure=fact))
-        self._hand_over(job, span)
-
-    def _hand_over(self, job: Job, span: Interval) -> None:
-        """Gives what failed here to somebody who has not tried it, if there is one."""
-        core = self._core
-        rest = IntervalSet(job.holdings.owned.within(*span))
-        if not rest:
-            return
-        tried = job.facts.failures.tried_by(*span)
-        fresh = [node for node in core.other_able(job) if node not in tried]
-        if fresh:
-            job.holdings.release(rest)
-            core.send(core.rng.choice(fresh), WorkReturned(job.id, rest.numbers(MAX_SPAN_NUMBERS)))
+        self._core.claims_changed(job)
+        self._failing.failed(job, span, event)
 
     def slept(self, seconds: float) -> None:
         """The machine stood still: that was no lack of progress, and no rendering time."""

@@ -256,7 +256,11 @@ class Scheduler:
         job = self._core.jobs.get(event.job)
         if job is not None and isinstance(event, RenderFailed) and event.scene_gone:
             self._parts.scenes.gone(job)
-        if self._parts.audits.on_render(event) or self._parts.helper.on_render(event) or job is None:
+        if self._parts.audits.on_render(event) or self._parts.helper.on_render(event):
+            if job is not None and isinstance(event, RenderFailed) and event.scene_needs:
+                self._parts.failing.too_large(job, event)
+            return
+        if job is None:
             return
         if isinstance(event, RenderProgress):
             self._parts.runner.on_progress(job, event)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mesh.model.ids import Digest, JobId, NodeId
 from mesh.model.manifest import Manifest
 from mesh.model.units import Unit
-from mesh.sched.constraints import Obstacle, after_of, nodes_of, obstacle, participation, tags_of
+from mesh.sched.constraints import Obstacle, after_of, memory_of, nodes_of, obstacle, participation, tags_of
 from mesh.sched.core import Core
 from mesh.sched.estimates import speed_of
 from mesh.sched.job import Job, SceneState
@@ -180,6 +180,7 @@ class Views:
             distrusted=tuple(sorted(job.distrusted)),
             usage=0.0 if job.ended else job.usage.mean(core.now),
             after=after_of(job),
+            memory=memory_of(job),
         )
 
     def _waits(self, job: Job) -> WaitView:
@@ -192,15 +193,18 @@ class Views:
             return WaitView()
         nodes = [core.myself(), *core.peers.infos()] if core.capacity.units else core.peers.infos()
         kept_out: dict[Obstacle, int] = {}
+        most = 0
         for info in nodes:
             found = obstacle(job, info)
             if found is None:
                 kept_out = {}
                 break
             kept_out[found] = kept_out.get(found, 0) + 1
+            if found is Obstacle.MEMORY:
+                most = max(most, info.memory_bytes)
         holders = job.facts.scene_holders
         lost = job.scene.value != "here" and core.follows(job) and not any(map(core.alive, holders))
-        return WaitView(unfinished(core, job), tuple(kept_out.items()), lost, not job.open_work())
+        return WaitView(unfinished(core, job), tuple(kept_out.items()), lost, most, not job.open_work())
 
     def _eta(self, job: Job, missing: int) -> float | None:
         core = self._core

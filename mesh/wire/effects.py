@@ -118,6 +118,10 @@ class RenderFailed:
     retryable: bool = True
     scene_gone: bool = False
     """A part of the scene that was here could not be read from this disk: no fault of the unit's."""
+    scene_needs: int = 0
+    """Bytes of memory that the scene takes at least, where that is why."""
+    unit_needs: int = 0
+    """Bytes that this unit takes, with a scene that could be opened, where that is why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,8 @@ class FailureFact:
     retryable: bool
     epoch: Counter
     """The RETRY register when it failed."""
+    memory: Size = 0
+    """Bytes that the scene takes at least, where that is why: it fails alike on every node that has fewer."""
 
 
 @dataclass(frozen=True, slots=True)

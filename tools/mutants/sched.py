@@ -6,6 +6,7 @@ from tools.mutants.mutant import Mutant
 
 _PARTS = "tests/test_sched_parts.py"
 _FACTS = "tests/test_sched_facts.py"
+_TOO_LARGE = "tests/test_sched_too_large.py -k 'not large_ones'"
 _FAIRNESS = "tests/test_sched_fairness.py"
 _AHEAD = "tests/test_sched_ahead.py"
 _CONSTRAINTS = "tests/test_sched_constraints.py"
@@ -135,6 +136,39 @@ MUTANTS = (
         _LIFE,
     ),
     Mutant("stall-unnoticed", "sched/runner", "core.now < run.moved + limit", "True", _LIFE),
+    Mutant(
+        "too-large-tried-again", "sched/constraints", "if _lacks_memory(job, peer):", "if False:", _TOO_LARGE
+    ),
+    Mutant("need-unlearned", "sched/failures", "max(self.memory, fact.memory)", "0", _TOO_LARGE),
+    Mutant("too-small-counts-as-failed", "sched/failures", " and not fact.memory\n", "\n", _FACTS),
+    Mutant(
+        "too-large-against-its-own-account",
+        "sched/failing",
+        " if event.scene_needs > core.capacity.memory_bytes else 0",
+        "",
+        _TOO_LARGE,
+    ),
+    Mutant(
+        "too-large-frame-tried-again",
+        "sched/failing",
+        "if event.unit_needs and not",
+        "if False and not",
+        _TOO_LARGE,
+    ),
+    Mutant(
+        "too-large-frame-to-a-small-node",
+        "sched/failing",
+        " and not 0 < info.memory_bytes < memory",
+        "",
+        _TOO_LARGE,
+    ),
+    Mutant(
+        "audit-learns-nothing-of-memory",
+        "sched/scheduler",
+        "self._parts.failing.too_large(job, event)",
+        "pass",
+        _TOO_LARGE,
+    ),
     Mutant("opening-taken-for-a-stall", "sched/runner", "not run.fraction:", "False:", _LIFE),
     Mutant("any-work-taken-for-progress", "sched/runner", " and not run.fraction:", ":", _LIFE),
     Mutant(

@@ -257,6 +257,7 @@ def farm(
     bucket_seconds: Callable[[int, JobId, int], float] = lambda _host, _job, _frame: 0.05,
     engines: Callable[[int], tuple[EngineBuild, ...]] = lambda _: (ENGINE,),
     tags: Callable[[int], tuple[str, ...]] = lambda _: (),
+    memory: Callable[[int], int] = lambda _: 0,
     log: Log | None = None,
     check_every: int = 1,
     size_of: Callable[[Message], int] | None = None,
@@ -275,7 +276,7 @@ def farm(
     def birth(at: Place, boot: Boot, own: random.Random) -> Birth:
         peers = SharedPeers(at.node, everybody) if shared else None
         machine = Scheduler(at.node, boot, chosen, own, peers)
-        capacity = SetCapacity(1, engines(at.index), tags(at.index), at.site)
+        capacity = SetCapacity(1, engines(at.index), tags(at.index), at.site, memory(at.index))
         return Birth(machine, (Restore(world.records(hosts[at.index])), capacity, Start()))
 
     simulation = Simulation(seed, birth, world=world, log=log, check_every=check_every, size_of=size_of)
@@ -285,7 +286,16 @@ def farm(
         rtt = 0.002 if sites is None else None
         hosts.append(simulation.add(cast))
         infos.append(
-            PeerInfo(cast.node, Boot(0), cast.name, engines(index), tags=tags(index), site=cast.site, rtt=rtt)
+            PeerInfo(
+                cast.node,
+                Boot(0),
+                cast.name,
+                engines(index),
+                tags=tags(index),
+                site=cast.site,
+                rtt=rtt,
+                memory_bytes=memory(index),
+            )
         )
         everybody.put(replace(infos[-1], boot=Boot(1)))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from collections.abc import Callable
 
 from mesh.sched.events import RetryJob
@@ -9,6 +11,7 @@ from tools.sim.farm import LIMIT, begin, farm, manifest, settle
 from tools.sim.log import Log
 
 Figures = dict[str, float]
+_GB = 10**9
 
 
 def disk_full(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
@@ -62,9 +65,37 @@ def bad_frame(seed: int, nodes: int, log: Log | None, check_every: int) -> Figur
     return {"seconds": seconds}
 
 
+def too_large(seed: int, nodes: int, log: Log | None, check_every: int) -> Figures:
+    """The scene fits into one node of several, which may join late: none of the others tries more than once, no frame
+    fails, and that one renders all."""
+    rng = random.Random(f"{seed}/memory")
+    large = rng.randrange(nodes)
+    late = rng.random() < 0.5
+    sizes = [rng.choice((8, 16, 24)) * _GB for _ in range(nodes)]
+    sizes[large] = 64 * _GB
+    made = farm(seed, nodes, log=log, check_every=check_every, memory=sizes.__getitem__)
+    made.world.scene_too_large = lambda host: 0 if host == large else sizes[host] + 1
+    for index in range(nodes):
+        if not (late and index == large):
+            made.boot(index)
+    made.simulation.run(1.0)
+    of = manifest(frames=2 * nodes, buckets=16)
+    job = made.submit((large + 1) % nodes, of)
+    if late:
+        made.simulation.run(60.0)
+        made.boot(large)
+    seconds = made.run_until_done(job, LIMIT)
+    made.check_results(job, of)
+    tries = Counter(host for _, host, _ in made.world.started if host != large)
+    assert set(tries.values()) <= {1}, f"nodes without the memory tried again: {tries}"
+    settle(made, job)
+    return {"seconds": seconds, "tries": sum(tries.values())}
+
+
 STORIES: dict[str, tuple[int, Callable[[int, int, Log | None, int], Figures]]] = {
     "farm-disk-full": (4, disk_full),
     "farm-bad-node": (5, bad_node),
     "farm-bad-frame": (5, bad_frame),
+    "farm-too-large": (5, too_large),
 }
 """By name: the number of nodes by default, and the story."""

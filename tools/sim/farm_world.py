@@ -71,6 +71,8 @@ class FarmWorld:
     bucket_seconds: Callable[[int, JobId, int], float]
     """(host, job, frame) -> seconds."""
     fails: Callable[[int, Unit], str | None] = lambda _host, _unit: None
+    scene_too_large: Callable[[int], int] = lambda _host: 0
+    """Bytes that a scene takes at least, where a host finds out that it has fewer; 0 where it has enough."""
     opening_seconds: Callable[[int], float] = lambda _host: 0.0
     """How long an engine is at opening a scene, which it does once in a life; infinite where it hangs then."""
     lies: Callable[[int, Unit], bool] = lambda _host, _unit: False
@@ -226,8 +228,11 @@ class FarmWorld:
         self.started.append((simulation.now, host.place.index, effect.unit))
         rendering.began = simulation.now
         reason = self.fails(host.place.index, effect.unit)
+        needs = self.scene_too_large(host.place.index)
+        if needs:
+            reason = "the scene does not fit into memory"
         if reason is not None:
-            failed = RenderFailed(effect.job, effect.unit, effect.attempt, reason)
+            failed = RenderFailed(effect.job, effect.unit, effect.attempt, reason, scene_needs=needs)
             self._after(
                 simulation, host, rendering, 0.05, lambda: self._end(simulation, host, rendering, failed)
             )
