@@ -55,11 +55,7 @@ class Presence:
         core.peers.drop(node)
         core.gone[node] = core.vanished.pop(node, core.now)
         self._parts.rescue.on_peer_down(node)
-        self._parts.samples.on_peer_down(node)
-        self._parts.helper.on_peer_down(node)
-        self._parts.lender.on_peer_down(node)
-        self._parts.thief.on_peer_down(node)
-        self._parts.copies.on_peer_down(node)
+        self._expect_nothing_of(node)
         for job in core.jobs.values():
             self._parts.replication.on_peer_down(job, node)
             if node in job.keepers or node == job.submitter:
@@ -76,14 +72,18 @@ class Presence:
             return
         core.vanished[node] = core.now
         self._parts.rescue.on_peer_vanished(node)
+        self._expect_nothing_of(node)
+        for job in core.jobs.values():
+            self._parts.replication.on_peer_down(job, node)
+            core.wake(("away", job.id), core.now + core.config.settle_seconds)
+
+    def _expect_nothing_of(self, node: NodeId) -> None:
+        """What it was asked for, or had in hand for us, comes no more."""
         self._parts.samples.on_peer_down(node)
         self._parts.helper.on_peer_down(node)
         self._parts.lender.on_peer_down(node)
         self._parts.thief.on_peer_down(node)
         self._parts.copies.on_peer_down(node)
-        for job in core.jobs.values():
-            self._parts.replication.on_peer_down(job, node)
-            core.wake(("away", job.id), core.now + core.config.settle_seconds)
 
     def leave(self) -> None:
         """Hands everything back that is not rendered yet."""
