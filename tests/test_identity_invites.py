@@ -21,8 +21,8 @@ from mesh.identity.errors import (
     NotInvited,
 )
 from mesh.identity.folder import found_mesh
-from mesh.identity.identity import Identity
-from mesh.identity.invites import InviteBook, InviteCode, holds, matches, parse_code, proof_statement
+from mesh.identity.identity import Identity, is_signed
+from mesh.identity.invites import InviteBook, InviteCode, matches, parse_code, proof_statement
 
 NOW = 1_000_000
 LATER = NOW + 60_000
@@ -168,7 +168,7 @@ def test_a_proof_holds_for_exactly_what_it_names() -> None:
     }  # fmt: skip
     proof = code.key().sign(proof_statement(**named))  # type: ignore[arg-type]
 
-    assert holds(public_key(code), proof_statement(**named), proof)  # type: ignore[arg-type]
+    assert is_signed(public_key(code), proof_statement(**named), proof)  # type: ignore[arg-type]
     for part in named:
         changed = named | {part: "eve" if part == "name" else b"x" * 32}
-        assert not holds(public_key(code), proof_statement(**changed), proof)  # type: ignore[arg-type]
+        assert not is_signed(public_key(code), proof_statement(**changed), proof)  # type: ignore[arg-type]

@@ -123,7 +123,7 @@ class Identity:
     def is_mesh_key(self, key: MeshKey) -> bool:
         """Whether an issuer of this mesh signed `key`."""
         statement = _key_statement(key.number, key.secret)
-        return any(_is_signed(issuer, statement, key.signature) for issuer in self.issuers)
+        return any(is_signed(issuer, statement, key.signature) for issuer in self.issuers)
 
     def with_gossip_keys(self, keys: tuple[MeshKey, ...]) -> Identity:
         """This identity with other gossip keys, written to disk."""
@@ -175,12 +175,12 @@ def peer_of(certificate: bytes) -> NodeId:
 
 def verify(public_key: bytes, node: NodeId, data: bytes, signature: bytes) -> bool:
     """Whether `signature` over `data` is by `public_key` and that is the key of `node`."""
-    return certificates.node_id_of(public_key) == node and _is_signed(public_key, data, signature)
+    return certificates.node_id_of(public_key) == node and is_signed(public_key, data, signature)
 
 
 def verify_issued(issuers: tuple[bytes, ...], public_key: bytes, data: bytes, signature: bytes) -> bool:
     """Whether `signature` over `data` is by `public_key` and that is one of `issuers`."""
-    return public_key in issuers and _is_signed(public_key, data, signature)
+    return public_key in issuers and is_signed(public_key, data, signature)
 
 
 def make_mesh_key(issuer_key: Ed25519PrivateKey, number: int) -> MeshKey:
@@ -192,7 +192,8 @@ def _key_statement(number: int, secret: bytes) -> bytes:
     return b"render-mesh gossip key" + number.to_bytes(4, "big") + secret
 
 
-def _is_signed(public_key: bytes, data: bytes, signature: bytes) -> bool:
+def is_signed(public_key: bytes, data: bytes, signature: bytes) -> bool:
+    """Whether `signature` over `data` is by the Ed25519 key `public_key`."""
     try:
         Ed25519PublicKey.from_public_bytes(public_key).verify(signature, data)
     except (InvalidSignature, ValueError):

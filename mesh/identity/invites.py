@@ -19,9 +19,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from mesh.identity import certificates
@@ -36,7 +35,7 @@ from mesh.identity.errors import (
     NotIssuer,
 )
 from mesh.identity.files import read_private, write_private
-from mesh.identity.identity import Identity
+from mesh.identity.identity import Identity, is_signed
 
 SECRET_SIZE = 16
 PRINT_SIZE = 10
@@ -103,15 +102,6 @@ def proof_statement(
     return b"render-mesh join 1" + b"".join(len(part).to_bytes(2, "big") + part for part in parts)
 
 
-def holds(public_key: bytes, statement: bytes, signature: bytes) -> bool:
-    """Whether `signature` over `statement` is by the Ed25519 key `public_key`."""
-    try:
-        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, statement)
-    except (InvalidSignature, ValueError):
-        return False
-    return True
-
-
 @dataclass(frozen=True, slots=True)
 class Invite:
     """Says who may join as what, signed by an issuer's key."""
@@ -168,7 +158,7 @@ class InviteBook:
         come again without spending another. Raises NotInvited, InviteExpired, InviteSpent or InvitesNotKept."""
         invite = self._invites.get(public_key)
         issuer = certificates.raw_public(self._issuer_key.public_key())
-        if invite is None or not holds(issuer, invite.statement(), invite.signature):
+        if invite is None or not is_signed(issuer, invite.statement(), invite.signature):
             raise NotInvited
         if now_ms >= invite.expires_ms:
             raise InviteExpired

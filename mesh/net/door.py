@@ -17,8 +17,8 @@ import trio
 from mesh.identity import certificates
 from mesh.identity.certificates import der
 from mesh.identity.errors import InviteExpired, InvitesNotKept, InviteSpent, NotInvited, Untrusted
-from mesh.identity.identity import Identity
-from mesh.identity.invites import NONCE_SIZE, InviteBook, holds, proof_statement
+from mesh.identity.identity import Identity, is_signed
+from mesh.identity.invites import NONCE_SIZE, InviteBook, proof_statement
 from mesh.model.ids import short
 from mesh.net.websocket import BAD_DATA, Broken, WebSocket
 from mesh.wire import codec
@@ -95,8 +95,8 @@ class Door:
         statement = proof_statement(
             nonce, hello.invite, hello.joiner, hello.name, der(identity.certificate), identity.fingerprint
         )
-        proven = holds(hello.invite, statement, proof.by_invite)
-        if not proven or not holds(hello.joiner, statement, proof.by_joiner):
+        proven = is_signed(hello.invite, statement, proof.by_invite)
+        if not proven or not is_signed(hello.joiner, statement, proof.by_joiner):
             return self._refused(JoinRefusal.NOT_INVITED)
         if self._book is None:
             return JoinRefused(JoinRefusal.NO_ISSUER)
