@@ -1,5 +1,7 @@
-"""What the fetcher remembers of blobs, blocks and peers, and the steps that keep it consistent. Decides
-nothing and sends nothing."""
+"""What the fetcher remembers of blobs, blocks and peers, and the steps that keep that consistent.
+
+Decides nothing and sends nothing.
+"""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ class LinkTiming:
     period: float
     """Seconds for any answer to a probe, before it counts as failed; also the unit of suspicion."""
     suspicion_mult: float
-    """Least suspicion is this x max(1, log10 N) x `period`."""
+    """The least suspicion is this x max(1, log10 N) x `period`."""
 
 
 LAN = LinkTiming(timeout=0.5, period=1.0, suspicion_mult=3.0)
@@ -38,17 +38,17 @@ class GossipConfig:
     """Accuse a member that nobody suspects yet only when a second probe in a row has failed: in a lossy
     mesh most suspicions are false, and each costs everybody an accusation and an objection."""
     nacks: bool = True
-    """Helpers say so when they hear us but not the probed node; a missing nack is our own fault."""
+    """Helpers answer a Nack where the probed node is silent; where none comes, we suspect our own senses."""
     max_health: int = 8
     """Worst local health score; timeouts and intervals are multiplied by 1 + score. 0 turns it off."""
     confirmations: int = 2
     """Independent accusations beside the first that bring suspicion down to its least."""
     suspicion_max_mult: float = 6.0
-    """Longest suspicion is this x the least."""
+    """The longest suspicion is this x the least."""
     quorum: int = 2
-    """Distinct accusers without whom nobody is declared dead, where so many could accuse."""
+    """Distinct accusers that it takes to declare a node dead; fewer only where fewer could accuse."""
     buddy: bool = True
-    """Tell a suspect of the suspicion in every probe of it."""
+    """Show a suspect, in every probe of it, what it is accused of, so that it can object (Lifeguard)."""
     appeal: bool = True
     """Before a conviction, ask a few others for an objection that we may have missed."""
     isolation: float = 15.0

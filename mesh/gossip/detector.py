@@ -51,9 +51,9 @@ class Detector:
         self._at_neighbour = False
 
     def tick(self, _token: GossipTimer, firing: Firing, now: float) -> None:
-        """Probes the next member of the ring, or every other time our neighbour in the order of handles: thus
-        everyone is probed by its own neighbour every other second, and not by chance alone, which at the worst
-        percent of crashes takes more than four seconds to look."""
+        """Probes the next member of the ring, or every other time our neighbour in the order of handles. So everyone
+        is probed by its own neighbour every other second. Chance alone looks too late: one crash in a hundred would
+        go unprobed for more than four seconds."""
         self._outbox.timer(Clock.PROBE, now + self._awareness.scale(self._config.probe_interval))
         if firing is Firing.LATE:
             self._awareness.add(1)

@@ -56,7 +56,7 @@ class Myself:
             self._outbox.timer(Clock.PUBLISH, self._publisher.next_refutation())
 
     def leave(self, now: float) -> None:
-        """Says goodbye; time to linger for it to spread."""
+        """Says goodbye, and stays for a moment in which it spreads."""
         if not self.leaving:
             self.leaving = True
             self._own(self._publisher.goodbye(now), now)

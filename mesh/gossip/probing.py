@@ -172,7 +172,7 @@ class Prober:
         return probe.target, Verdict.FAILED
 
     def acked(self, ack: Ack, now: float) -> Handle | None:
-        """An answer came; the member that it shows alive, if the probe still stands."""
+        """An answer came. Returns the member that it shows to be alive, if the probe still stands."""
         help_ = self._helping.pop(ack.probe, None)
         if help_ is not None:
             self._timers.stop(Clock.HELPER, ack.probe)

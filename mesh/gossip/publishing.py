@@ -34,7 +34,7 @@ class Publisher:
         return self._signed(left=False)
 
     def update(self, meta: Meta) -> bool:
-        """Takes over new metadata; whether they differ from what was last given."""
+        """Takes over new metadata. Returns whether they differ from those before."""
         changed, self._meta = meta != self._meta, meta
         return changed
 

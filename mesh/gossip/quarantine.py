@@ -39,8 +39,8 @@ class Quarantine:
     def episode(
         self, handle: Handle, start: float, accusers: frozenset[Handle], others: int, now: float
     ) -> bool:
-        """A quorum of the `others` suspects the member, since `start`; whether that brings it into
-        quarantine. Told again with more accusers, the episode is the same if its start is."""
+        """A quorum of the `others` suspects the member, since `start`. Returns whether that brings it into
+        quarantine. The same `start` with more accusers is the same episode."""
         if handle not in self._troubles and len(self._troubles) >= _MOST_TROUBLED:
             return False
         troubles = self._troubles.setdefault(handle, _Troubles())
@@ -56,7 +56,7 @@ class Quarantine:
         return True
 
     def calm(self, now: float) -> list[Handle]:
-        """Forgets old troubles; the members that are released by that."""
+        """Forgets troubles that are long past. Returns the members that this releases."""
         window = self._config.quarantine_window
         over = [h for h, t in self._troubles.items() if now - t.episodes[-1][0] > window]
         return [handle for handle in over if self._troubles.pop(handle).quarantined]

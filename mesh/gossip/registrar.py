@@ -80,7 +80,7 @@ class Registrar:
         self._tell_change(state, old, known, now)
 
     def _open_if_new(self, record: Record) -> Known | None:
-        """Spares the signature of what we have already."""
+        """The record opened; None where it is false, or known already, which spares checking its signature."""
         old = self._table.get(handle_of(node_of(record.public_key)))
         return None if old is not None and old.record == record else self._open(record)
 

@@ -30,7 +30,7 @@ class Suspicion:
     """No conviction earlier than this: we were not there to hear an objection."""
 
     def add(self, accusation: Accusation) -> bool:
-        """Whether the accuser was new and is still of use."""
+        """Notes an accusation. Returns False where its accuser is known, or where there are enough."""
         if accusation.accuser in self.accusations or len(self.accusations) > self.wanted:
             return False
         self.accusations[accusation.accuser] = accusation

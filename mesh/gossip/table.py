@@ -150,7 +150,7 @@ class Table:
             self._near = None
 
     def _way_to(self, handle: Handle) -> int:
-        """From us onwards in the circle."""
+        """How far it is from us onwards, in the circle of all handles."""
         return (int.from_bytes(handle) - int.from_bytes(self.me)) % _CIRCLE
 
     def draw(self, count: int, fits: Callable[[Handle], bool]) -> list[Known]:

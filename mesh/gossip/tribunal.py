@@ -163,7 +163,7 @@ class Tribunal:
                 self._outbox.drop_accusation(accusation)
 
     def troubled(self, handle: Handle, now: float) -> bool:
-        """To be asked after every accusation that counted; whether the member goes into quarantine."""
+        """Whether the member goes into quarantine now. To be asked after every accusation that counted."""
         case = self._cases[handle]
         if len(case.accusations) < self.quorum(handle):
             return False

@@ -27,9 +27,10 @@ MAX_DATAGRAM = len(MAGIC) + MAX_BEACON
 FINGERPRINT_SIZE = 8
 
 FIRST_INTERVALS = (0.25, 0.5, 1.0, 2.0)
+"""Seconds between the first beacons; then `INTERVAL`."""
 INTERVAL = 5.0
 LEAST_INTERVAL = 0.25
-"""However many ask."""
+"""Seconds between two beacons at the least, however many nodes ask."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,7 +137,7 @@ class Datagrams:
                 await self._on_datagram(source, data)
 
     async def send(self, to: Address, data: bytes) -> None:
-        """Sends, or does not."""
+        """Sends as far as the system lets it; what is lost is told to nobody, as on the network."""
         sealed = self._seal(to, data)
         for socket_ in self._sockets.values():
             if self._may_reach(socket_, to[0]):

@@ -7,8 +7,8 @@ An epoch names one sealer in one life: 48 random bits drawn when it starts, unde
 only grow. So no nonce is used twice under a key as long as no two sealers of one mesh draw the same epoch
 (10,000 lives under one key: 1 in 5 million), and a receiver can refuse what it has seen: per epoch it
 remembers the highest sequence and the 1024 before it (the window of RFC 6479, for reordering). Only who
-has the key can open an epoch at a receiver, and the receiver remembers a bounded number of them, dropping
-the one it has not heard for longest. What is replayed from a dropped epoch passes here, and is stopped by
+has the key can begin an epoch at a receiver, and the receiver remembers a bounded number of them, dropping
+the one that it has not heard for longest. What is replayed from a dropped epoch passes here, and is stopped by
 the machines' own order of boots, incarnations and probe numbers.
 
 Rotation: `add` the new key on every node, then `use` it on every node, then `drop` the old one. Knows
