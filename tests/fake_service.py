@@ -251,7 +251,7 @@ class FakeService:
         yield data[len(data) // 2 :]
 
     async def submit(self, request: SubmitRequest) -> SubmitReceipt:
-        if request.engine is EngineName.MITSUBA:
+        if request.engine is EngineName.ROUNDING:
             raise EngineMissing(engine=request.engine.value, engines="builtin")
         job = JobId(hashlib.sha256(repr((len(self.requests), request)).encode()).digest())
         self.requests.append(request)

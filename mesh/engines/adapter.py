@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from mesh.engines.protocol import Merge, Open, Split
 from mesh.engines.turns import is_compiled
@@ -80,7 +80,7 @@ def opener(engine: EngineName) -> OpenSession:
         from mesh.engines.rounding import RoundingSession
 
         return RoundingSession
-    raise NotImplementedError(engine)
+    assert_never(engine)
 
 
 def compiles_first(engine: EngineName) -> bool:

@@ -18,9 +18,6 @@ _DIVISIBLE_PIXELS = 1 << 16
 
 class EngineName(StrEnum):
     BUILTIN = "builtin"
-    BLENDER = "blender"
-    MITSUBA = "mitsuba"
-    COMMAND = "command"
     SLEEP = "sleep"
     """Sleeps and hashes instead of rendering: what the scheduler's benchmarks and tests run."""
     ROUNDING = "rounding"
