@@ -73,6 +73,16 @@ def test_a_clip_plays_over_and_over_and_shows_its_end_when_reached(tmp_path, tim
     assert where(scene.at(time))[0] == expected
 
 
+@pytest.mark.parametrize(
+    ("time", "shift", "expected"),
+    [(2.0, 0.5, 4), (2.0, -0.5, 3), (0.0, -0.5, 0), (2.5, -1.0, 0), (3.5, 1.0, 4), (3.5, 0.25, 3.5)],
+)
+def test_the_moments_of_one_frame_are_all_in_one_turn_of_the_clip(tmp_path, time, shift, expected):
+    gltf = triangle()
+    gltf.clip(0, "translation", [0.0, 2.0], [[0, 0, 0], [4, 0, 0]])
+    assert where(gltf.open(tmp_path).at(time, shift))[0] == expected
+
+
 def test_the_first_clip_plays_unless_another_is_named(tmp_path):
     gltf = triangle()
     for name, x in (("walk", 1), ("run", 2)):
@@ -116,6 +126,86 @@ def test_every_frame_shows_the_keyframe_made_for_it(tmp_path, fps, interpolation
     scene = gltf.open(tmp_path)
     # When each frame is shown, then it is that keyframe, the last one too.
     assert [where(scene.at(n / fps))[0] for n in frames] == pytest.approx(list(frames), abs=1e-4)
+
+
+def lit_shot():
+    """A lamp and a camera on two nodes, and a clip without channels, to which `move` adds some."""
+    gltf = triangle()
+    gltf.json["extensionsUsed"] = ["KHR_animation_pointer", "KHR_lights_punctual"]
+    gltf.add(
+        "cameras", {"name": "Lens", "type": "perspective", "perspective": {"yfov": 0.5, "aspectRatio": 1.5}}
+    )
+    gltf.node(camera=0)
+    gltf.json["extensions"] = {
+        "KHR_lights_punctual": {"lights": [{"type": "spot", "intensity": 5, "spot": {}}]}
+    }
+    gltf.node(extensions={"KHR_lights_punctual": {"light": 0}})
+    gltf.add("animations", {"name": "Scene", "samplers": [], "channels": []})
+    return gltf
+
+
+LAMP = "/extensions/KHR_lights_punctual/lights/0"
+
+
+def move(gltf, pointer, rows, clip=0):
+    """From the first of `rows` to the last within two seconds."""
+    (animation,) = gltf.json["animations"][clip : clip + 1]
+    animation["samplers"].append({"input": gltf.accessor([0.0, 2.0]), "output": gltf.accessor(rows)})
+    target = {"path": "pointer", "extensions": {"KHR_animation_pointer": {"pointer": pointer}}}
+    animation["channels"].append({"sampler": len(animation["samplers"]) - 1, "target": target})
+
+
+@pytest.mark.parametrize(
+    ("pointer", "rows", "seen"),
+    [
+        (f"{LAMP}/intensity", [1.0, 3.0], lambda at: at.lights[0].intensity == 2.0),
+        (f"{LAMP}/color", [[0, 1, 0], [1, 0, 0]], lambda at: at.lights[0].color == (0.5, 0.5, 0.0)),
+        (f"{LAMP}/range", [2.0, 4.0], lambda at: at.lights[0].range == 3.0),
+        (f"{LAMP}/spot/outerConeAngle", [0.5, 1.0], lambda at: at.lights[0].outer_cone == 0.75),
+        # As Blender writes it.
+        (f"{LAMP}/spot.outerConeAngle", [0.5, 1.0], lambda at: at.lights[0].outer_cone == 0.75),
+        # Below nothing there is no light.
+        (f"{LAMP}/intensity", [-8.0, 2.0], lambda at: at.lights[0].intensity == 0.0),
+        (
+            "/cameras/0/perspective/yfov",
+            [0.5, 1.5],
+            lambda at: (at.cameras[0].yfov, at.cameras[0].aspect) == (1.0, 1.5),
+        ),
+        ("/nodes/0/translation", [[0, 0, 0], [4, 0, 0]], lambda at: where(at)[0] == 2.0),
+    ],
+)
+def test_lamps_lenses_and_nodes_are_moved_by_pointers(tmp_path, pointer, rows, seen):
+    gltf = lit_shot()
+    move(gltf, pointer, rows)
+    scene = gltf.open(tmp_path)
+    assert seen(scene.at(1.0))
+    assert scene.duration == 2.0
+    assert scene.warnings == ()
+
+
+def test_an_orthographic_camera_is_zoomed_by_a_pointer(tmp_path):
+    gltf = lit_shot()
+    gltf.json["cameras"][0] = {"type": "orthographic", "orthographic": {"xmag": 3.0, "ymag": 2.0}}
+    move(gltf, "/cameras/0/orthographic/ymag", [1.0, 2.0])
+    assert gltf.open(tmp_path).at(1.0).cameras[0].orthographic_height == 3.0
+
+
+def test_what_pointers_move_in_vain_is_told_in_one_sentence(tmp_path):
+    gltf = lit_shot()
+    for pointer in ("/materials/0/alphaCutoff", f"{LAMP[:-1]}7/intensity", "/cameras/0/perspective/zfar"):
+        move(gltf, pointer, [0.0, 1.0])
+    assert gltf.open(tmp_path).warnings == (
+        "the clip Scene also moves /materials/0/alphaCutoff and 1 more, which stand still here",
+    )
+
+
+def test_two_clips_that_dim_one_lamp_do_not_play_together(tmp_path):
+    gltf = lit_shot()
+    gltf.add("animations", {"name": "Other", "samplers": [], "channels": []})
+    move(gltf, f"{LAMP}/intensity", [1.0, 3.0])
+    move(gltf, f"{LAMP}/intensity", [10.0, 30.0], clip=1)
+    assert gltf.open(tmp_path).at(1.0).lights[0].intensity == 2.0
+    assert gltf.open(tmp_path, clip="Other").at(1.0).lights[0].intensity == 20.0
 
 
 def test_scenes_are_chosen_by_name(tmp_path):

@@ -131,7 +131,7 @@ class BuiltinRenderer:
             at = (
                 snapshot
                 if moment.offset == 0.0
-                else self._scene.at((frame - 1 + moment.offset) / settings.fps)
+                else self._scene.at((frame - 1) / settings.fps, moment.offset / settings.fps)
             )
             placed = self._keeper.place(at, apart=settings.shutter > 0.0)
             pose = choose_pose(at, self._box, settings, frame + moment.offset, self._outline)

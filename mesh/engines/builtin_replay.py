@@ -57,7 +57,8 @@ def replay(request: Replay) -> Story:
         moment, world = shot.worlds[at]
         log = make_log()
         tally = _trace(world, request.x, request.y, sample, make_bench(), log, _LIGHT)
-        snapshot = renderer.scene.at((request.frame - 1 + moment.offset) / request.settings.fps)
+        fps = request.settings.fps
+        snapshot = renderer.scene.at((request.frame - 1) / fps, moment.offset / fps)
         teller = _Teller(world, shot.names[at], snapshot)
         *steps, result = map(teller.step, log[1 : 1 + int(log[0, 0])])
     finally:

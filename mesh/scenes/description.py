@@ -197,14 +197,15 @@ class Snapshot:
 
 
 class Evaluate(Protocol):
-    def __call__(self, time: float) -> Snapshot: ...
+    def __call__(self, time: float, shift: float = 0.0) -> Snapshot: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
     """One opened scene file: what never moves, and `at(time)` for what does.
 
-    `at` is a pure function of the time in seconds. `warnings` are sentences for the submitter, such as an
+    `at` is a pure function of the time in seconds, and of how much later (or earlier, below 0) within the same frame the
+    moment is: a clip neither begins nor ends again within a frame. `warnings` are sentences for the submitter, such as an
     optional extension that is not supported.
     """
 

@@ -9,19 +9,28 @@ from __future__ import annotations
 import math
 import struct
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
 
 from mesh.scenes.exact import acos, sin_cos
 from mesh.scenes.gltf.accessors import Accessors
-from mesh.scenes.gltf.clips import WEIGHTS
 from mesh.scenes.gltf.cursor import Value
+from mesh.scenes.gltf.pointers import (
+    WEIGHTS,
+    Property,
+    changes_nothing,
+    lamp_or_camera,
+    node_path,
+    pointer_of,
+)
 from mesh.scenes.matrices import normalize_quaternion
 
 _PATHS = {"translation": 3, "rotation": 4, "scale": 3}
 _MAX_TIME = 1e7
+_SHOWN = 80
+"""Letters of a pointer that a warning repeats."""
 _ENDLESS = 1e30
 """Seconds, which a float32 can still say."""
 _F32 = struct.Struct("<f")
@@ -93,27 +102,42 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True)
+class Dimmer:
+    """What changes a number of a lamp or a camera."""
+
+    target: Property
+    sampler: Sampler
+
+
+@dataclass(frozen=True, slots=True)
 class Clip:
     channels: tuple[Channel, ...]
+    dimmers: tuple[Dimmer, ...]
     duration: float
 
-    def wrap(self, time: float) -> float:
+    def wrap(self, time: float, shift: float = 0.0) -> float:
         """Where in the clip `time` falls: it plays over and over, and its very end is shown when reached.
 
         Artists render a walk of one second for as many frames as they need; a clip that should stand
         still at its end is exported with that standstill. Files say times in float32, so ours is rounded as
         theirs were: else every other frame would fall just before the keyframe that was made for it.
+
+        `shift` leads to another moment of the same frame, which is never in another turn of the clip: what stands at its
+        end when the shutter closes would else be blurred all the way back to where it began.
         """
         (time,) = _F32.unpack(_F32.pack(min(max(time, 0.0), _ENDLESS)))
         if time <= self.duration:
-            return time
-        return math.fmod(time, self.duration) if self.duration > 0.0 else 0.0
+            within = time
+        else:
+            within = math.fmod(time, self.duration) if self.duration > 0.0 else 0.0
+        return min(max(within + shift, 0.0), self.duration)
 
 
 def together(clips: Sequence[Clip]) -> Clip:
     """Clips that move different things as one, as long as the longest: shorter ones stand still at their end."""
     channels = tuple(channel for clip in clips for channel in clip.channels)
-    return Clip(channels, max(clip.duration for clip in clips))
+    dimmers = tuple(dimmer for clip in clips for dimmer in clip.dimmers)
+    return Clip(channels, dimmers, max(clip.duration for clip in clips))
 
 
 def slerp(a: Sequence[float], b: Sequence[float], part: float) -> tuple[float, ...]:
@@ -134,30 +158,53 @@ def slerp(a: Sequence[float], b: Sequence[float], part: float) -> tuple[float, .
     return tuple(of_a * x + of_b * y for x, y in zip(a, b, strict=True))
 
 
-def read_clip(animation: Value, accessors: Accessors, morphs: Sequence[int], warnings: list[str]) -> Clip:
-    """The clip of one animation; `morphs` says for each node of the file how many morph targets it has."""
+def read_clip(
+    animation: Value,
+    accessors: Accessors,
+    morphs: Sequence[int],
+    known: Collection[str],
+    warnings: list[str],
+) -> Clip:
+    """The clip of one animation; `morphs` says for each node of the file how many morph targets it has, `known` where its
+    lamps and cameras stand."""
     samplers = animation.objects("samplers")
-    channels = []
+    channels: list[Channel] = []
+    dimmers: list[Dimmer] = []
+    strange: list[str] = []
     for value in animation.objects("channels"):
-        sampler = value.index("sampler", len(samplers), "samplers")
-        if sampler < 0:
+        index = value.index("sampler", len(samplers), "samplers")
+        if index < 0:
             value.fail("is missing", key="sampler")
-        target = value.required("target")
-        path = target.text("path")
-        node = target.index("node", len(morphs), "nodes")
-        if node < 0 or path not in (*_PATHS, WEIGHTS):
-            warnings.append(f"{value.where} moves something unknown and is left out")
-            continue
-        width = morphs[node] if path == WEIGHTS else _PATHS[path]
-        if width == 0:
-            warnings.append(f"{value.where} moves morph weights of a node without morph targets")
-            continue
-        channels.append(Channel(node, path, _read_sampler(samplers[sampler], accessors, path, width)))
-    duration = max((channel.sampler.times[-1] for channel in channels), default=0.0)
-    return Clip(tuple(channels), duration)
+        pointer = pointer_of(value)
+        target, moved = lamp_or_camera(pointer), node_path(pointer)
+        if target is not None and target.where in known:
+            kind = "SCALAR" if target.width == 1 else "VEC3"
+            dimmers.append(Dimmer(target, _read_sampler(samplers[index], accessors, kind, target.width)))
+        elif moved is not None:
+            node, path = moved
+            if node >= len(morphs):
+                value.fail(f"refers to nodes[{node}], but the file has only {len(morphs)}", key="target.node")
+            width = morphs[node] if path == WEIGHTS else _PATHS[path]
+            if width == 0:
+                warnings.append(f"{value.where} moves morph weights of a node without morph targets")
+                continue
+            kind = "SCALAR" if path == WEIGHTS else f"VEC{width}"
+            sampler = _read_sampler(samplers[index], accessors, kind, width, path == "rotation")
+            channels.append(Channel(node, path, sampler))
+        elif not changes_nothing(pointer):
+            strange.append(pointer[:_SHOWN] or value.where)
+    if strange:
+        more = f" and {len(strange) - 1} more" if len(strange) > 1 else ""
+        name = animation.text("name") or animation.where
+        warnings.append(f"the clip {name} also moves {strange[0]}{more}, which stand still here")
+    samples = [*(one.sampler for one in channels), *(one.sampler for one in dimmers)]
+    duration = max((one.times[-1] for one in samples), default=0.0)
+    return Clip(tuple(channels), tuple(dimmers), duration)
 
 
-def _read_sampler(value: Value, accessors: Accessors, path: str, width: int) -> Sampler:
+def _read_sampler(
+    value: Value, accessors: Accessors, kind: str, width: int, is_rotation: bool = False
+) -> Sampler:
     interpolation = Interpolation(
         value.choice("interpolation", "LINEAR", tuple(kind.value for kind in Interpolation))
     )
@@ -166,8 +213,7 @@ def _read_sampler(value: Value, accessors: Accessors, path: str, width: int) -> 
         value.fail("has times that are negative, not finite, or beyond 10,000,000 seconds", key="input")
     if any(later <= earlier for earlier, later in pairwise(times)):
         value.fail("has times that do not ascend", key="input")
-    kinds = ("SCALAR",) if path == WEIGHTS else ("VEC4",) if path == "rotation" else ("VEC3",)
-    output = accessors.floats(value, "output", kinds)
+    output = accessors.floats(value, "output", (kind,))
     per_key = width * (3 if interpolation is Interpolation.CUBICSPLINE else 1)
     if output.size != len(times) * per_key:
         value.fail(
@@ -177,4 +223,4 @@ def _read_sampler(value: Value, accessors: Accessors, path: str, width: int) -> 
     if not all(-1e15 <= number <= 1e15 for number in flat):
         value.fail("has numbers that are not finite or absurdly large", key="output")
     rows = tuple(tuple(flat[at : at + per_key]) for at in range(0, len(flat), per_key))
-    return Sampler(interpolation, tuple(times), rows, width, path == "rotation")
+    return Sampler(interpolation, tuple(times), rows, width, is_rotation)

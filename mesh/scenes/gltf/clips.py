@@ -10,9 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mesh.scenes.gltf.cursor import Value
-
-WEIGHTS = "weights"
-PATHS = ("translation", "rotation", "scale", WEIGHTS)
+from mesh.scenes.gltf.pointers import pointer_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,21 +26,14 @@ class Keys:
 def played_together(animations: Sequence[Value]) -> tuple[int, ...]:
     """The clips that play where none is named: the first, and each later one that moves nothing which those before
     it move."""
-    moved: set[tuple[int, str]] = set()
+    moved: set[str] = set()
     played: list[int] = []
     for at, animation in enumerate(animations):
-        moves = _moves(animation)
+        moves = {pointer_of(channel) for channel in animation.objects("channels")} - {""}
         if not moves & moved:
             played.append(at)
             moved |= moves
     return tuple(played)
-
-
-def _moves(animation: Value) -> set[tuple[int, str]]:
-    """Nodes of the file, and what of them."""
-    targets = [channel.required("target") for channel in animation.objects("channels")]
-    found = {(target.index("node", 1 << 53, "nodes"), target.text("path")) for target in targets}
-    return {(node, path) for node, path in found if node >= 0 and path in PATHS}
 
 
 def keys_of(animation: Value, accessors: Sequence[Value]) -> Keys:

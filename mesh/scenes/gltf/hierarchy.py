@@ -115,10 +115,15 @@ def camera_nodes(document: Document, nodes: Sequence[Node]) -> tuple[tuple[str, 
     return tuple((name, place, camera) for name, (_, place, camera) in zip(names, found, strict=True))
 
 
+def lamps(document: Document) -> tuple[Value, ...]:
+    """The file's punctual lights, wherever they stand."""
+    extension = document.root.extension("KHR_lights_punctual")
+    return () if extension is None else extension.objects("lights")
+
+
 def light_nodes(document: Document, nodes: Sequence[Node]) -> tuple[tuple[int, Value], ...]:
     """The scene's punctual lights in drawing order: the node's place and the light."""
-    extension = document.root.extension("KHR_lights_punctual")
-    lights = () if extension is None else extension.objects("lights")
+    lights = lamps(document)
     found = []
     for place, node in enumerate(nodes):
         reference = node.value.extension("KHR_lights_punctual")

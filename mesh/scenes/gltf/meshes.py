@@ -79,15 +79,15 @@ class MeshReader:
     def _primitive(self, value: Value, name: str) -> Primitive | None:
         mode = value.integer("mode", TRIANGLES, high=HIGHEST_MODE)
         if mode < TRIANGLES:
-            self._warnings.append(f"{value.where} is made of points or lines, which are not rendered")
+            self._warnings.append(f"{name} is made of points or lines, which are not rendered")
             return None
         if not value.required("attributes").has("POSITION"):
-            self._warnings.append(f"{value.where} has no positions and is left out")
+            self._warnings.append(f"{name} has no positions and is left out")
             return None
         attributes = Attributes(value, self._buffers, self._accessors, self._warnings)
         triangles = self._triangles(attributes, mode)
         if not len(triangles):
-            self._warnings.append(f"{value.where} has no triangles")
+            self._warnings.append(f"{name} has no triangles")
             return None
         normals = attributes.floats("NORMAL", (3,))
         if normals is None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mesh.scenes.deform import blend_joints, deform, weighted_sum
-from mesh.scenes.description import Camera, Instance, Mesh, Scene, Snapshot
+from mesh.scenes.description import Instance, Mesh, Scene, Snapshot
 from mesh.scenes.geometry import F64
 from mesh.scenes.gltf.accessors import Accessors
 from mesh.scenes.gltf.animation import Clip, read_clip, together
@@ -17,12 +17,13 @@ from mesh.scenes.gltf.buffers import Buffers
 from mesh.scenes.gltf.clips import played_together
 from mesh.scenes.gltf.cursor import Value
 from mesh.scenes.gltf.document import Document, choose, read_document
-from mesh.scenes.gltf.hierarchy import Node, camera_nodes, chosen_scene, light_nodes, walk
+from mesh.scenes.gltf.hierarchy import Node, camera_nodes, chosen_scene, lamps, light_nodes, walk
 from mesh.scenes.gltf.images import Images
 from mesh.scenes.gltf.instancing import placed, read_copies
 from mesh.scenes.gltf.materials import Materials
 from mesh.scenes.gltf.meshes import MeshReader, Primitive
 from mesh.scenes.gltf.need import least_memory
+from mesh.scenes.gltf.pointers import overlaid
 from mesh.scenes.gltf.pose import Poses
 from mesh.scenes.gltf.skins import Skin, read_skin
 from mesh.scenes.gltf.textures import Textures
@@ -85,7 +86,8 @@ def _clip(document: Document, name: str, accessors: Accessors, warnings: list[st
     for node in document.objects("nodes"):
         mesh = node.index("mesh", len(meshes), "meshes")
         morphs.append(0 if mesh < 0 else target_count(meshes[mesh]))
-    return together([read_clip(animations[at], accessors, morphs, warnings) for at in chosen])
+    known = {value.where for value in (*document.objects("cameras"), *lamps(document))}
+    return together([read_clip(animations[at], accessors, morphs, known, warnings) for at in chosen])
 
 
 def target_count(mesh: Value) -> int:
@@ -160,26 +162,31 @@ class _Evaluator:
         self._primitives = primitives
         self._placements = placements
         self._poses = Poses(nodes, clip)
+        self._clip = clip
         self._cameras = camera_nodes(document, nodes)
         self._lights = light_nodes(document, nodes)
 
-    def __call__(self, time: float) -> Snapshot:
-        worlds, weights = self._poses.at(time)
+    def __call__(self, time: float, shift: float = 0.0) -> Snapshot:
+        moment = 0.0 if self._clip is None else self._clip.wrap(time, shift)
+        worlds, weights = self._poses.at(moment)
+        dimmers = () if self._clip is None else self._clip.dimmers
+        changes = {one.target: one.target.clamped(one.sampler.at(moment)) for one in dimmers}
         instances: list[Instance] = []
         for placement in self._placements:
             morph = weights.get(placement.place, placement.rest_weights)
             instances.extend(self._instances(placement, worlds, morph))
         return Snapshot(
-            time=time,
+            time=time + shift,
             instances=tuple(instances),
-            cameras=self._all_cameras(worlds),
+            cameras=tuple(
+                read_camera(name, overlaid(camera, changes), worlds[place])
+                for name, place, camera in self._cameras
+            ),
             lights=tuple(
-                read_light(self._nodes[place].name, light, worlds[place]) for place, light in self._lights
+                read_light(self._nodes[place].name, overlaid(light, changes), worlds[place])
+                for place, light in self._lights
             ),
         )
-
-    def _all_cameras(self, worlds: list[Matrix]) -> tuple[Camera, ...]:
-        return tuple(read_camera(name, camera, worlds[place]) for name, place, camera in self._cameras)
 
     def _instances(
         self, placement: Placement, worlds: list[Matrix], weights: tuple[float, ...]

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mesh.scenes.gltf.animation import Clip
-from mesh.scenes.gltf.clips import WEIGHTS
 from mesh.scenes.gltf.hierarchy import Node
+from mesh.scenes.gltf.pointers import WEIGHTS
 from mesh.scenes.matrices import Matrix, compose, multiply
 
 MAX_TRANSFORM = 1e18
@@ -20,7 +20,6 @@ class Poses:
 
     def __init__(self, nodes: Sequence[Node], clip: Clip | None) -> None:
         self._nodes = nodes
-        self._clip = clip
         place_of = {node.index: place for place, node in enumerate(nodes)}
         channels = () if clip is None else clip.channels
         self._channels = [(place_of[c.node], c.path, c.sampler) for c in channels if c.node in place_of]
@@ -35,9 +34,8 @@ class Poses:
                 self._world(place, self._still[node.parent] if node.parent >= 0 else None, None)
             )
 
-    def at(self, time: float) -> tuple[list[Matrix], Mapping[int, tuple[float, ...]]]:
-        """World transforms by place, and the morph weights of those places whose weights are animated."""
-        moment = 0.0 if self._clip is None else self._clip.wrap(time)
+    def at(self, moment: float) -> tuple[list[Matrix], Mapping[int, tuple[float, ...]]]:
+        """At a moment of the clip: world transforms by place, and the morph weights of those places whose weights are animated."""
         parts: dict[int, dict[str, tuple[float, ...]]] = {}
         for place, path, sampler in self._channels:
             parts.setdefault(place, {})[path] = sampler.at(moment)
