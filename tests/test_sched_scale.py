@@ -7,9 +7,12 @@ import sys
 from collections.abc import Callable
 from types import FrameType
 
-from mesh.model.ids import Boot, Digest, NodeId
+import pytest
+
+from mesh.model.ids import Boot, Digest, JobId, NodeId
 from mesh.model.policy import FrameOrder, JobPolicy
 from mesh.model.units import Unit
+from mesh.wire.effects import Render
 from mesh.wire.ledger import Activity, ClaimSet, Entry, LedgerDelta, LogRun, ResultFact
 from tests.sched_bench import Bench
 from tools.sim.farm import job_id, manifest
@@ -93,3 +96,33 @@ def test_a_keeper_does_as_much_for_each_result_of_a_long_job_as_of_a_short_one()
 def test_submitting_does_not_look_at_every_frame() -> None:
     few, many = (lines_of(lambda n=n: Bench().submit(manifest(frames=n, buckets=1))) for n in (FEW, MANY))  # type: ignore[misc]
     assert many <= MORE * few
+
+
+def waiting_jobs(count: int, policy: JobPolicy) -> Bench:
+    """A node with one job that it renders and `count` more."""
+    bench = Bench()
+    bench.machine.check = lambda: None  # type: ignore[method-assign]  # as above
+    bench.peer(A)
+    for number in range(count):
+        bench.submit(manifest(f"shot{number}", frames=4, buckets=1), policy)
+    return bench
+
+
+@pytest.mark.parametrize("policy", [JobPolicy(paused=True), JobPolicy()], ids=["paused", "queued"])
+def test_a_node_does_as_much_for_each_of_many_jobs_as_for_each_of_few(policy: JobPolicy) -> None:
+    few, many = 50, 400
+    benches = [waiting_jobs(count, policy) for count in (few, many)]
+    of_few, of_many = (lines_of(lambda bench=bench: bench.wait(2.0)) for bench in benches)  # type: ignore[misc]
+    assert of_many / many <= MORE * of_few / few
+
+
+def test_a_job_that_begins_to_have_work_is_ranked_at_once_beside_many() -> None:
+    bench = waiting_jobs(400, JobPolicy(paused=True))
+    bench.wait(0.1)
+    assert not told_of_renders(bench)
+    job = bench.submit(manifest("urgent", frames=4, buckets=1))
+    assert told_of_renders(bench) == [job]
+
+
+def told_of_renders(bench: Bench) -> list[JobId]:
+    return [effect.job for effect in bench.effects if isinstance(effect, Render)]

@@ -84,6 +84,7 @@ from mesh.wire.effects import (
     SplitSamples,
     StopRender,
     TimerFired,
+    Together,
     Unpin,
 )
 
@@ -181,7 +182,7 @@ class Node:
             self.directory.address,
             self.feed,
         )
-        self._timers = Timers(lambda token: self.feed(TimerFired(token)))
+        self._timers = Timers(lambda tokens: self.feed(Together(tuple(map(TimerFired, tokens)))))
 
     # --- life -----------------------------------------------------------------------------------------
 

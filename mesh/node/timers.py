@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import trio
 
@@ -13,9 +13,10 @@ from mesh.wire.effects import Token
 
 
 class Timers:
-    """Calls `fire(token)` when a timer's time has come. Times are trio's clock, in seconds."""
+    """Calls `fire(tokens)` when the time of some timers has come, of all that are due at once: who is late already is
+    not to do after each what need be done once. Times are trio's clock, in seconds."""
 
-    def __init__(self, fire: Callable[[Token], None]) -> None:
+    def __init__(self, fire: Callable[[Sequence[Token]], None]) -> None:
         self._fire = fire
         self._heap: list[tuple[float, int, Token]] = []
         self._numbers = itertools.count()
@@ -33,5 +34,8 @@ class Timers:
             with trio.move_on_at(self._heap[0][0] if self._heap else math.inf):
                 await self._earlier.wait()
             now = trio.current_time()
+            due: list[Token] = []
             while self._heap and self._heap[0][0] <= now:
-                self._fire(heapq.heappop(self._heap)[2])
+                due.append(heapq.heappop(self._heap)[2])
+            if due:
+                self._fire(due)

@@ -39,6 +39,9 @@ class Inbox:
                     and self._parts.spread.on_offer(sender, message) is not None
                 ):
                     self._parts.thief.stir()
+                offered = core.jobs.get(message.job)
+                if offered is not None:
+                    self._parts.thief.see(offered)
             case JobsKnown():
                 self._parts.spread.on_known(sender, message)
             case Convictions():

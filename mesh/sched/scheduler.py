@@ -309,6 +309,7 @@ class Scheduler:
 
     def _settle_job(self, job: Job) -> None:
         core = self._core
+        self._parts.sharing.see(job)
         self._parts.ends.look(job)
         self._parts.samples.prune(job)
         self._parts.helper.prune(job)

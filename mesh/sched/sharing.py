@@ -19,6 +19,12 @@ from mesh.sched.job import Job
 from mesh.sched.peers import rendezvous
 from mesh.sched.quotas import Quotas
 
+_FEW = 32
+"""Jobs that are ranked anew whenever anybody asks."""
+_REUSED_SECONDS = 0.0005
+"""For each job beyond those, so long a ranking is used again: looking at hundreds after every event would leave a node no
+time for anything else."""
+
 
 def unfinished(core: Core, job: Job) -> tuple[JobId, ...]:
     """The jobs that `job` waits for, until every frame of theirs is rendered: whoever comes after a job needs all of
@@ -38,10 +44,30 @@ class Sharing:
         self._quotas = Quotas(core)
         self._key: Hashable = None
         self._mine: JobId | None = None
+        self._ranking: list[Job] = []
+        self._candidates: set[JobId] = set()
+        """Those that the ranking was made of."""
+        self._made_for: Hashable = None
+        self._good_until = 0.0
+
+    def see(self, job: Job) -> None:
+        """Something of it has changed: where it begins or ceases to have work, all are ranked anew."""
+        if (job.id in self._candidates) == (job.ended or job.paused):
+            self._made_for = None
 
     def ranked(self) -> list[Job]:
-        """Jobs that may have work, the most deserving first."""
-        jobs = [job for job in self._core.jobs.values() if not job.ended and not job.paused]
+        """Jobs that may have work, the most deserving first; where there are very many, as they were a moment ago."""
+        core = self._core
+        key = (len(core.jobs), core.peers.version, core.capacity)
+        if key != self._made_for or core.now >= self._good_until:
+            candidates = [job for job in core.jobs.values() if not job.ended and not job.paused]
+            self._candidates = {job.id for job in candidates}
+            self._ranking = self._rank(candidates)
+            self._made_for = key
+            self._good_until = core.now + max(0, len(core.jobs) - _FEW) * _REUSED_SECONDS
+        return self._ranking
+
+    def _rank(self, jobs: list[Job]) -> list[Job]:
         jobs = [job for job in jobs if self.may_start(job)]
         if len(jobs) < 2:
             return jobs

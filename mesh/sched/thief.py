@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mesh.model.ids import NodeId
+from mesh.model.ids import JobId, NodeId
 from mesh.sched.core import Core
 from mesh.sched.estimates import speed_of
 from mesh.sched.helping import Helper
@@ -68,6 +68,9 @@ class Thief:
         self._lender = lender
         self._market = market
         self._asking: Asking | None = None
+        self._handed: dict[JobId, None] = {}
+        """Jobs that a patron has told of, and some that had one: to look for them among all takes a node with hundreds too
+        long."""
         self._requests = 0
         self._lifelines: list[int] = []
         """Numbers of the requests that wait with others, since something was last worth asking for."""
@@ -87,6 +90,11 @@ class Thief:
 
     def steals(self) -> Steals:
         return Steals(self._asked, self._granted, self._dealt, self._announced, self._core.costs.latest)
+
+    def see(self, job: Job) -> None:
+        """It may have been dealt out: then somebody is to be asked for this node's part of it."""
+        if job.patron is not None:
+            self._handed[job.id] = None
 
     def stir(self) -> None:
         """Something changed that makes asking worth while again."""
@@ -212,8 +220,11 @@ class Thief:
 
     def _ask_patron(self) -> bool:
         """Asks whoever told of a new job for this node's part of it, and for those that it told of it."""
-        for job in self._core.jobs.values():
-            if job.patron is not None and self._runner.ready(job):
+        for job_id in list(self._handed):
+            job = self._core.jobs.get(job_id)
+            if job is None or job.patron is None:
+                del self._handed[job_id]
+            elif self._runner.ready(job):
                 if job.patron in self._core.peers and (self._slots.idle() or job.holdings):
                     self._ask(job.patron, self._wants([job]), self._slots.idle(), dealt=job)
                     return True
