@@ -163,6 +163,8 @@ class FakeService:
     lost: tuple[Digest, ...] = ()
     """Pixels that no node has at the moment."""
     tried: list[AttemptEntry] = field(default_factory=list)
+    looks: list[AttemptList] = field(default_factory=list)
+    """What is answered instead to one look after the other; the last stays."""
     full: bool = False
     broken: bool = False
     gone: bool = False
@@ -222,6 +224,8 @@ class FakeService:
 
     def attempts(self, job: JobId, frame: int | None) -> AttemptList:
         assert job in self.details
+        if self.looks:
+            return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
         if frame is None:
             return AttemptList(tuple(one for one in self.tried if one.failure is not None))
         return AttemptList(tuple(one for one in self.tried if one.frame == frame))

@@ -1,4 +1,4 @@
-"""The logs command: who tried what, and the last words of renderers that failed."""
+"""The logs command: who tried what, who is at it, and what renderers wrote."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from mesh.cli.common import connect, json_option
 from mesh.cli.numbers import Whole
 from mesh.control.client import Client
 from mesh.control.convert import to_json
-from mesh.control.service import AttemptEntry
+from mesh.control.service import AttemptEntry, RunningEntry
 from mesh.errors import MeshError
 from mesh.model.frames import frames_in_words
-from mesh.ui.words import duration, plural
+from mesh.model.status import JobStatus
+from mesh.ui.words import duration, percent, plural
 
 
 @click.command()
@@ -25,25 +26,37 @@ from mesh.ui.words import duration, plural
     metavar="N",
     help="Of each log, the last so many; 0 for all.",
 )
+@click.option(
+    "--follow",
+    is_flag=True,
+    help="Go on telling until the job has ended, or FRAME is done. With --json, one object a line.",
+)
 @json_option
-def logs(job: str, frame: int | None, lines: int, as_json: bool) -> None:
+def logs(job: str, frame: int | None, lines: int, follow: bool, as_json: bool) -> None:
     """Show how a job's frames were tried, and the logs of failures.
 
-    Without FRAME, every attempt that failed; with it, all attempts at that frame. Logs are kept where the
-    attempt failed and where the job was submitted. JOB is an id, the beginning of one, or a name.
+    Without FRAME, every attempt that failed; with it, all attempts at that frame, and who is at it. What a renderer
+    writes is shown while it renders where that is on this machine's node; from others it comes when a frame fails. Logs
+    are kept where the attempt failed and where the job was submitted. JOB is an id, the beginning of one, or a name.
 
     \b
     Examples:
       mesh logs still-life
       mesh logs still-life 17 --lines 0
+      mesh logs still-life 17 --follow
     """
     with connect() as client:
         status = client.job(job).status
-        tried = client.attempts(status.job, frame)
+        if follow:
+            _follow(client, status, frame, lines, as_json)
+            return
+        listed = client.attempts(status.job, frame)
+        tried = listed.attempts
         if as_json:
             _print_json(client, status.job, tried)
             return
-        if not tried:
+        running = listed.running if frame is not None else ()
+        if not tried and not running:
             what = f"Frame {frame}" if frame is not None else "Nothing"
             verb = "has not been tried to the end yet" if frame is not None else "has failed"
             click.echo(f"{what} of {status.name} ({status.short}) {verb}.")
@@ -52,6 +65,10 @@ def logs(job: str, frame: int | None, lines: int, as_json: bool) -> None:
             if number and alike[0].failure is not None:
                 click.echo()
             _print_attempts(client, status.job, alike, lines)
+        for one in running:
+            click.echo(running_line(one))
+            for line in last_lines(one.words, lines):
+                click.echo(f"    {line}")
         failed = sum(one.failure is not None for one in tried)
         if frame is None:
             hint = f". Try failed frames again: mesh retry {status.short}" if status.frames_failed else ""
@@ -76,16 +93,24 @@ def _print_attempts(client: Client, job: str, alike: list[AttemptEntry], lines: 
         return
     forgiven = " (before the last retry)" if attempt.forgiven else ""
     click.echo(click.style(f"{what} failed on {attempt.node}{forgiven}: {attempt.failure}", fg="red"))
-    text = _log(client, job, attempt)
-    shown = text.splitlines()
-    if lines and len(shown) > lines:
-        click.echo(f"    ... {len(shown) - lines} lines before; --lines 0 shows them")
-        shown = shown[-lines:]
-    for line in shown:
+    for line in last_lines(_log(client, job, attempt), lines):
         click.echo(f"    {line}")
 
 
-def _what(attempt: AttemptEntry) -> str:
+def last_lines(text: str, lines: int) -> list[str]:
+    """The last so many, and how many are left out; all for 0."""
+    found = text.splitlines()
+    if lines and len(found) > lines:
+        found[:-lines] = [f"... {len(found) - lines} lines before; --lines 0 shows them"]
+    return found
+
+
+def running_line(one: RunningEntry) -> str:
+    """`frame 12 is with render2, 45 %`; what keeps it from having pixels instead of a share of none."""
+    return f"{_what(one)} is with {one.node}, {one.preparing or percent(one.fraction).strip()}"
+
+
+def _what(attempt: AttemptEntry | RunningEntry) -> str:
     if attempt.stop - attempt.start == attempt.of_buckets:
         return f"frame {attempt.frame}"
     return f"frame {attempt.frame}, buckets {attempt.start}-{attempt.stop - 1} of {attempt.of_buckets},"
@@ -99,6 +124,18 @@ def _log(client: Client, job: str, attempt: AttemptEntry) -> str:
         return b"".join(client.get_blob(attempt.log, job)).decode("utf-8", "replace")
     except MeshError as error:
         return f"({error})"
+
+
+def _follow(client: Client, status: JobStatus, frame: int | None, lines: int, as_json: bool) -> None:
+    from mesh.cli.log_follow import JsonTeller, LineTeller, follow
+
+    def show(one: AttemptEntry) -> None:
+        _print_attempts(client, status.job, [one], lines)
+
+    def log(one: AttemptEntry) -> str | None:
+        return None if one.log is None else _log(client, status.job, one)
+
+    follow(client, status, frame, JsonTeller(log) if as_json else LineTeller(show, running_line))
 
 
 def _print_json(client: Client, job: str, tried: tuple[AttemptEntry, ...]) -> None:

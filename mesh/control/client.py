@@ -28,7 +28,6 @@ from mesh.control.routes import (
     StoredBlob,
 )
 from mesh.control.service import (
-    AttemptEntry,
     AttemptList,
     JobAction,
     JobDetail,
@@ -122,10 +121,10 @@ class Client:
     def results(self, job: str, after: int) -> ResultPage:
         return self._get(ResultPage, f"/v1/jobs/{quote(job, safe='')}/results", after=after)
 
-    def attempts(self, job: str, frame: int | None = None) -> tuple[AttemptEntry, ...]:
-        """All tries at one frame, failed ones first; or every failed try of the job."""
+    def attempts(self, job: str, frame: int | None = None) -> AttemptList:
+        """All tries at one frame, failed ones first, or every failed try of the job; and those under way."""
         query = {} if frame is None else {"frame": frame}
-        return self._get(AttemptList, f"/v1/jobs/{quote(job, safe='')}/attempts", **query).attempts
+        return self._get(AttemptList, f"/v1/jobs/{quote(job, safe='')}/attempts", **query)
 
     def submit(self, request: SubmitRequest) -> SubmitReceipt:
         return self._post(SubmitReceipt, "/v1/jobs", request)

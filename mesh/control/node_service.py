@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from mesh.control.service import (
     ResultEntry,
     ResultPage,
     RotatedKey,
+    RunningEntry,
     SubmitReceipt,
     SubmitRequest,
 )
@@ -41,7 +42,7 @@ from mesh.node.errors import (
     UnknownJob,
     UnknownNode,
 )
-from mesh.node.report import failures, frame_statuses, job_status, mesh_status
+from mesh.node.report import failures, frame_statuses, job_status, mesh_status, node_statuses
 from mesh.node.runtime import KEYRING, Node
 from mesh.sched import events as sched
 from mesh.sched.looks import JobView
@@ -167,7 +168,7 @@ class NodeService:
         return ResultPage(cursor, entries, status, views.false_results(job), views.lost_results(job))
 
     def attempts(self, job: JobId, frame: int | None) -> AttemptList:
-        """All tries at one frame, failed ones first; or every failed try. Raises UnknownFrame."""
+        """All tries at one frame, failed ones first, or every failed try; and those under way. Raises UnknownFrame."""
         manifest = self._view(job).manifest
         if frame is not None and frame not in manifest.frames:
             raise UnknownFrame(frame=frame, name=manifest.name, frames=format_frames(manifest.frames))
@@ -186,8 +187,24 @@ class NodeService:
                     one.forgiven,
                 )
                 for one in self._node.core.scheduler.views.attempts(job, frame)
-            )
+            ),
+            tuple(self._running(job, frame)),
         )
+
+    def _running(self, job: JobId, frame: int | None) -> Iterator[RunningEntry]:
+        for node in node_statuses(self._node):
+            for one in node.activities:
+                if one.job == job.hex() and frame in (None, one.frame):
+                    words = self._node.rendering.host.log if node.is_me else ""
+                    yield RunningEntry(
+                        one.frame,
+                        *one.buckets,
+                        one.of_buckets,
+                        node.name,
+                        one.fraction,
+                        node.preparing,
+                        words,
+                    )
 
     def events(self, after: int) -> tuple[EventStatus, ...]:
         return self._node.journal.after(after)

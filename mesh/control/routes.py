@@ -272,7 +272,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET",
         "/v1/jobs/{id}/attempts",
-        "All tries at one frame, failed ones first; without `frame`, every failed try of the job.",
+        "All tries at one frame, failed ones first; without `frame`, every failed try of the job. And those under way.",
         _attempts,
         AttemptList,
         query=(Query("frame", int, -1, "the frame's number", low=-1),),

@@ -124,8 +124,26 @@ class AttemptEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class RunningEntry:
+    """A try at buckets `start <= b < stop` of `frame` that is under way."""
+
+    frame: int
+    start: int
+    stop: int
+    of_buckets: int
+    """Of the whole frame."""
+    node: str
+    fraction: float
+    preparing: str
+    """Why it has no pixels yet, such as `opening the scene`; empty where it has."""
+    words: str
+    """The end of what the renderer's process has written so far, where it is this node's; of others only failed tries tell."""
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptList:
     attempts: tuple[AttemptEntry, ...]
+    running: tuple[RunningEntry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +191,7 @@ class MeshService(Protocol):
     def results(self, job: JobId, after: int) -> ResultPage: ...
 
     def attempts(self, job: JobId, frame: int | None) -> AttemptList:
-        """All tries at one frame, failed ones first; or every failed try. Raises UnknownFrame."""
+        """All tries at one frame, failed ones first, or every failed try; and those under way. Raises UnknownFrame."""
         ...
 
     async def put_blob(self, chunks: AsyncIterator[bytes], name: str) -> tuple[Digest, int]:

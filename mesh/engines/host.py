@@ -128,6 +128,11 @@ class EngineHost:
         """Of the running renderer process."""
         return self._renderer.pid
 
+    @property
+    def log(self) -> str:
+        """The end of what the running renderer process has written, of whatever units."""
+        return self._renderer.log
+
     def render(
         self,
         attempt: Attempt,
