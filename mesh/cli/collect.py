@@ -10,7 +10,8 @@ import click
 
 from mesh.cli.common import connect
 from mesh.cli.look import look_options, read_look
-from mesh.control.outputs import Existing, Format, frames_to_write, parse_output
+from mesh.control.outputs import Existing, Format, OutputPattern, frames_to_write, parse_output
+from mesh.model.status import JobStatus
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -60,6 +61,16 @@ def existing_policy(overwrite: bool, skip_existing: bool) -> Existing:
     return Existing.SKIP if skip_existing else Existing.REFUSE
 
 
+def nothing_to_write(job: JobStatus | None, pattern: OutputPattern, as_json: bool) -> None:
+    """Says that every frame is there already, of a `job` that is known or of one that need not be submitted."""
+    if as_json:
+        from mesh.cli.reports import JsonReport
+
+        JsonReport().nothing_to_write(job, str(pattern))
+    else:
+        click.echo(f"Every frame{f' of {job.name}' if job else ''} is already in {pattern}.")
+
+
 @click.command()
 @click.argument("job")
 @output_options
@@ -94,7 +105,7 @@ def collect(
         pattern = parse_output(output, status.name, formats, len(detail.frames))
         frames = frames_to_write(pattern, (frame.frame for frame in detail.frames), policy)
         if not frames:
-            click.echo(f"Every frame of {status.name} is already in {pattern}.")
+            nothing_to_write(status, pattern, as_json)
             return
         report = choose_report(as_json, str(pattern), len(frames))
         code = follow(Following(client, status.job, frames, pattern, report, output, formats, look))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mesh.cli.common import connect
+from mesh.cli.common import connect, json_option, print_json
 from mesh.cli.terms import AFTER, NODES, PRIORITY, TAGS
 from mesh.control.terms import JobChange
 from mesh.model.status import JobStatus
@@ -27,6 +27,7 @@ from mesh.ui.words import plural, size
 @click.option(
     "--after", type=AFTER, metavar=AFTER.name, help="Start when these jobs are done; `none` for now."
 )
+@json_option
 def edit(
     job: str,
     priority: int | None,
@@ -35,6 +36,7 @@ def edit(
     on: tuple[str, ...] | None,
     frames: str | None,
     after: tuple[str, ...] | None,
+    as_json: bool,
 ) -> None:
     """Change a job's priority, category, tags, nodes or frames while it runs.
 
@@ -59,36 +61,41 @@ def edit(
         raise click.UsageError(
             "Nothing is to be changed; give --priority, --category, --tags, --on, --frames or --after."
         )
-    _change(job, change)
+    _change(job, change, as_json)
 
 
 @click.command()
 @click.argument("job")
 @click.argument("nodes", nargs=-1, required=True, metavar="NODE...")
-def exclude(job: str, nodes: tuple[str, ...]) -> None:
+@json_option
+def exclude(job: str, nodes: tuple[str, ...], as_json: bool) -> None:
     """Keep nodes from rendering a job.
 
     They stop its work at once, and others take it up. `mesh include` lets them back in.
     """
-    _change(job, JobChange(exclude=nodes))
+    _change(job, JobChange(exclude=nodes), as_json)
 
 
 @click.command()
 @click.argument("job")
 @click.argument("nodes", nargs=-1, required=True, metavar="NODE...")
-def include(job: str, nodes: tuple[str, ...]) -> None:
+@json_option
+def include(job: str, nodes: tuple[str, ...], as_json: bool) -> None:
     """Let nodes render a job again.
 
     Also those that are blocked because too many of its units failed on them: they then stay in it, whatever
     fails. A node that was caught with false pixels of this job then gets work of all jobs again, where the job's
     submitter or an admin says so; of another job, it then gets work of this one.
     """
-    _change(job, JobChange(include=nodes))
+    _change(job, JobChange(include=nodes), as_json)
 
 
-def _change(job: str, change: JobChange) -> None:
+def _change(job: str, change: JobChange, as_json: bool) -> None:
     with connect() as client:
         status = client.change(client.job(job).status.job, change)
+    if as_json:
+        print_json(status)
+        return
     click.echo(f"{status.name} ({status.short}): {treatment(status)}.")
     if status.waiting:
         click.echo(f"Note: {status.waiting}.", err=True)

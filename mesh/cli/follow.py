@@ -15,7 +15,7 @@ import click
 
 from mesh.cli.pipes import drop_output
 from mesh.cli.printed import collect_command
-from mesh.cli.reports import Closing, Report
+from mesh.cli.reports import Closing, JsonReport, Report
 from mesh.control.client import Client
 from mesh.control.collection import Collector, Looked
 from mesh.control.errors import NodeGone
@@ -134,7 +134,7 @@ def _run(collector: Collector, report: Report) -> JobStatus:
 
 def _ask(following: Following, name: str) -> Choice:
     """What the user wants; where nobody can be asked, or there is nothing to ask, to detach."""
-    if following.whole_mesh or not _can_ask():
+    if following.whole_mesh or isinstance(following.report, JsonReport) or not _can_ask():
         return Choice.DETACH
     leave = "[d]etach until a node runs here" if following.own_node else "[d]etach: it goes on"
     click.echo(f"\n{name}: {leave}, [c]ancel it, or [g]o on watching?", nl=False)

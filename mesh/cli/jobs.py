@@ -131,15 +131,18 @@ def _left(job: JobStatus) -> str:
 def _action(action: JobAction, about: str, done: Callable[[JobStatus], str]) -> click.Command:
     """A command that does `action` to one job and says what is `done` about it, as it was before."""
 
-    def act(job: str) -> None:
+    def act(job: str, as_json: bool) -> None:
         with connect() as client:
             before = client.job(job).status
             status = client.act(before.job, action)
-        click.echo(f"{status.name} ({status.short}) {done(before)}")
+        if as_json:
+            print_json(status)
+        else:
+            click.echo(f"{status.name} ({status.short}) {done(before)}")
 
     act.__doc__ = f"{about}\n\nJOB is an id, the beginning of one, or a name."
     decorate: Callable[[Callable[..., None]], Callable[..., None]] = click.argument("job")
-    return click.command(action.value)(decorate(act))
+    return click.command(action.value)(decorate(json_option(act)))
 
 
 def _again(job: JobStatus) -> str:

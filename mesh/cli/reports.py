@@ -105,8 +105,8 @@ class JsonReport(_Quiet):
         self._events = EventFilter()
         self._last: tuple[object, ...] = ()
 
-    def submitted(self, job: JobId, durable_on: tuple[str, ...]) -> None:
-        self._print("submitted", job=job.hex(), short=short(job), durable_on=durable_on)
+    def submitted(self, job: JobId, durable_on: tuple[str, ...], **more: object) -> None:
+        self._print("submitted", job=job.hex(), short=short(job), durable_on=durable_on, **more)
 
     def note(self, sentence: str) -> None:
         self._print("note", text=sentence)
@@ -135,17 +135,35 @@ class JsonReport(_Quiet):
             self._print("progress", written=update.written, job=to_json(job))
 
     def close(self, closing: Closing) -> None:
+        job = closing.job
         self._print(
             "closed",
-            state=closing.job.state.value,
+            **_named(job),
             written=closing.written,
             output=closing.output,
             seconds=round(closing.seconds, 3),
-            shares=to_json(closing.job.shares),
+            shares=to_json(job.shares),
         )
+
+    def nothing_to_write(self, job: JobStatus | None, output: str) -> None:
+        """Every frame that was asked for is there already; `job` where it is known."""
+        self._print("closed", **({} if job is None else _named(job)), written=0, output=output)
 
     def _print(self, event: str, **facts: object) -> None:
         click.echo(json.dumps({"event": event, **facts}))
+
+
+def _named(job: JobStatus) -> dict[str, object]:
+    """What a script wants to know of a job at its end; all of it is in `mesh show --json`."""
+    return {
+        "job": job.job,
+        "short": job.short,
+        "name": job.name,
+        "state": job.state.value,
+        "frames_done": job.frames_done,
+        "frames_failed": job.frames_failed,
+        "failures": job.failures,
+    }
 
 
 class LineReport(_Quiet):

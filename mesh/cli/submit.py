@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 
 import click
 
-from mesh.cli.collect import existing_policy, output_options
-from mesh.cli.common import Sectioned, connect, print_json
+from mesh.cli.collect import existing_policy, nothing_to_write, output_options
+from mesh.cli.common import Sectioned, connect
 from mesh.cli.look import read_look
 from mesh.cli.numbers import Finite, Whole
 from mesh.cli.orders import LateOrder, Order, ReadyOrder
@@ -230,7 +230,7 @@ def submit(
     pattern = parse_output(output, order.name, formats, len(chosen))
     wanted = frames_to_write(pattern, chosen, policy)
     if not wanted:
-        click.echo(f"Every frame is already in {pattern}.")
+        nothing_to_write(None, pattern, as_json)
         return
     with work_folder(pattern) as work:  # that it can be written to must be known before anything is rendered
         check_room(work.parent, settings.frame_bytes)
@@ -239,6 +239,8 @@ def submit(
 
 def _detached(order: Order, command: Callable[[str], str], as_json: bool) -> ExitCode:
     """Submit, print the `command` that collects, and be done."""
+    from mesh.cli.reports import JsonReport
+
     try:
         client = connect()
     except NoNode as error:
@@ -248,9 +250,7 @@ def _detached(order: Order, command: Callable[[str], str], as_json: bool) -> Exi
         waiting = client.job(receipt.job.hex()).status.waiting
     name = short(receipt.job)
     if as_json:
-        print_json(
-            {"event": "submitted", "job": receipt.job, "short": name, "durable_on": receipt.durable_on}
-        )
+        JsonReport().submitted(receipt.job, receipt.durable_on, name=order.name, waiting=waiting)
         return ExitCode.DONE
     if waiting:
         click.echo(f"Note: {waiting}.", err=True)
