@@ -9,7 +9,7 @@ import trio
 
 from mesh.engines.adapter import KERNEL_CACHE
 from mesh.engines.host import EngineHost
-from mesh.engines.news import EngineNews, EngineProgress
+from mesh.engines.news import EngineNews, EnginePreparing, EngineProgress
 from mesh.model.ids import Digest
 from mesh.model.manifest import EngineName, Manifest, RenderSettings
 
@@ -30,7 +30,8 @@ def sleeping_job(milliseconds: int = 8, seed: int = 0) -> Manifest:
 
 
 class Listener:
-    """Collects what the host tells, and lets a test wait for the next answer (not progress)."""
+    """Collects what the host tells, and lets a test wait for the next answer. Neither progress is one, nor that a
+    scene is still being opened, which is told or not by how busy the machine is."""
 
     def __init__(self) -> None:
         self.progress: list[EngineProgress] = []
@@ -40,7 +41,7 @@ class Listener:
         for each in news:
             if isinstance(each, EngineProgress):
                 self.progress.append(each)
-            else:
+            elif not isinstance(each, EnginePreparing):
                 self._answers.send_nowait(each)
 
     async def next(self) -> EngineNews:
