@@ -33,6 +33,8 @@ def sampled(first: int, last: int, fps: float) -> ClipInfo:
         (sampled(1, 24, 24), AT_24, ALL, ["frames 1-24 are frames 2-25 here"]),
         (sampled(101, 130, 30), AT_30, ALL, ["frames 101-130 are frames 102-131 here"]),
         (sampled(0, 29, 30), AT_24, ALL, ["30 frames a second: with --fps 30, which is 24 now,"]),
+        # Every second of 24 frames, or 12 a second: nobody knows.
+        (sampled(0, 14, 12), AT_24, ALL, []),
         # What is exported at 23.976 has frames a thousandth shorter than at 24.
         (sampled(0, 29, 24.024), AT_24, ALL, ["--fps 24.024"]),
         (sampled(101, 130, 30), AT_24, ALL, ["--fps 30", "frames 101-130 are frames 102-131 here"]),

@@ -56,7 +56,7 @@ def _blenders_frames(clips: Sequence[ClipInfo], frames: Sequence[int], settings:
     if not firsts or not lasts or frames[-1] <= 1:
         return []
     step = min((clip.step for clip in clips if clip.step > 0.0), default=0.0)
-    fps = next((rate for rate in _RATES if abs(step * rate - 1.0) < 5e-4), settings.fps)
+    fps = _rate(step, settings.fps)
     if abs(fps / settings.fps - 1.0) > 5e-4:
         found.append(
             f"Blender exported it at {fps:g} frames a second: with --fps {fps:g}, which is {settings.fps:g} now, each "
@@ -71,6 +71,15 @@ def _blenders_frames(clips: Sequence[ClipInfo], frames: Sequence[int], settings:
     if frames[0] > last + 1 > 1:
         found.append(f"all these frames are after the end of its animation, frame {last + 1}: it plays again")
     return found
+
+
+def _rate(step: float, asked: float) -> float:
+    """Frames a second that such a step stands for; those asked for where it is some of their frames, since Blender may
+    have been told to take every second one, or nothing that people animate at."""
+    frames = step * asked
+    if step == 0.0 or (round(frames) >= 1 and abs(frames - round(frames)) < 5e-4):
+        return asked
+    return next((rate for rate in _RATES if abs(step * rate - 1.0) < 5e-4), asked)
 
 
 def _framing(cameras: Sequence[CameraInfo], settings: RenderSettings) -> list[str]:
