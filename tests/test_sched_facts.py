@@ -96,10 +96,10 @@ def test_that_a_scene_is_too_large_for_nodes_is_no_failure_and_tells_what_it_tak
     for author, needs in ((A, 9), (B, 20), (C, 17)):
         found = FailureFact(Unit(1, 0, 4), "too large", None, True, 0, memory=needs)
         assert not facts.learn(author, Entry(failure=found)).frames_failed
-    assert (facts.failures.memory, list(facts.failures.too_small)) == (20, [A, B, C])
+    assert (facts.failures.memory, facts.failures.too_small) == (17, {A: 9, B: 20, C: 17})
     assert not (facts.failed or facts.failures.by_node or facts.failures.tried_by(0, 4))
     facts.retry(1)
-    assert (facts.failures.memory, list(facts.failures.too_small)) == (0, [])
+    assert (facts.failures.memory, facts.failures.too_small) == (0, {})
 
 
 def test_what_nobody_can_render_fails_at_once() -> None:

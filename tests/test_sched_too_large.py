@@ -43,6 +43,11 @@ def too_large(bench: Bench, render: Render, *, scene: int = 0, unit: int = 0) ->
     )
 
 
+def says_too_large(bench: Bench, job: JobId, node: NodeId, need: int) -> list[Effect]:
+    found = Entry(failure=FailureFact(Unit(1, 0, 4), REASON, None, True, 0, need))
+    return bench.hear(node, LedgerDelta(job, (LogRun(node, Boot(1), 1, (found,)),), ()))
+
+
 def begun(bench: Bench) -> list[Render]:
     return [effect for effect in bench.effects if isinstance(effect, Render)]
 
@@ -88,6 +93,9 @@ def test_the_sentence_tells_of_the_largest_node_that_is_here(
         peer(bench, node, memory * GB)
     job = bench.submit(manifest(frames=4))
     too_large(bench, bench.render(), scene=need)
+    for node, memory in zip((A, B), nodes, strict=False):
+        if memory * GB < need:
+            says_too_large(bench, job, node, need)
     assert expected in sentence(bench, job)
     assert bool(expected) == bool(sentence(bench, job))
 
@@ -98,6 +106,7 @@ def test_a_node_that_is_large_enough_gets_all_of_it() -> None:
     too_large(bench, bench.render(), scene=20 * GB)
     peer(bench, A, 16 * GB)
     peer(bench, B, 32 * GB)
+    says_too_large(bench, job, A, 20 * GB)
     assert not sent(bench.hear(A, request(job)), StealGrant), "it has not enough either"
     assert sent(bench.hear(B, request(job)), StealGrant)
 
@@ -106,10 +115,11 @@ def test_who_reads_the_ledger_does_not_try_in_vain() -> None:
     bench = small_node()
     of = manifest(frames=4)
     job = bench.submit(of)
-    # Given that another node of the same size has found out while this one opens the scene
-    peer(bench, A, 8 * GB)
-    found = Entry(failure=FailureFact(bench.render().unit, REASON, None, True, 0, 20 * GB))
-    bench.hear(A, LedgerDelta(job, (LogRun(A, Boot(1), 1, (found,)),), ()))
+    # Given that two other nodes of the same size have found out while this one opens the scene
+    for node in (A, B):
+        peer(bench, node, 8 * GB)
+        assert view_of(bench, job).activities, "one alone might say anything"
+        says_too_large(bench, job, node, 20 * GB)
     # Then it does not go on
     assert not view_of(bench, job).activities
     assert view_of(bench, job).memory == 20 * GB

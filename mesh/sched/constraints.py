@@ -58,8 +58,9 @@ def after_of(job: Job) -> tuple[JobId, ...]:
 
 
 def memory_of(job: Job) -> int:
-    """Bytes that a node must have: what was asked for, or more where that proved too little."""
-    return max(job.policy.memory_bytes, job.facts.failures.memory)
+    """Bytes that a node must have: what was asked for, or more where that proved too little, as one node says that has
+    not so many."""
+    return max(job.policy.memory_bytes, *job.facts.failures.too_small.values(), 0)
 
 
 def participation(job: Job, node: NodeId) -> Participation:
@@ -69,9 +70,11 @@ def participation(job: Job, node: NodeId) -> Participation:
 
 
 def _lacks_memory(job: Job, peer: PeerInfo) -> bool:
+    failures = job.facts.failures
     if peer.memory_bytes:
-        return peer.memory_bytes < memory_of(job)
-    return peer.node in job.facts.failures.too_small
+        needs = max(job.policy.memory_bytes, failures.memory, failures.too_small.get(peer.node, 0))
+        return peer.memory_bytes < needs
+    return peer.node in failures.too_small
 
 
 def obstacle(job: Job, peer: PeerInfo) -> Obstacle | None:

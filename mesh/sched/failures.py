@@ -1,12 +1,14 @@
 """Who has failed at which units of a job, and what was tried so often that nobody tries it again.
 
 A retry begins a new epoch: failures of earlier ones are remembered, and forgiven. That a scene does not fit into a node's
-memory is no failure of a unit: it tells how much a node must have, and nobody who has less tries again.
+memory is no failure of a unit: it tells how much a node must have. That node does not try again, and where two nodes say
+so, nobody does who has less: one alone could keep everybody from the job.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from heapq import nlargest
 from itertools import pairwise
 
 from mesh.model.ids import NodeId
@@ -26,10 +28,10 @@ class Failures:
         """In the order in which this node learned of them, forgiven ones too."""
         self.by_node: dict[NodeId, int] = {}
         """In this epoch."""
-        self.too_small: dict[NodeId, None] = {}
-        """Nodes whose memory the scene did not fit into, in this epoch."""
+        self.too_small: dict[NodeId, int] = {}
+        """Nodes whose memory the scene did not fit into, in this epoch, and how many bytes it takes by their account."""
         self.memory = 0
-        """Bytes that a node must have at least, as far as the failures of this epoch tell."""
+        """Bytes that it takes at least by the account of two nodes."""
         self._by_frame: dict[int, list[tuple[NodeId, FailureFact]]] = {}
 
     def learn(self, author: NodeId, fact: FailureFact, place: int) -> None:
@@ -49,8 +51,8 @@ class Failures:
 
     def _blame(self, author: NodeId, fact: FailureFact) -> None:
         if fact.epoch >= self.epoch and fact.memory:
-            self.memory = max(self.memory, fact.memory)
-            self.too_small[author] = None
+            self.too_small[author] = max(fact.memory, self.too_small.get(author, 0))
+            _, self.memory = nlargest(2, (*self.too_small.values(), 0))
         elif fact.epoch >= self.epoch:
             self.by_node[author] = self.by_node.get(author, 0) + 1
 

@@ -139,7 +139,9 @@ MUTANTS = (
     Mutant(
         "too-large-tried-again", "sched/constraints", "if _lacks_memory(job, peer):", "if False:", _TOO_LARGE
     ),
-    Mutant("need-unlearned", "sched/failures", "max(self.memory, fact.memory)", "0", _TOO_LARGE),
+    Mutant(
+        "need-unlearned", "sched/failures", "nlargest(2, (*self.too_small.values(), 0))", "(0, 0)", _TOO_LARGE
+    ),
     Mutant("too-small-counts-as-failed", "sched/failures", " and not fact.memory\n", "\n", _FACTS),
     Mutant(
         "too-large-against-its-own-account",
