@@ -56,6 +56,16 @@ def test_an_exclusive_node_says_for_whom_it_renders(mesh: Mesh, busy: FakeServic
     assert "works for  jobs that ask for it or its tags, exclusively" in mesh("nodes", "render1").out
 
 
+def test_a_certificate_that_ends_soon_is_told_wherever_its_node_is_shown(
+    mesh: Mesh, busy: FakeService, node: FakeService
+) -> None:
+    first, *others = busy.shown.nodes
+    sentence = "the certificate of render1 expires on 2030-04-01"
+    busy.shown = replace(busy.shown, nodes=(replace(first, expiring=sentence), *others))
+    for command in (("nodes",), ("nodes", "render1"), ("status", "--once")):
+        assert f"{sentence}." in mesh(*command).out
+
+
 def test_jobs_are_listed(mesh: Mesh, busy: FakeService, node: FakeService) -> None:
     outcome = mesh("jobs")
     assert "still-life" in outcome.out

@@ -18,6 +18,7 @@ from mesh.gossip.events import (
     MemberReleased,
     Start,
     UpdateMeta,
+    Vouched,
 )
 from mesh.gossip.timers import Firing, Timers
 from mesh.model.ids import Boot
@@ -333,6 +334,19 @@ def test_progress_is_rumoured_about_once_a_second_however_often_it_changes() -> 
     view = bench.machine.view(ME.node)
     assert view is not None
     assert view.meta.load == 299 % 256
+
+
+def test_a_new_warrant_is_told_though_nothing_else_is_new() -> None:
+    bench = lab(3, start=True)
+    bench.until(2.0)
+    before = bench.machine.record
+    bench.effects.clear()
+
+    bench.tell(Vouched())
+    bench.until(4.0)
+
+    assert bench.machine.record != before
+    assert bench.machine.record in bench.datagrams()
 
 
 def test_a_goodbye_is_told_around_and_then_we_are_gone() -> None:

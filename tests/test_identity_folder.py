@@ -127,13 +127,15 @@ def test_the_root_of_another_mesh_does_not_fit(founder: Identity, tmp_path: Path
         load(founder.folder)
 
 
-def test_an_expired_certificate_and_a_slow_clock_are_told_apart(founder: Identity) -> None:
+def test_an_expired_certificate_and_a_slow_clock_are_told_apart(founder: Identity, tmp_path: Path) -> None:
+    bob = join(founder, tmp_path / "bob" / "identity")
     now = utc_now()
 
     with pytest.raises(IdentityExpired, match="expired on"):
-        load(founder.folder, now + NODE_LIFE + timedelta(days=1))
-    with pytest.raises(ClockBehind, match="Set the clock"):
-        load(founder.folder, now - timedelta(days=2))
+        load(bob.folder, now + NODE_LIFE + timedelta(days=1))
+    for folder in (bob.folder, founder.folder):
+        with pytest.raises(ClockBehind, match="Set the clock"):
+            load(folder, now - timedelta(days=2))
 
 
 def test_gossip_keys_are_replaced_on_disk(founder: Identity) -> None:

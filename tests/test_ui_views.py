@@ -6,6 +6,7 @@ import io
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from rich.console import Console
 
 from mesh.cli.reports import Closing, LiveReport
 from mesh.control.collection import FrameWritten, Looked, Writing
+from mesh.identity.renewal import warning
 from mesh.model.ids import JobId
 from mesh.model.status import JobState, MeshStatus, NodeState, ShareStatus
 from mesh.ui.pieces import bar
@@ -104,6 +106,21 @@ def test_the_status_fits_its_terminal_however_much_there_is(
     assert max(map(len, lines)) <= width
     assert any("render1 here" in line for line in lines)
     assert any("still-life" in line and "running" in line for line in lines)
+    assert any("died" in line for line in lines)
+
+
+def test_certificates_that_all_end_soon_leave_room_for_the_rest() -> None:
+    status = busy_mesh(nodes=40, jobs=3, events=9)
+    sentence = warning(
+        "a name of thirty-two letters ...",
+        datetime(2030, 4, 1, tzinfo=UTC),
+        datetime(2030, 3, 30, tzinfo=UTC),
+    )
+    status = replace(status, nodes=tuple(replace(node, expiring=sentence) for node in status.nodes))
+    lines = text(render_status(status, 80, 24), 80)
+    assert len(lines) <= 24
+    assert any("expires on 2030-04-01" in line for line in lines)
+    assert any("render1 here" in line for line in lines)
     assert any("died" in line for line in lines)
 
 

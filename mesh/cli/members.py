@@ -113,6 +113,8 @@ def nodes(node: str | None, as_json: bool) -> None:
     for member in everyone:
         for verdict in member.distrusted:
             click.secho(f"{verdict}.", fg="red")
+        if member.expiring:
+            click.secho(f"{member.expiring}.", fg="yellow")
 
 
 def _doing(node: NodeStatus) -> str:
@@ -143,3 +145,5 @@ def _print_node(node: NodeStatus) -> None:
         click.echo(f"  {title:<10} {text}")
     for verdict in node.distrusted:
         click.secho(f"  {verdict}.", fg="red")
+    if node.expiring:
+        click.secho(f"  {node.expiring}.", fg="yellow")

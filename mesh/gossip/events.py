@@ -37,6 +37,11 @@ class UpdateMeta:
 
 
 @dataclass(frozen=True, slots=True)
+class Vouched:
+    """Our warrant is a new one: tell our record again."""
+
+
+@dataclass(frozen=True, slots=True)
 class Leave:
     """Say goodbye; `LeftMesh` follows once it has been told around, after about a second."""
 
@@ -137,6 +142,8 @@ class Member:
     """Smoothed round-trip time in seconds, where it was ever measured."""
     seen: float | None
     """Seconds since its newest sign of life; None where it is only known by hearsay."""
+    warrant: bytes = b""
+    """An issuer's word that it is a member."""
 
 
 @dataclass(frozen=True, slots=True)

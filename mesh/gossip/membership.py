@@ -25,6 +25,7 @@ from mesh.gossip.events import (
     Start,
     StoryLine,
     UpdateMeta,
+    Vouched,
     Woke,
 )
 from mesh.gossip.knocking import Knocker
@@ -55,7 +56,7 @@ from mesh.wire.effects import (
 )
 from mesh.wire.gossip import Handle, Meta, Record, Sync, handle_of
 
-GossipEvent = Event | Start | Heard | UpdateMeta | Leave | Woke
+GossipEvent = Event | Start | Heard | UpdateMeta | Vouched | Leave | Woke
 
 _REAP_INTERVAL = 10.0
 
@@ -176,6 +177,8 @@ class Membership:
                 self._seeker.heard(event, now)
             case UpdateMeta():
                 self._myself.update(event.meta, now)
+            case Vouched():
+                self._myself.tell_again(now)
             case Start():
                 self._start(now)
             case Leave():

@@ -39,7 +39,12 @@ class Myself:
 
     def update(self, meta: Meta, now: float) -> None:
         """Tells new metadata, once it is time to."""
-        if self._publisher.update(meta) and not self.leaving:
+        if self._publisher.update(meta):
+            self.tell_again(now)
+
+    def tell_again(self, now: float) -> None:
+        """Publishes what we are, once it is time to."""
+        if not self.leaving:
             self._outbox.timer(Clock.PUBLISH, self._publisher.next_time(now, self._table.live))
 
     def publish(self, now: float) -> None:

@@ -144,6 +144,7 @@ class Registrar:
             claim.meta,
             self._prober.rtt(handle),
             None if seen is None else now - seen,
+            known.record.warrant,
         )
 
     def check(self) -> None:

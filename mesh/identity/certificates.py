@@ -23,9 +23,8 @@ from mesh.model.ids import NodeId
 
 ROOT_LIFE = timedelta(days=365 * 30)
 ISSUER_LIFE = timedelta(days=365 * 10)
-NODE_LIFE = ISSUER_LIFE
-"""Certificates are not renewed, so with a shorter life every node of a mesh, its founder's included, would stop on
-one day."""
+NODE_LIFE = timedelta(days=90)
+"""They renew by themselves (`mesh/identity/renewal.py`)."""
 BACKDATED = timedelta(days=1)
 """Farm machines' clocks differ; a certificate is valid a little before it was made."""
 
@@ -84,22 +83,25 @@ def make_node(
     role: Role,
     now: datetime,
 ) -> x509.Certificate:
-    """A certificate for both ends of TLS, with a warrant for gossip. Raises Untrusted for a name or key no
-    certificate can hold."""
+    """A certificate for both ends of TLS, with a warrant for gossip; neither outlives its issuer. Raises Untrusted for
+    a name or key no certificate can hold, and where the issuer's time is over."""
     if not 0 < len(node_name) <= MAX_NAME or not node_name.isprintable():
         raise Untrusted(f"a node's name is 1 to {MAX_NAME} printable characters")
     try:
         key = Ed25519PublicKey.from_public_bytes(public_key)
     except ValueError:
         raise Untrusted("not an Ed25519 public key") from None
+    life = min(NODE_LIFE, issuer.not_valid_after_utc - now)
+    if life <= timedelta():
+        raise Untrusted("the issuer's certificate has expired")
     builder = _builder(
-        _name(node_name, role.value), issuer.subject, key, issuer_key.public_key(), now, NODE_LIFE
+        _name(node_name, role.value), issuer.subject, key, issuer_key.public_key(), now, life
     ).add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(_usage(signs_certificates=False), critical=True).add_extension(
         x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),
         critical=False,
     )
-    warrant = make_warrant(issuer_key, public_key, int((now + NODE_LIFE).timestamp()))
+    warrant = make_warrant(issuer_key, public_key, int((now + life).timestamp()))
     builder = builder.add_extension(x509.UnrecognizedExtension(WARRANT_OID, warrant), critical=False)
     return builder.sign(issuer_key, None)
 
@@ -121,6 +123,11 @@ def is_authority(certificate: x509.Certificate) -> bool:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     except x509.ExtensionNotFound:
         return True
+
+
+def holds_at(certificate: x509.Certificate, now: datetime) -> bool:
+    """Whether `now` is between its dates."""
+    return certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc
 
 
 def parse_der(data: bytes) -> x509.Certificate:
@@ -150,7 +157,7 @@ def check_chain(
     For a joiner, who learns the root only after the TLS handshake. Members leave this to OpenSSL.
     """
     for certificate in (node, issuer, root):
-        if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
+        if not holds_at(certificate, now):
             raise Untrusted(f"the certificate of {common_name(certificate)} is not valid now")
     if is_authority(node) or not is_authority(issuer) or not is_authority(root):
         raise Untrusted("a certificate has the wrong place in its chain")

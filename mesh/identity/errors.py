@@ -27,8 +27,9 @@ class IdentityBroken(MeshError):
 
 
 class IdentityExpired(MeshError):
-    """This node's certificate in {path} expired on {when}. If this machine's clock is right, remove the
-    folder {folder} and join the mesh again with a new invite."""
+    """This node's certificate in {path} expired on {when}: for the month before that it was off, or reached no node that
+    renews certificates. If this machine's clock is right, remove the folder {folder} and join the mesh again with a new
+    invite (`mesh invite` on the machine that founded it)."""
 
 
 class ClockBehind(MeshError):

@@ -40,6 +40,7 @@ from mesh.identity.errors import (
 )
 from mesh.identity.files import make_private_folder, read_private, sync_folder, write_private
 from mesh.identity.identity import KEY_SIZE, Identity, MeshKey, keys_to_json, make_mesh_key
+from mesh.identity.renewal import sign_own
 from mesh.identity.warrants import warrant_in
 
 
@@ -104,8 +105,9 @@ def _filling(folder: Path) -> Path:
 
 
 def load(folder: Path, now: datetime | None = None) -> Identity:
-    """The identity in `folder`. Raises NoMeshHere, IdentityExposed, IdentityBroken, IdentityExpired or
-    ClockBehind."""
+    """The identity in `folder`. A node that signs certificates, as a mesh's founder does, first signs its own anew
+    where that does not hold now: nobody else could. Raises NoMeshHere, IdentityExposed, IdentityBroken,
+    IdentityExpired or ClockBehind."""
     if not folder.exists():
         raise NoMeshHere(folder=folder)
     now = now or utc_now()
@@ -123,16 +125,27 @@ def load(folder: Path, now: datetime | None = None) -> Identity:
         issuer_key=_load_key(folder / "issuer.key") if is_issuer else None,
         own_issuer=_load_certificates(folder / "issuer.crt", 1)[0] if is_issuer else None,
     )
-    _check_dates(identity, now)
     if certificates.raw_public(node_key.public_key()) != identity.public_key:
         raise _broken(folder / "node.crt", "it is not the certificate of node.key")
     try:
-        certificates.check_chain(node, issuer, root, now)
-        certificates.role_in(node)
-        warrant_in(node)
+        identity = _held_by_itself(identity, now)
+        _check_dates(identity, now)
+        certificates.check_chain(identity.certificate, identity.issuer, root, now)
+        certificates.role_in(identity.certificate)
+        warrant_in(identity.certificate)
     except Untrusted as error:
         raise _broken(folder / "node.crt", str(error)) from None
     return identity
+
+
+def _held_by_itself(identity: Identity, now: datetime) -> Identity:
+    """With a new certificate, where this node signs certificates and its own does not hold at `now`."""
+    issuer = identity.own_issuer
+    if issuer is None or certificates.holds_at(identity.certificate, now):
+        return identity
+    if not certificates.holds_at(issuer, now):
+        return identity
+    return identity.with_certificate(*sign_own(identity, now))
 
 
 def _check_dates(identity: Identity, now: datetime) -> None:

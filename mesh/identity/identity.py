@@ -9,6 +9,7 @@ import json
 import secrets
 import ssl
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
@@ -105,13 +106,15 @@ class Identity:
             raise NotIssuer
         return certificates.raw_public(self.issuer_key.public_key()) + self.issuer_key.sign(data)
 
-    def issue(self, public_key: bytes, node_name: str, role: Role) -> x509.Certificate:
+    def issue(
+        self, public_key: bytes, node_name: str, role: Role, now: datetime | None = None
+    ) -> x509.Certificate:
         """A node certificate by this node's issuer key. Raises NotIssuer, and Untrusted for a name or key
         that cannot be certified."""
         if self.issuer_key is None or self.own_issuer is None:
             raise NotIssuer
         return certificates.make_node(
-            self.issuer_key, self.own_issuer, public_key, node_name, role, utc_now()
+            self.issuer_key, self.own_issuer, public_key, node_name, role, now or utc_now()
         )
 
     def next_mesh_key(self) -> MeshKey:
@@ -129,6 +132,11 @@ class Identity:
         """This identity with other gossip keys, written to disk."""
         write_private(self.folder / "gossip.json", keys_to_json(keys))
         return replace(self, gossip_keys=keys)
+
+    def with_certificate(self, certificate: x509.Certificate, issuer: x509.Certificate) -> Identity:
+        """This identity with a renewed certificate (`renewal.check_renewal`), written to disk."""
+        write_private(self.folder / "node.crt", pem(certificate) + pem(issuer))
+        return replace(self, certificate=certificate, issuer=issuer)
 
     def server_context(self) -> ssl.SSLContext:
         """TLS 1.3 for a listener. A client without certificate passes the handshake, and is let through

@@ -2,13 +2,14 @@
 
 A certificate says the same and more, but is too large to travel with every rumour. A warrant is
 `expires (8, seconds since 1970) | signature (64)`, Ed25519 by the issuer's key over a fixed label, the
-expiry and the member's public key. Certificates carry it in an extension, so that it is issued and kept with them and
-needs no file of its own.
+expiry and the member's public key. Certificates carry it in an extension, so that it is issued, kept and renewed with
+them and needs no file of its own.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from datetime import UTC, datetime
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -40,6 +41,11 @@ def warrant_in(certificate: x509.Certificate) -> bytes:
     if not isinstance(found, x509.UnrecognizedExtension) or len(found.value) != SIZE:
         raise Untrusted("the certificate's warrant is not one this version reads")
     return found.value
+
+
+def expiry_of(warrant: bytes) -> datetime:
+    """Until when it counts."""
+    return datetime.fromtimestamp(int.from_bytes(warrant[:_EXPIRY], "big"), UTC)
 
 
 class Warrants:

@@ -85,6 +85,8 @@ class NodeStatus:
     """It renders only for jobs that ask for it or for its tags."""
     preparing: str = ""
     """Why it has no pixels of its work yet, such as `compiling the renderer`; empty where it renders, or has no work."""
+    expiring: str = ""
+    """That its certificate ends soon, and what to do about it; empty where it does not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ class Door:
         peers: Callable[[], Sequence[Peer]],
         on_joined: Callable[[str, bytes], None] = lambda _name, _public_key: None,
     ) -> None:
-        """`identity` is asked at each use, for its gossip keys change; `book` is None where this node is no
+        """`identity` is asked at each use, for it may be renewed; `book` is None where this node is no
         issuer; `peers` are members worth telling a newcomer of, this node among them."""
         self._identity = identity
         self._book = book

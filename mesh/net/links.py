@@ -31,10 +31,14 @@ MAX_STRANGERS = 64
 """Connections that have not yet shown who they are; more are turned away."""
 
 JOIN_PATH = "/v1/join"
+RENEW_PATH = "/v1/renew"
 _KINDS = {kind.path: kind for kind in Kind}
 
 Door = Callable[[WebSocket], Awaitable[None]]
 """Talks to a joiner (`mesh/net/door.py`). Raises Broken."""
+
+Renewer = Callable[[bytes, WebSocket], Awaitable[None]]
+"""Talks to a member that showed this certificate, DER, and wants a new one (`mesh/net/renewal.py`). Raises Broken."""
 
 
 class TooLong(ValueError):
@@ -50,20 +54,22 @@ class Links:
         resolve: Callable[[NodeId], Address | None],
         bulk: Collection[type[Message]],
         door: Door | None = None,
+        renewer: Renewer | None = None,
         refuses: Callable[[NodeId], bool] = lambda _node: False,
         on_refused: Callable[[NodeId], None] = lambda _node: None,
         timing: Timing | None = None,
     ) -> None:
-        """`resolve` knows where a node listens; `bulk` are the types that travel on bulk connections;
-        `refuses` names nodes whose certificate no longer counts; `on_refused` hears of those at whose address
-        nobody listens, as soon as a connection to them breaks or is wanted. While `on_messages` waits, nothing
-        more is read from that connection."""
+        """`resolve` knows where a node listens; `bulk` are the types that travel on bulk connections; only nodes that
+        sign certificates have a `renewer`; `refuses` names nodes whose certificate no longer counts; `on_refused`
+        hears of those at whose address nobody listens, as soon as a connection to them breaks or is wanted. While
+        `on_messages` waits, nothing more is read from that connection."""
         self._me = identity.node_id
         self._on_messages = on_messages
         self._on_send_failed = on_send_failed
         self._resolve = resolve
         self._bulk = frozenset(bulk)
         self._door = door
+        self._renewer = renewer
         self._refuses = refuses
         self._on_refused = on_refused
         self._timing = timing or Timing()
@@ -71,6 +77,10 @@ class Links:
         self._failures, self._failed = trio.open_memory_channel[tuple[NodeId, Message]](math.inf)
         self._strangers = trio.CapacityLimiter(MAX_STRANGERS)
         self._nursery: trio.Nursery | None = None
+        self.use(identity)
+
+    def use(self, identity: Identity) -> None:
+        """From now on show this certificate; it was renewed. Connections that stand go on."""
         self._server_context = identity.server_context()
         self._client_context = identity.client_context()
 
@@ -217,7 +227,11 @@ class Links:
             node = check_peer(certificate)
             if node == self._me or self._refuses(node):
                 raise Broken(f"node {short(node)} is not welcome")
-            async with answered(stream, _KINDS) as (path, websocket):
+            paths = _KINDS.keys() if self._renewer is None else {*_KINDS, RENEW_PATH}
+            async with answered(stream, paths) as (path, websocket):
+                if self._renewer is not None and path == RENEW_PATH:
+                    await self._renewer(certificate, websocket)
+                    return
                 self._strangers.release_on_behalf_of(plain)
                 lane = self._lane(node, _KINDS[path])
                 try:

@@ -77,7 +77,15 @@ _ROOM_OF_MESSAGE: dict[type[object], Room] = {
 
 _ROOM_OF_EVENT: dict[type[object], Room] = {
     **dict.fromkeys(
-        (DatagramReceived, gossip.Start, gossip.Heard, gossip.UpdateMeta, gossip.Leave, gossip.Woke),
+        (
+            DatagramReceived,
+            gossip.Start,
+            gossip.Heard,
+            gossip.UpdateMeta,
+            gossip.Leave,
+            gossip.Woke,
+            gossip.Vouched,
+        ),
         Room.GOSSIP,
     ),
     **dict.fromkeys(

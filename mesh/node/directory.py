@@ -35,6 +35,11 @@ class Directory:
         member = self._membership.view(node)
         return None if member is None else member.address
 
+    def issuers(self) -> dict[NodeId, Address]:
+        """The others that live and sign certificates, and where they are reached."""
+        members = (self._membership.view(node) for node in self._membership.alive())
+        return {m.node: m.address for m in members if m and m.meta.issues and m.node != self._me.node}
+
     def peers_for_joiner(self) -> tuple[Peer, ...]:
         """This node, and others that live."""
         members = (self._membership.view(node) for node in self._membership.alive())

@@ -23,8 +23,10 @@ MOST_ACTIVITIES = 4
 class Presence:
     """Keeps the newest metadata; `refresh` looks again."""
 
-    def __init__(self, config: NodeConfig, engines: Mapping[EngineName, str]) -> None:
+    def __init__(self, config: NodeConfig, engines: Mapping[EngineName, str], *, issues: bool) -> None:
+        """`issues`: this node signs certificates."""
         self._config = config
+        self._issues = issues
         self._engines = dict(engines) if config.slots else {}
         self._memory = physical_memory()
         self._doing: tuple[Activity, ...] = ()
@@ -78,6 +80,7 @@ class Presence:
             memory=self._memory >> 20,
             exclusive=config.exclusive,
             stage=self._stage.value,
+            issues=self._issues,
         )
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from mesh.config.values import write_endpoint
 from mesh.gossip.events import Member
+from mesh.identity.certificates import utc_now
+from mesh.identity.renewal import warning
+from mesh.identity.warrants import expiry_of
 from mesh.model.frames import format_frames, frames_in_words
 from mesh.model.ids import JobId, NodeId, short
 from mesh.model.status import (
@@ -84,7 +87,12 @@ def _node_status(node: Node, member: Member, doing: list[ActivityView]) -> NodeS
         distrusted=verdicts(node, member.node),
         exclusive=meta.exclusive,
         preparing=_PREPARING.get(meta.stage, "getting ready") if here else "",
+        expiring=_expiring(member) if here and member.warrant else "",
     )
+
+
+def _expiring(member: Member) -> str:
+    return warning(member.name, expiry_of(member.warrant), utc_now())
 
 
 def verdicts(node: Node, convicted: NodeId) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 import trio
+from cryptography import x509
 
 from mesh.blocks import events as blocks
 from mesh.blocks.fetcher import Fetcher
@@ -42,6 +43,7 @@ from mesh.model.status import Stage
 from mesh.net.beacons import FINGERPRINT_SIZE, Beacon, Beacons, Heard
 from mesh.net.door import Door
 from mesh.net.endpoint import Endpoint
+from mesh.net.renewal import RenewalDesk
 from mesh.node.awaited import Awaited
 from mesh.node.core import NodeCore
 from mesh.node.directory import Directory
@@ -53,6 +55,7 @@ from mesh.node.narrator import Narrator
 from mesh.node.presence import Presence, restored
 from mesh.node.progress import Progress
 from mesh.node.rendering import Rendering
+from mesh.node.renewing import Renewing
 from mesh.node.revision import Revision
 from mesh.node.rights import NodeRights
 from mesh.node.scheduling import sched_config
@@ -115,7 +118,6 @@ class Node:
         rng = random.Random(secrets.randbits(64))
         self.config = config
         self.paths = paths
-        self.identity = identity
         self.me = identity.node_id
         self.stopping = trio.Event()
         self.revision = Revision()
@@ -123,9 +125,10 @@ class Node:
         self._endpoint = endpoint
 
         self.engines = installed_engines()
-        self.presence = Presence(config, self.engines)
+        self.presence = Presence(config, self.engines, issues=identity.can_issue)
         self.seals = Seals(identity)
-        self.rights = NodeRights(lambda: self.seals.identity)
+        self.rights = NodeRights(lambda: self.identity)
+        self._keys = Keys(identity)
         membership = Membership(
             self.me,
             config.name,
@@ -134,7 +137,7 @@ class Node:
             self.presence.meta(),
             GossipConfig(),
             rng,
-            Keys(identity),
+            self._keys,
         )
         self.core = NodeCore(
             membership,
@@ -177,12 +180,21 @@ class Node:
             identity,
             endpoint,
             self.seals,
-            Door(lambda: self.seals.identity, self.book, self.directory.peers_for_joiner),
+            Door(lambda: self.identity, self.book, self.directory.peers_for_joiner),
+            RenewalDesk(lambda: self.identity) if identity.can_issue else None,
             self.disk,
             self.directory.address,
             self.feed,
         )
         self._timers = Timers(lambda tokens: self.feed(Together(tuple(map(TimerFired, tokens)))))
+        self._renewing = Renewing(
+            lambda: self.identity, self.directory.issuers, self._adopt, self.journal, rng
+        )
+
+    @property
+    def identity(self) -> Identity:
+        """As it is now: keys and certificates are renewed."""
+        return self.seals.identity
 
     # --- life -----------------------------------------------------------------------------------------
 
@@ -201,6 +213,7 @@ class Node:
             nursery.start_soon(self._beacons().serve)
             nursery.start_soon(self._every_second)
             nursery.start_soon(self._keep_peers)
+            nursery.start_soon(self._renewing.run)
             nursery.start_soon(self._tell_if_alone, seeds)
             task_status.started()
             await self.stopping.wait()
@@ -243,9 +256,16 @@ class Node:
 
     def rotate_key(self) -> int:
         """Make a new mesh key and send it around; its number. Raises NotIssuer."""
-        key = self.seals.identity.next_mesh_key()
+        key = self.identity.next_mesh_key()
         self.feed(RotateKey(news_of(key)))
         return key.number
+
+    def _adopt(self, certificate: x509.Certificate, issuer: x509.Certificate) -> None:
+        """Keep and use a renewed certificate. Raises OSError where it cannot be kept."""
+        self.seals.renew(certificate, issuer)
+        self._keys.use(self.identity)
+        self._traffic.use(self.identity)
+        self.feed(gossip.Vouched())
 
     async def leave(self) -> None:
         """Hand work back, say goodbye, and stop."""

@@ -1,4 +1,5 @@
-"""The node's mesh keys: what seals and unseals its datagrams, and what the keyring machine decides about them.
+"""The node's identity as it is now, and its mesh keys: what seals and unseals its datagrams, and what the keyring
+machine decides about them.
 
 Whoever still seals under an old key, having slept through a rotation, is answered under that key, or it could
 not read that it is out of date.
@@ -9,6 +10,8 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from dataclasses import replace
+
+from cryptography import x509
 
 from mesh.gossip.keyring import KeyForgotten, KeyInUse, KeyLearned
 from mesh.identity.identity import MAX_GOSSIP_KEYS, Identity, MeshKey
@@ -32,9 +35,13 @@ def key_in(news: MeshKeyNews) -> MeshKey:
 class Seals:
     def __init__(self, identity: Identity) -> None:
         self.identity = identity
-        """With the newest keys: replaced, and kept on disk, when one is learned or forgotten."""
+        """With the newest keys and certificate: replaced, and kept on disk, when one is learned, forgotten or renewed."""
         self._sealer = Sealer(identity.gossip_keys)
         self._behind: OrderedDict[Address, KeyId] = OrderedDict()
+
+    def renew(self, certificate: x509.Certificate, issuer: x509.Certificate) -> None:
+        """Raises OSError, and changes nothing, where they cannot be kept."""
+        self.identity = self.identity.with_certificate(certificate, issuer)
 
     def is_genuine(self, news: MeshKeyNews) -> bool:
         return self.identity.is_mesh_key(key_in(news))

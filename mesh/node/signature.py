@@ -14,8 +14,12 @@ class Keys:
 
     def __init__(self, identity: Identity) -> None:
         self.public_key = identity.public_key
-        self.warrant = identity.warrant
         self.sign = identity.sign
+        self.use(identity)
+
+    def use(self, identity: Identity) -> None:
+        """Its certificate was renewed, and so its warrant."""
+        self.warrant = identity.warrant
         self._warrants = Warrants(identity.issuers)
 
     def verify(self, node: NodeId, public_key: bytes, data: bytes, signature: bytes) -> bool:

@@ -16,6 +16,7 @@ from mesh.model.ids import NodeId
 from mesh.net.door import Door
 from mesh.net.endpoint import Datagrams, Endpoint
 from mesh.net.links import Links
+from mesh.net.renewal import RenewalDesk
 from mesh.node.disk import NodeDisk
 from mesh.node.seals import Seals
 from mesh.sched.events import PeerVanished
@@ -48,6 +49,7 @@ class Traffic:
         endpoint: Endpoint,
         seals: Seals,
         door: Door,
+        renewals: RenewalDesk | None,
         disk: NodeDisk,
         resolve: Callable[[NodeId], Address | None],
         feed: Callable[[object], None],
@@ -63,6 +65,7 @@ class Traffic:
             resolve,
             bulk=BLOCK_MESSAGES.values(),
             door=door,
+            renewer=renewals,
             on_refused=lambda node: feed(PeerVanished(node)),
         )
         self._datagrams = Datagrams(endpoint.datagrams, seals.seal, seals.unseal, self._on_datagram)
@@ -76,6 +79,10 @@ class Traffic:
             nursery.start_soon(self._datagrams.serve)
             nursery.start_soon(self._send_datagrams)
             task_status.started()
+
+    def use(self, identity: Identity) -> None:
+        """From now on show this certificate; it was renewed."""
+        self._links.use(identity)
 
     def send(self, to: NodeId, message: Message) -> None:
         """Queues `message`; where it surely or possibly does not arrive, SendFailed is fed."""

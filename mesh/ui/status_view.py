@@ -43,6 +43,8 @@ _NARROW = 60
 """Below it bars, loads and counts give way to names."""
 _REASONS = 3
 """Lines of why jobs wait."""
+_EXPIRING = 2
+"""Sentences about certificates that end soon, of at most two lines each: all of a mesh may end together."""
 _PRINTED_EVENTS = 10
 _EVENTS = 4
 """Lines of events that other parts leave room for."""
@@ -55,13 +57,14 @@ def render_status(status: MeshStatus, width: int, height: int | None = None) -> 
     nodes = _by_interest(status.nodes)
     jobs, events = sorted(status.jobs, key=lambda job: job.state in ENDED), list(status.events)
     waiting = [job for job in jobs if job.waiting][:_REASONS]
+    expiring = [node.expiring for node in nodes if node.expiring][: None if height is None else _EXPIRING]
     if height is None:
         events = events[-_PRINTED_EVENTS:]
     else:
         room = (
             height
             - 8
-            - 2 * sum(len(node.distrusted) for node in nodes)
+            - 2 * (sum(len(node.distrusted) for node in nodes) + len(expiring))
             - len(waiting)
             - (3 if jobs else 1)
             - min(len(events), _EVENTS)
@@ -77,6 +80,7 @@ def render_status(status: MeshStatus, width: int, height: int | None = None) -> 
         Text(),
         nodes_table(nodes, width, hidden=len(status.nodes) - len(nodes)),
         *(Text(f" {verdict}.", "red") for node in nodes for verdict in node.distrusted),
+        *(Text(f" {sentence}.", "yellow") for sentence in expiring),
         Text(),
     ]
     if jobs:

@@ -7,7 +7,7 @@
            or JoinRefused
 
 All of it runs inside TLS whose server certificate the joiner has checked against the root fingerprint in
-its invite code.
+its invite code. What a member and an issuer say when a certificate is renewed is here too (`mesh/net/renewal.py`).
 """
 
 from __future__ import annotations
@@ -94,3 +94,14 @@ class JoinWelcome(Message):
 @dataclass(frozen=True, slots=True)
 class JoinRefused(Message):
     reason: JoinRefusal
+
+
+@dataclass(frozen=True, slots=True)
+class RenewRequest(Message):
+    """Renew the certificate that I showed when this connection was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed(Message):
+    node: Certificate
+    issuer: Certificate

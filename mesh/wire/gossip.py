@@ -87,6 +87,8 @@ class Meta:
     """Renders only for jobs that ask for it, by name or by tags."""
     stage: Byte = 0
     """What it is at before its first pixels: a `Stage`, or what a newer node knows beside those."""
+    issues: bool = False
+    """Signs certificates: others have theirs renewed by it."""
 
 
 @dataclass(frozen=True, slots=True)

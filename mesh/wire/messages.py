@@ -3,7 +3,7 @@
 1-39     gossip        mesh/wire/gossip.py
 40-79    scheduling    mesh/wire/sched.py
 80-99    blocks        mesh/wire/blocks.py
-100-119  joining       mesh/wire/admission.py
+100-119  admission     mesh/wire/admission.py
 """
 
 from __future__ import annotations
@@ -23,4 +23,6 @@ MESSAGES: dict[int, type[Message]] = {
     102: admission.JoinProof,
     103: admission.JoinWelcome,
     104: admission.JoinRefused,
+    105: admission.RenewRequest,
+    106: admission.Renewed,
 }
