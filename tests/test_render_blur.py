@@ -45,8 +45,8 @@ def test_every_sample_is_taken_once(samples: int, steps: int) -> None:
     assert all(moment.start < moment.stop for moment in found)
 
 
-def flying_square(folder: Path) -> None:
-    """Half a metre wide, four metres a second to the right, seen from straight above it at one second."""
+def flying_square(folder: Path, start: float = -4.0) -> None:
+    """Half a metre wide, eight metres to the right in two seconds, of which two around the middle are seen from above."""
     gltf = Gltf()
     corners = [[-0.25, -9, 0], [0.25, -9, 0], [0.25, 9, 0], [-0.25, 9, 0]]
     mesh = gltf.mesh(
@@ -58,7 +58,7 @@ def flying_square(folder: Path) -> None:
         translation=[0, 0, 4],
         camera=gltf.add("cameras", {"type": "orthographic", "orthographic": {"xmag": 1, "ymag": 1 / 64, "znear": 1, "zfar": 9}}),
     )  # fmt: skip
-    gltf.clip(0, "translation", [0.0, 2.0], [[-4, 0, 0], [4, 0, 0]])
+    gltf.clip(0, "translation", [0.0, 2.0], [[start, 0, 0], [start + 8, 0, 0]])
     (folder / "square.glb").write_bytes(gltf.glb())
 
 
@@ -89,6 +89,22 @@ def test_what_flies_by_covers_each_place_for_as_long_as_it_was_there(tmp_path: P
     at = (np.arange(64) + 0.5) / 32 - 1.0
     share = np.clip(np.minimum(at + 0.75, 0.75 - at) / 1.0, 0.0, 0.5)
     assert covered == pytest.approx(share, abs=0.03)
+
+
+def test_what_comes_to_its_clip_s_end_is_not_blurred_back_to_its_beginning(tmp_path: Path) -> None:
+    # Given a square that the clip's end leaves in the middle of the picture,
+    flying_square(tmp_path, start=-8.0)
+    asked = RenderSettings(
+        width=64, height=1, samples=128, fps=4.0, shutter=1.0, motion_steps=64, max_depth=1
+    )
+    # when the last frame's shutter is open half before and half after that,
+    covered = frame_of(tmp_path, "square.glb", 9, asked).pixels[0, :, 3]
+    # then the square comes half a metre to there in the first half, and stands there for the second.
+    at = (np.arange(64) + 0.5) / 32 - 1.0
+    coming = np.clip(np.minimum(at + 0.25, 0.0) - np.maximum(at - 0.25, -0.5), 0.0, 0.5)
+    share = coming + 0.5 * (np.abs(at) < 0.25)
+    away = np.abs(np.abs(at) - 0.25) > 0.04  # from its edges, which the pixel filter softens
+    assert covered[away] == pytest.approx(share[away], abs=0.03)
 
 
 def test_a_bending_fox_is_the_same_in_one_unit_and_in_many() -> None:
