@@ -89,9 +89,19 @@ def test_clips_that_do_not_play_are_named_unless_one_was_chosen():
     ],
 )
 def test_a_picture_of_another_aspect_than_its_camera_is_told(aspect, size, said):
-    info = replace(PLAIN, cameras=(CameraInfo("Hero", aspect), CameraInfo("Other", 1.0)))
-    told = advice(info, [1], RenderSettings(width=size[0], height=size[1]))
+    info = replace(PLAIN, cameras=(CameraInfo("Other", 1.0), CameraInfo("Hero", aspect)))
+    told = advice(info, [1], RenderSettings(width=size[0], height=size[1], camera="Hero"))
     assert told == (() if said is None else (f"at {size[0]}x{size[1]} {said}",))
+
+
+def test_which_of_several_cameras_is_taken_is_told_unless_one_was_chosen():
+    # Blender does not export which of them was the active one.
+    info = replace(PLAIN, cameras=tuple(CameraInfo(name, None) for name in ("Close", "Wide", "Top")))
+    assert advice(info, [1], AT_24) == (
+        "its first camera, Close, is taken: --camera NAME chooses another of Wide, Top",
+    )
+    assert advice(info, [1], RenderSettings(camera="Top")) == ()
+    assert advice(replace(info, cameras=info.cameras[:1]), [1], AT_24) == ()
 
 
 @pytest.mark.parametrize(

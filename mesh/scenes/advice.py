@@ -31,6 +31,11 @@ def advice(info: SceneInfo, frames: Sequence[int], settings: RenderSettings) -> 
                 "its lamps have 683 times the numbers that they have in Blender, and what shines and --environment "
                 "are that much too dark beside them: export with the lighting mode Unitless"
             )
+    if len(info.cameras) > 1 and not settings.camera:
+        others = _listed([camera.name for camera in info.cameras[1:]])
+        found.append(
+            f"its first camera, {info.cameras[0].name}, is taken: --camera NAME chooses another of {others}"
+        )
     found += _framing(info.cameras, settings)
     return tuple(found)
 
