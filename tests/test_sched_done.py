@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mesh.model.ids import Boot, Digest, JobId
 from mesh.model.status import JobState
 from mesh.model.units import Unit
@@ -61,6 +63,17 @@ def test_who_only_works_on_a_job_takes_the_keepers_word_and_stops() -> None:
     bench, job = working_for_a()
     assert told(bench.hear(A, over(job)), JobFinished)
     assert state(bench, job) is JobState.DONE
+
+
+def test_a_word_that_came_too_late_is_taken_back_by_the_next() -> None:
+    # Given a job that was done, and of which a keeper knows that pixels were lost
+    bench, job = working_for_a()
+    bench.hear(A, over(job))
+    # When that one's summary comes after another's, which did not know yet
+    bench.hear(B, replace(over(job), done=1, finished=False))
+    assert state(bench, job) is not JobState.DONE
+    # Then its second end is an end like the first
+    assert told(bench.hear(A, over(job)), JobFinished)
 
 
 def test_who_looks_at_a_job_is_told_that_it_is_done_once_the_results_are_here() -> None:

@@ -266,8 +266,10 @@ class Replication:
             # The ledger itself is here, or on its way: done is what it says, and nothing is before it does.
             if summary.finished and not job.facts.complete:
                 self.compare(job, sender)
-        else:
-            job.summary_finished = summary.finished
+        elif summary.finished:
+            job.summary_finished = True
+        elif job.summary_finished:
+            self._books.reopened(job)  # one keeper knew more than another, whose word came first
         job.summary_done = summary.done
         job.summary_failed = summary.failed
         elsewhere = from_numbers(summary.done_spans, job.layout.total)
