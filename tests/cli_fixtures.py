@@ -13,7 +13,8 @@ import pytest
 from mesh.cli.app import run
 from mesh.config.paths import Paths
 from tests.command_line import TRIANGLE, Mesh, Outcome
-from tests.fake_service import FakeService, JoiningWriter, serving
+from tests.fake_service import FakeService, serving
+from tests.joining_writer import JoiningWriter
 
 
 @pytest.fixture

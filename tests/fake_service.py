@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from pathlib import Path
 
 import trio
 
@@ -32,7 +31,6 @@ from mesh.control.service import (
     SubmitRequest,
 )
 from mesh.control.terms import JobChange
-from mesh.engines.protocol import WriteFrame, Written
 from mesh.model.frames import format_frames
 from mesh.model.ids import Digest, JobId, NodeId, short
 from mesh.model.manifest import EngineName
@@ -394,26 +392,3 @@ def serving(service: FakeService, paths: Paths, config: NodeConfig | None = None
         thread.join()
     if not started.empty():
         raise started.get()  # type: ignore[misc]
-
-
-@dataclass
-class JoiningWriter:
-    """In place of the writer's process: writes the payloads one after another as the frame."""
-
-    written: list[WriteFrame] = field(default_factory=list)
-    error: Exception | None = None
-
-    def __enter__(self) -> JoiningWriter:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """There is no process to end."""
-
-    def write(self, request: WriteFrame) -> Written:
-        if self.error is not None:
-            raise self.error
-        data = b"|".join(Path(payload).read_bytes() for payload in request.payloads)
-        for file in request.files:
-            Path(file).write_bytes(data)
-        self.written.append(request)
-        return Written(tuple((file, hashlib.sha256(data).hexdigest()) for file in request.files))

@@ -11,7 +11,8 @@ import pytest
 from mesh.config.paths import Paths
 from mesh.errors import ExitCode
 from tests.command_line import TRIANGLE, Mesh, files, one_sentence
-from tests.fake_service import FakeService, JoiningWriter
+from tests.fake_service import FakeService
+from tests.joining_writer import JoiningWriter
 
 pytest_plugins = ("tests.cli_fixtures",)
 

@@ -18,7 +18,8 @@ from mesh.model.ids import JobId
 from mesh.model.look import Look, View
 from mesh.model.manifest import EngineName, RenderSettings
 from mesh.model.status import FrameStatus
-from tests.fake_service import FakeService, JoiningWriter, activity, job_status, node_status, serving
+from tests.fake_service import FakeService, activity, job_status, node_status, serving
+from tests.joining_writer import JoiningWriter
 
 FILM = job_status("film", done=1, total=5)
 

@@ -12,7 +12,8 @@ import pytest
 from mesh.errors import ExitCode
 from mesh.model.look import Depth, Look, OcioView, View
 from tests.command_line import Mesh, files, one_sentence
-from tests.fake_service import FakeService, JoiningWriter, event
+from tests.fake_service import FakeService, event
+from tests.joining_writer import JoiningWriter
 
 pytest_plugins = ("tests.cli_fixtures",)
 

@@ -16,7 +16,8 @@ from mesh.control.errors import NodeGone
 from mesh.control.outputs import parse_output
 from mesh.errors import ExitCode
 from tests.command_line import Mesh, files
-from tests.fake_service import FakeService, JoiningWriter
+from tests.fake_service import FakeService
+from tests.joining_writer import JoiningWriter
 
 pytest_plugins = ("tests.cli_fixtures",)
 

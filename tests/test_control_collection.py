@@ -30,7 +30,8 @@ from mesh.control.service import ResultEntry, SubmitRequest
 from mesh.model.ids import Digest, JobId
 from mesh.model.manifest import EngineName, RenderSettings
 from mesh.model.status import JobState
-from tests.fake_service import FakeService, JoiningWriter, serving
+from tests.fake_service import FakeService, serving
+from tests.joining_writer import JoiningWriter
 
 
 def result(start: int, stop: int, node: str = "render1") -> ResultEntry:
