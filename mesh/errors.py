@@ -46,3 +46,7 @@ class BadConfig(MeshError):
     """The setting {field} in {where} is wrong: {reason}. {hint}"""
 
     exit_code = ExitCode.USAGE
+
+
+class BadOption(BadConfig):
+    """{field}: {reason}. {hint}"""

@@ -16,13 +16,13 @@ PAGES = ("README.md", "docs/guide.md")
 
 
 def typed(page: str) -> list[str]:
-    """Every command line of ours in a page, without what a shell would take for a comment."""
+    """Every command line of ours in a page, without what a shell takes for a comment or for another command."""
     text = (ROOT / page).read_text("utf-8")
     spans = re.findall(r"`([^`\n]+)`", text) + [
         line.strip() for line in text.splitlines() if line.startswith("    ")
     ]
     found = [re.search(r"(?:^|[$=\w]\s+)mesh ([a-z-]+.*)", span) for span in spans]
-    return [match[1].partition("  #")[0] for match in found if match and not match.string.startswith("[")]
+    return [re.split(r"  #| \| ", match[1])[0] for match in found if match and not match.string.startswith("[")]
 
 
 def options_of(name: str) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import importlib
 import io
 import os
@@ -132,13 +133,21 @@ def program(debug: bool) -> None:
         os.environ["MESH_DEBUG"] = "1"  # child processes are to show theirs too
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
 class OutOfMemory(MeshError):
     """There is not enough memory here for this command. A scene file takes about twenty times the size of its JSON: for
     millions of nodes use EXT_mesh_gpu_instancing, or submit on a machine with more memory."""
 
 
+class NoRoomToWrite(MeshError):
+    """No space is left where this command writes{where}. Make room there and run it again."""
+
+
 def run() -> NoReturn:
     """Run the command of `sys.argv`, say what went wrong in one sentence, and exit."""
+    _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that knows fewer letters shows what it can
@@ -161,13 +170,33 @@ def run() -> NoReturn:
         if sys.stderr.isatty():
             click.echo(err=True)  # the shell's prompt is not to stand beside the ^C
         sys.exit(ExitCode.INTERRUPTED)
+    except OSError as error:
+        if error.errno not in _FULL:
+            _tell_bug(error)
+        where = f": {error.filename}" if error.filename else ""
+        _tell(str(NoRoomToWrite(where=where)), error)
+        sys.exit(NoRoomToWrite.exit_code)
     except Exception as error:  # noqa: BLE001 - the last boundary: a person reads this
-        _tell(
-            f"{type(error).__name__}: {error}. This is a bug in mesh; please report it with what "
-            "`mesh --debug ...` prints.",
-            error,
-        )
-        sys.exit(ExitCode.REFUSED)
+        _tell_bug(error)
+
+
+def _open_what_is_closed() -> None:
+    """Whoever starts us with a closed output (`>&-`) wants none of it; Python has no stream for it then."""
+    if sys.stdin is None:
+        sys.stdin = os.fdopen(os.open(os.devnull, os.O_RDONLY))
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
+
+
+def _tell_bug(error: BaseException) -> NoReturn:
+    _tell(
+        f"{type(error).__name__}: {error}. This is a bug in mesh; please report it with what "
+        "`mesh --debug ...` prints.",
+        error,
+    )
+    sys.exit(ExitCode.REFUSED)
 
 
 def misuse(error: click.ClickException) -> str:

@@ -19,11 +19,21 @@ from mesh.config.values import read_endpoint, write_endpoint
 from mesh.control.client import Client
 from mesh.control.daemon import Life, Ready, run_node
 from mesh.control.errors import NoNode
-from mesh.errors import BadConfig, MeshError
+from mesh.errors import BadOption, MeshError
 from mesh.node.errors import HomeUnwritable
 from mesh.node.occupancy import Doing, occupant, occupied
 
 _LOG_BYTES = 5_000_000
+_OPTIONS = {
+    "name": "--name",
+    "site.path": "--site",
+    "tags": "--tags",
+    "threads": "--threads",
+    "listen.host": "--listen",
+    "listen.port": "--port",
+    "listen.advertise": "--advertise",
+}
+"""By which options people give settings."""
 
 
 class NodeRunsAlready(MeshError):
@@ -123,6 +133,7 @@ def join(
             "discovery.loopback_only": loopback or None,
             "control.port": 0 if solo else None,
         },
+        _OPTIONS,
     )
     _start_logging(config, paths)
     life = Life(solo=solo, ephemeral=ephemeral)
@@ -187,12 +198,7 @@ def _refuse_second(paths: Paths) -> None:
 def _existing(config_file: Path | None) -> Path | None:
     """A file that was named must be there; the default one need not."""
     if config_file is not None and not config_file.is_file():
-        raise BadConfig(
-            field="--config",
-            where="the command line",
-            reason=f"there is no file {config_file}",
-            hint="Check the path.",
-        )
+        raise BadOption(field="--config", reason=f"there is no file {config_file}", hint="Check the path.")
     return config_file
 
 

@@ -14,13 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from mesh.config.settings import NodeConfig
-from mesh.errors import BadConfig
+from mesh.errors import BadConfig, BadOption
 
 
-def load_config(file: Path | None = None, flags: Mapping[str, object] | None = None) -> NodeConfig:
+def load_config(
+    file: Path | None = None,
+    flags: Mapping[str, object] | None = None,
+    options: Mapping[str, str] | None = None,
+) -> NodeConfig:
     """Defaults, then `file` where it exists, then `flags` by dotted name, such as `{"listen.port": 0}`.
 
-    Flags whose value is None are left out. Raises BadConfig, naming the field and what is allowed.
+    Flags whose value is None are left out. Raises BadConfig, naming the field and what is allowed; and BadOption for a flag
+    that people know by another name, by its dotted one in `options`.
     """
     config = NodeConfig()
     if file is not None:
@@ -40,7 +45,12 @@ def load_config(file: Path | None = None, flags: Mapping[str, object] | None = N
         nested: dict[str, object] = {key: value}
         for table in reversed(tables):
             nested = {table: nested}
-        config = _read_table(config, nested, "the command line", "")
+        try:
+            config = _read_table(config, nested, "the command line", "")
+        except BadConfig as error:
+            if options is None or name not in options:
+                raise
+            raise BadOption(**{**error.details, "field": options[name]}) from error
     if not config.name:
         config = replace(config, name=_own_name())
     return config

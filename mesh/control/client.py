@@ -41,6 +41,7 @@ from mesh.control.service import (
 from mesh.control.terms import JobChange
 from mesh.model.ids import Digest
 from mesh.model.status import JobStatus, MeshStatus, NodeStatus
+from mesh.node.errors import UnknownJob, UnknownNode
 
 CHUNK = 256 * 1024
 """Bytes read or sent at a time."""
@@ -62,10 +63,12 @@ class Client:
 
     @classmethod
     def connect(cls, paths: Paths) -> Client:
-        """Raises NoNode where none answers, TokenUnreadable where it is somebody else's."""
+        """Raises NoNode where none answers or its files are torn, TokenUnreadable where it is somebody else's."""
         try:
             host, _, port = paths.control_address.read_text("utf-8").partition(":")
-            token = paths.control_token.read_text("utf-8")
+            token = paths.control_token.read_text("ascii").strip()
+            if not token or not token.isprintable():
+                raise ValueError("it was not written by a node")
             client = cls(host, int(port), token, paths)
             client._connection.connect()
         except PermissionError as error:
@@ -97,7 +100,7 @@ class Client:
         return self._get(NodeList, "/v1/nodes").nodes
 
     def node(self, text: str) -> NodeStatus:
-        return self._get(NodeStatus, f"/v1/nodes/{quote(text, safe='')}")
+        return self._get(NodeStatus, _node(text))
 
     def jobs(self, choice: JobChoice = EVERY_JOB) -> tuple[JobStatus, ...]:
         """Those that are meant, newest first."""
@@ -111,20 +114,20 @@ class Client:
         return self._get(JobList, "/v1/jobs", **query).jobs
 
     def job(self, text: str) -> JobDetail:
-        return self._get(JobDetail, f"/v1/jobs/{quote(text, safe='')}")
+        return self._get(JobDetail, _job(text))
 
     def plan(self, text: str) -> JobPlan:
         """What a job renders; waits until its scene is on the node."""
-        target = f"/v1/jobs/{quote(text, safe='')}/plan"
+        target = f"{_job(text)}/plan"
         return self._read(JobPlan, self._request("GET", target, timeout=_SLOW_TIMEOUT))
 
     def results(self, job: str, after: int) -> ResultPage:
-        return self._get(ResultPage, f"/v1/jobs/{quote(job, safe='')}/results", after=after)
+        return self._get(ResultPage, f"{_job(job)}/results", after=after)
 
     def attempts(self, job: str, frame: int | None = None) -> AttemptList:
         """All tries at one frame, failed ones first, or every failed try of the job; and those under way."""
         query = {} if frame is None else {"frame": frame}
-        return self._get(AttemptList, f"/v1/jobs/{quote(job, safe='')}/attempts", **query)
+        return self._get(AttemptList, f"{_job(job)}/attempts", **query)
 
     def submit(self, request: SubmitRequest) -> SubmitReceipt:
         return self._post(SubmitReceipt, "/v1/jobs", request)
@@ -133,10 +136,10 @@ class Client:
         return self._post(SubmitReceipt, "/v1/pending-jobs", request)
 
     def act(self, job: str, action: JobAction) -> JobStatus:
-        return self._post(JobStatus, f"/v1/jobs/{quote(job, safe='')}/{action.value}")
+        return self._post(JobStatus, f"{_job(job)}/{action.value}")
 
     def change(self, job: str, change: JobChange) -> JobStatus:
-        return self._post(JobStatus, f"/v1/jobs/{quote(job, safe='')}/change", change)
+        return self._post(JobStatus, f"{_job(job)}/change", change)
 
     def invite(self, uses: int, hours: float) -> str:
         return self._post(InviteCode, "/v1/invites", InviteRequest(uses, hours)).code
@@ -206,6 +209,8 @@ class Client:
         if response.status == 200:
             return response
         answer = self._read(ErrorAnswer, response)
+        if answer.kind == errors.NotAuthorised.__name__:
+            raise errors.TokenStale(file=self._paths.control_token)
         raise errors.from_node(answer.error, answer.kind, answer.exit_code)
 
     def _exchange(
@@ -226,6 +231,20 @@ class Client:
                 if not stale:
                     raise errors.NodeGone(reason=_why(error), logs=self._paths.logs) from error
         raise AssertionError("the second round returns or raises")
+
+
+def _job(text: str) -> str:
+    """Where a job is asked for. Raises UnknownJob for what no job is called, and no path can say."""
+    if not text or "/" in text:
+        raise UnknownJob(text)
+    return f"/v1/jobs/{quote(text, safe='')}"
+
+
+def _node(text: str) -> str:
+    """As `_job`, for a node. Raises UnknownNode."""
+    if not text or "/" in text:
+        raise UnknownNode(text)
+    return f"/v1/nodes/{quote(text, safe='')}"
 
 
 def _why(error: Exception) -> str:

@@ -20,7 +20,7 @@ class TooLarge(MeshError):
 
 
 class ControlPortInUse(MeshError):
-    """The control API cannot listen on 127.0.0.1:{port}: {reason}. Set control.port to another port, or to 0 for any free one."""
+    """The control API cannot listen on 127.0.0.1:{port}: {reason}. Choose another one with `port` under [control] in mesh.toml, where 0 takes any free one."""
 
 
 class NoNode(MeshError):
@@ -37,6 +37,12 @@ class NodeGone(MeshError):
 
 class TokenUnreadable(MeshError):
     """The node of this machine runs, but its token {file} cannot be read: {reason}. Run the command as the user who runs the node."""
+
+
+class TokenStale(MeshError):
+    """What answers at this machine's address refuses its token {file}: the node that wrote it has ended, and another has its port. Start one here with `mesh join`."""
+
+    exit_code = ExitCode.NO_MESH
 
 
 class DownloadBroken(MeshError):

@@ -7,12 +7,12 @@ from mesh.errors import ExitCode, MeshError
 
 class PortInUse(MeshError):
     """Port {port} of {host} is taken by another program, perhaps by another node. Choose another one with
-    `port` under [listen] in mesh.toml, where 0 takes any free one."""
+    `--port`, or `port` under [listen] in mesh.toml, where 0 takes any free one."""
 
 
 class CannotListen(MeshError):
-    """This machine cannot listen on {host}, port {port}: {reason}. Set `host` and `port` under [listen] in
-    mesh.toml."""
+    """This machine cannot listen on {host}, port {port}: {reason}. Set others with
+    `--listen` and `--port`, or `host` and `port` under [listen] in mesh.toml."""
 
 
 class CannotReach(MeshError):
