@@ -116,7 +116,7 @@ def _print_jobs(shown: Sequence[JobStatus]) -> None:
             for job in shown
         ],
         right=("done", "frames", "failed", "left"),
-        spare=("by", "failed", "left", "frames"),
+        spare=("by", "failed", "left", "frames", "done"),
     )
     waiting: dict[str, list[JobStatus]] = {}
     for job in shown:
