@@ -22,7 +22,9 @@ def typed(page: str) -> list[str]:
         line.strip() for line in text.splitlines() if line.startswith("    ")
     ]
     found = [re.search(r"(?:^|[$=\w]\s+)mesh ([a-z-]+.*)", span) for span in spans]
-    return [re.split(r"  #| \| ", match[1])[0] for match in found if match and not match.string.startswith("[")]
+    return [
+        re.split(r"  #| \| ", match[1])[0] for match in found if match and not match.string.startswith("[")
+    ]
 
 
 def options_of(name: str) -> set[str]:
