@@ -10,8 +10,8 @@ from mesh.sched.config import SchedConfig
 from mesh.sched.events import PeerChanged, PeerDown, PeerInfo
 from mesh.sched.news import JobFinished, WorkReassigned
 from mesh.wire.copies import KeepPixels, PixelsKept
-from mesh.wire.effects import RenderProgress, SendFailed, Shorten
-from mesh.wire.stealing import GrantTaken, StealGrant
+from mesh.wire.effects import Render, RenderFailed, RenderProgress, SendFailed, Shorten
+from mesh.wire.stealing import GrantTaken, StealGrant, WorkReturned
 from tests.sched_bench import A, Bench, request, sent, told
 from tools.sim.farm import ENGINE, manifest
 
@@ -30,6 +30,22 @@ def test_no_more_frames_are_lent_at_once_than_a_chunk() -> None:
     job = bench.submit(manifest(frames=20, buckets=4), JobPolicy(chunk=2))
     (grant,) = sent(bench.hear(A, request(job)), StealGrant)
     assert sum(grant.spans[1::2]) - sum(grant.spans[::2]) == 2 * 4
+
+
+def test_what_failed_here_and_came_back_is_given_to_whoever_asks_however_short_it_is() -> None:
+    bench = Bench()
+    bench.peer(A)
+    job = bench.submit(manifest(frames=2, buckets=4))
+    bench.finish(bench.render())
+    # Given a unit that failed here and was handed over, of which the other node has lent a bucket back
+    failed = bench.render()
+    effects = bench.tell(RenderFailed(job, failed.unit, failed.attempt, "no progress"))
+    assert sent(effects, WorkReturned, to=A) == [WorkReturned(job, (4, 8))]
+    bench.hear(A, WorkReturned(job, (7, 8)))
+    assert len([effect for effect in bench.effects if isinstance(effect, Render)]) == 2
+    # When somebody asks for work, then that gets it, though one who would render it would keep it
+    (grant,) = sent(bench.hear(A, request(job)), StealGrant)
+    assert grant.spans == (7, 8)
 
 
 def test_a_grant_that_cannot_be_delivered_is_owned_again() -> None:

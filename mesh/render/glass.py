@@ -24,7 +24,7 @@ from mesh.render.sampler import mix, to_unit
 f32 = np.float32
 u32 = np.uint32
 
-_LEAST_TABLED = f32(1.1)
+_LEAST_TABLED = f32(1.2)
 _MOST_TERMS = 512
 """Enough for what is seen half a degree above rough glass of an index next to 1, which loses 98 % of it."""
 _ENOUGH = f32(1e-3)

@@ -278,9 +278,11 @@ class Lender:
         return []
 
     def _mine_next(self, job: Job) -> bool:
-        """Whether this node would render the job's next unit itself, having nothing more deserving to do."""
+        """Whether this node would render the job's next unit itself, having nothing more deserving to do. What it holds
+        may be nothing but what it has failed at: whoever had that handed over gave it back before knowing why."""
         ranked = self._sharing.ranked()
-        return bool(ranked) and ranked[0] is job and self._core.i_can_render(job)
+        is_next = bool(ranked) and ranked[0] is job and self._core.i_can_render(job)
+        return is_next and self._runner.first_to_try(job) is not None
 
     def _not_failed_by(self, job: Job, thief: NodeId, owned: IntervalSet) -> IntervalSet:
         """What `thief` may try: what it has not failed at, or what everybody else has failed at as well."""

@@ -67,7 +67,7 @@ class Runner:
         jobs: list[Job] = []
         for job in self._sharing.ranked():
             if self.ready(job):
-                if self._next(job) is not None:
+                if self.first_to_try(job) is not None:
                     return jobs, True
                 jobs.append(job)
         return jobs, False
@@ -96,7 +96,7 @@ class Runner:
         """Starts the next unit of the most deserving job that has any here."""
         for job in self._sharing.ranked():
             if job.holdings.owned and self.ready(job):
-                span = self._next(job)
+                span = self.first_to_try(job)
                 if span is not None:
                     return self._start(job, span)
         return None
@@ -113,7 +113,7 @@ class Runner:
         if left >= ahead + _SLACK:
             core.wake(("ahead",), core.now + left - ahead)
 
-    def _next(self, job: Job) -> Interval | None:
+    def first_to_try(self, job: Job) -> Interval | None:
         """The first piece of a frame that is owned and may be tried here; before all others, one that a node now
         gone was rendering: its frame has waited long enough."""
         most = self._most_at_once(job)

@@ -19,6 +19,13 @@ MUTANTS = (
         "reborn-worker-unnoticed", "sched/presence", "elif peer.boot > known.boot:", "elif False:", _LENDING
     ),
     Mutant("grant-of-another-life", "sched/thief", "grant.boot != core.boot or ", "", _STEALING),
+    Mutant(
+        "failed-here-is-kept",
+        "sched/lender",
+        " and self._runner.first_to_try(job) is not None",
+        "",
+        _LENDING,
+    ),
     Mutant("request-of-another-life", "sched/lender", "peer.boot > request.boot", "False", _LENDING),
     Mutant(
         "lost-grant-is-lost",
