@@ -76,7 +76,7 @@ def test_only_kernels_that_nobody_has_rendered_with_are_to_be_compiled(
 
 
 def test_a_change_of_stage_is_news_for_everybody() -> None:
-    presence = Presence(load_config(), {EngineName.BUILTIN: "builtin-1"})
+    presence = Presence(load_config(), {EngineName.BUILTIN: "builtin-1"}, issues=False)
     presence.refresh([], Stage.READY)
     assert presence.refresh([], Stage.COMPILING)
     told = decode_record(Meta, encode_record(presence.meta()))

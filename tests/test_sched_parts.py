@@ -277,9 +277,19 @@ def test_a_lender_that_renders_nothing_deals_its_only_frame_out_all_the_same() -
     assert portion(stock, 0, 0, i_render=False, idle=True) == Portion(owned=4)
 
 
-def test_a_lender_that_renders_nothing_gives_its_last_frame_whole() -> None:
-    stock = Stock(owned=16, tail=0, in_hand=0, frame=16, grain=1, chunk=0)
-    assert portion(stock, 0, 0, i_render=False, idle=True) == Portion(owned=16)
+@pytest.mark.parametrize(
+    ("owned", "grain", "expected"),
+    [
+        (16, 1, 16),
+        (17, 12, 17),  # more than a frame, and too little to cut
+        (40, 1, 16),  # of many it keeps some for others who will come
+    ],
+)
+def test_a_lender_that_renders_nothing_gives_its_last_work_whole(
+    owned: int, grain: int, expected: int
+) -> None:
+    stock = Stock(owned=owned, tail=0, in_hand=0, frame=16, grain=grain, chunk=0)
+    assert portion(stock, 0, 0, i_render=False, idle=True) == Portion(owned=expected)
 
 
 def test_the_grain_is_twenty_steals_and_unknown_without_a_pace() -> None:

@@ -64,8 +64,8 @@ def portion(
             return Portion(owned=min(frames * stock.frame, most))
         count = min(round(wish), stock.owned)
         if not dealing and (count < stock.grain or stock.owned - count < stock.grain):
-            # Too small to cut: whoever is idle has the better claim to all of it.
-            count = stock.owned if idle and stock.in_hand else 0
+            # Too small to cut: whoever is idle has the better claim to all of it, and anybody where it would lie about.
+            count = stock.owned if not i_render or (idle and stock.in_hand) else 0
         return Portion(owned=min(count, most))
     count = min(round(part * (stock.tail + stock.in_hand)), stock.tail)
     return Portion(tail=min(count, most)) if count >= max(1, stock.grain) else Portion()

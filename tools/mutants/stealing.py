@@ -20,6 +20,13 @@ MUTANTS = (
     ),
     Mutant("grant-of-another-life", "sched/thief", "grant.boot != core.boot or ", "", _STEALING),
     Mutant(
+        "idle-lender-keeps-what-is-too-small",
+        "sched/rules",
+        "if not i_render or (idle and stock.in_hand) else",
+        "if idle and stock.in_hand else",
+        "tests/test_sched_parts.py",
+    ),
+    Mutant(
         "failed-here-is-kept",
         "sched/lender",
         " and self._runner.first_to_try(job) is not None",
