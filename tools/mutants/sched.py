@@ -200,8 +200,8 @@ MUTANTS = (
     Mutant(
         "crumbs-for-the-busy",
         "sched/rules",
-        "stock.owned if idle and stock.in_hand",
-        "stock.owned if stock.in_hand",
+        "(idle and stock.in_hand)",
+        "stock.in_hand",
         _PARTS,
     ),
     Mutant("grain-ignored", "sched/rules", "count >= max(1, stock.grain)", "count >= 1", _PARTS),
